@@ -1,0 +1,176 @@
+# layerd: `make help` lists what can be made.
+#
+# Variables: CC, CXX, SAN=address,undefined (or thread), WERROR= (to build with a compiler that
+# warns of more), PREFIX, DESTDIR, BLAS_LIBS (any CBLAS in the place of OpenBLAS).
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CXX := $(if $(filter default,$(origin CXX)),$(if $(findstring clang,$(CC)),clang++,g++),$(CXX))
+PREFIX ?= /usr/local
+PYTHON := /usr/bin/python3
+
+VERSION := $(shell sed -n 's/.*LAYERS_VERSION "\(.*\)"/\1/p' include/layers/layers.h)
+SONAME := liblayers.so.$(firstword $(subst ., ,$(VERSION)))
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# Flags decide the folder: builds of different kinds never mix.
+empty :=
+comma := ,
+B := build$(if $(filter-out gcc,$(CC)),/$(notdir $(CC)))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BLAS_DIR := /usr/lib/$(MULTIARCH)/openblas-serial
+BLAS_CFLAGS ?= -I/usr/include/$(MULTIARCH)/openblas-serial
+BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a
+BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
+
+WERROR ?= -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
+HARDEN := -fstack-protector-strong -fPIC $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+BASE := -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
+# No fast-math: NaN and the order of sums are part of the contract. No contraction to FMA either:
+# the same bytes on every machine. errno of math functions is not looked at.
+CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
+CFLAGS_SERVER := -O2
+LINK := $(SANITIZE) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
+
+LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
+SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c)
+CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
+UNIT_SRC := $(wildcard tests/unit/*.c)
+HTTP_SRC := $(wildcard tests/http/*.c)
+TEST_SRC := $(wildcard tests/common/*.c)
+obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
+LIB_OBJ := $(call obj,$(LIB_SRC))
+SERVER_OBJ := $(call obj,$(SERVER_SRC))
+CLIENT_OBJ := $(call obj,$(CLIENT_SRC))
+UNIT_OBJ := $(call obj,$(UNIT_SRC) $(TEST_SRC))
+HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
+
+SERVER_LIBS := -lmicrohttpd -ljansson -lpthread -lm
+CLIENT_LIBS := -lcurl -ljansson -lm
+
+PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-serial-dev \
+            libfast-float-dev
+PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl
+PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
+
+##@ Use
+
+.PHONY: run
+run: ## install what is missing, build, and serve on 127.0.0.1:8080
+	@$(call install,$(PACKAGES))
+	@$(MAKE) --no-print-directory $(B)/layerd
+	$(B)/layerd
+
+.PHONY: test
+test: ## install what is missing, build, and pass every test
+	@$(call install,$(PACKAGES_TEST))
+	@$(MAKE) --no-print-directory tests
+	$(B)/tests/unit
+	LAYERD=$(B)/layerd $(B)/tests/http
+	tests/digits.sh $(B)/layerd $(B)/digits
+
+.PHONY: all
+all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the daemon
+
+.PHONY: install
+install: all ## install both, with PREFIX= and DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include/layers
+	install -m 755 $(B)/layerd $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/layers/*.h $(DESTDIR)$(PREFIX)/include/layers/
+	install -m 644 $(B)/liblayers.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(B)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so.$(VERSION)
+	ln -sf liblayers.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_SHARED)|' \
+	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
+
+##@ Work on it
+
+.PHONY: tests
+tests: all $(B)/tests/unit $(B)/tests/http $(B)/digits ## build the tests
+
+.PHONY: check
+check: ## formatting, static analysis, and warnings of gcc and clang as errors
+	@$(call install,$(PACKAGES_CHECK))
+	@tests/check.sh
+
+.PHONY: format
+format: ## format the sources in place
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
+
+.PHONY: vectors
+vectors: ## make the test vectors again, with Debian's NumPy
+	@$(call install,python3-numpy)
+	$(PYTHON) tests/vectors/make_vectors.py
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Variables: CC=clang, SAN=address,undefined or SAN=thread, PREFIX=, DESTDIR="
+
+# Installs the packages that are missing, and says so; does nothing where none is.
+define install
+missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | \
+    grep -q 'ok installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+    sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+    echo "installing" $$missing; \
+    { $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -q --no-install-recommends $$missing; } > /tmp/layerd-install.$$$$ 2>&1 || \
+        { cat /tmp/layerd-install.$$$$; exit 1; }; \
+    rm -f /tmp/layerd-install.$$$$; \
+fi
+endef
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(BASE) $(if $(filter lib/%,$<),$(CFLAGS_LIB),$(CFLAGS_SERVER)) $(INCLUDES) $(CFLAGS) -c $< -o $@
+
+$(B)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
+
+$(B)/server/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
+
+# One object whose internal names are local: a program that links it may have a relu_forward too.
+$(B)/liblayers.a: $(LIB_OBJ)
+	rm -f $@
+	ld -r -o $(B)/liblayers.o $^
+	objcopy --localize-hidden $(B)/liblayers.o
+	ar rcs $@ $(B)/liblayers.o
+
+$(B)/$(SONAME): $(LIB_OBJ)
+	$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
+
+$(B)/liblayers.so: $(B)/$(SONAME)
+	ln -sf $(SONAME) $@
+
+$(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
+	$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+
+$(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
+	$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
+
+$(B)/tests/unit: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) $(B)/liblayers.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ -lcriterion $(BLAS_LIBS) $(SERVER_LIBS)
+
+$(B)/tests/http: $(HTTP_OBJ) $(CLIENT_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,171 @@
+/* Operations: each is described once, by a layers_operation, and everything else follows from it.
+ *
+ *     layers_call call = {.operation = layers_find("affine", "forward")};
+ *     layers_error error;
+ *     call.inputs[0] = x; call.inputs[1] = w; call.inputs[2] = b;
+ *     if (layers_prepare(&call, &error) == LAYERS_OK && layers_run(&call, &error) == LAYERS_OK)
+ *         use(call.outputs[0], call.cache);
+ *     layers_call_clear(&call);
+ *
+ * The library has no state of its own: everything here may be called from any thread, a layers_call
+ * by one at a time. The formulas stand with each layer, in lib/layers/. */
+#ifndef LAYERS_OPERATION_H
+#define LAYERS_OPERATION_H
+
+#include "layers/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LAYERS_MAX_TENSORS 4 /* inputs, outputs or saved tensors of one operation */
+#define LAYERS_MAX_PARAMS  6
+
+/* A tensor that an operation takes or gives. `shape` is a pattern: dimensions by one capital letter
+ * each, the same letter the same length throughout one call ("N D", "D M", "N"); a last "D..."
+ * stands for any number of trailing dimensions whose product is D; "..." alone for any shape, the
+ * same wherever it stands in the call; "" for a scalar. */
+typedef struct {
+    const char *name; /* NULL ends a list */
+    const char *shape;
+    bool labels; /* integers (LAYERS_I64) instead of the call's dtype */
+    const char *summary;
+} layers_field;
+
+typedef enum {
+    LAYERS_NUMBER,  /* a double in [minimum, maximum], or (minimum, maximum] if open_minimum */
+    LAYERS_INTEGER, /* the same, integral */
+    LAYERS_CHOICE,  /* one of `choices` */
+    LAYERS_VECTOR,  /* a tensor of pattern `shape`, zeros where absent */
+} layers_param_kind;
+
+typedef struct {
+    const char *name; /* NULL ends a list */
+    layers_param_kind kind;
+    bool required;
+    bool has_fallback; /* `fallback` is used where the parameter is absent */
+    double fallback;
+    double minimum, maximum;
+    bool open_minimum;
+    const char *choices[4]; /* NULL ends the list */
+    const char *shape;
+    const char *summary;
+} layers_param;
+
+/* The value of a parameter in one call. */
+typedef struct {
+    bool given;           /* by the caller or, after layers_prepare, by the fallback */
+    double number;        /* LAYERS_NUMBER and LAYERS_INTEGER */
+    int choice;           /* LAYERS_CHOICE: index into `choices` */
+    layers_tensor vector; /* LAYERS_VECTOR */
+} layers_value;
+
+typedef enum {
+    LAYERS_CACHE_NONE,
+    LAYERS_CACHE_GIVEN, /* the operation gives a cache */
+    LAYERS_CACHE_TAKEN, /* the operation takes the cache that its layer's forward gave */
+} layers_cache_use;
+
+/* What a cache keeps of a call: an input, shared and not copied, or a tensor of its own. */
+typedef struct {
+    const char *name;   /* NULL ends a list */
+    const char *shape;  /* of a tensor of its own; NULL: the input or vector of that name, shared */
+    layers_dtype dtype; /* of a tensor of its own */
+} layers_saved;
+
+typedef struct layers_call layers_call;
+
+typedef struct layers_operation {
+    const char *layer;           /* "affine" */
+    const char *name;            /* "forward", "backward", "loss" */
+    const char *summary;         /* one sentence */
+    const layers_field *inputs;  /* ended by a NULL name */
+    const layers_field *outputs; /* ended by a NULL name */
+    const char *params_name;     /* "bn_param", or NULL where there are no parameters */
+    const layers_param *params;  /* ended by a NULL name, or NULL */
+    layers_cache_use cache;      /* whether a cache is given or taken */
+    const layers_saved *saved;   /* LAYERS_CACHE_GIVEN: what the cache keeps */
+    /* What the patterns cannot say, after the shapes have been matched; may be NULL. */
+    layers_code (*check)(const layers_call *call, layers_error *error);
+    /* Computes in LAYERS_F64 and in LAYERS_F32. Every output and saved tensor is there,
+     * uninitialised; each is set, never added to. Inputs are only read. */
+    layers_code (*run[2])(layers_call *call, layers_error *error);
+} layers_operation;
+
+#define LAYERS_MAX_DIMS 4 /* letters in the patterns of one layer */
+
+typedef struct {
+    char letter;
+    size_t length;
+    const char *by; /* the tensor that gave the length; NULL: the cache */
+} layers_dim;
+
+/* The lengths that stand for the letters and dots of a call's patterns. */
+typedef struct {
+    int count;
+    layers_dim dim[LAYERS_MAX_DIMS];
+    bool has_tail; /* the dimensions behind "D..." or "..." are known */
+    const char *tail_by;
+    int tail_rank;
+    size_t tail[LAYERS_MAX_RANK];
+} layers_dims;
+
+/* What backward needs of a forward: an opaque, reference-counted thing that never changes, so that
+ * any number of calls in any number of threads may use one at once. */
+typedef struct layers_cache layers_cache;
+
+struct layers_call {
+    /* The caller's part. Tensors are the call's from then on: layers_call_clear clears them. A
+     * zeroed input or vector is one that was not given. */
+    const layers_operation *operation;
+    layers_dtype dtype; /* LAYERS_F64 or LAYERS_F32: of every tensor but labels */
+    layers_tensor inputs[LAYERS_MAX_TENSORS];
+    layers_value params[LAYERS_MAX_PARAMS]; /* after layers_run: the parameters that go back */
+    layers_cache *cache; /* LAYERS_CACHE_TAKEN: the caller's, who gives his reference to the call;
+                            LAYERS_CACHE_GIVEN: the result */
+
+    /* From layers_prepare. */
+    layers_dims dims;
+    size_t output_bytes; /* memory that the outputs will take */
+    size_t cache_bytes;  /* memory that the cache will hold, shared inputs counted */
+
+    /* From layers_run; the shapes are there after layers_prepare. */
+    layers_tensor outputs[LAYERS_MAX_TENSORS];
+};
+
+/* All operations, ended by NULL. */
+LAYERS_API extern const layers_operation *const layers_operations[];
+
+/* The operation of a layer by its name, or NULL. */
+LAYERS_API const layers_operation *layers_find(const char *layer, const char *name);
+
+/* Checks everything that can be wrong with a call (fields that are missing, dtypes, shapes,
+ * parameters, labels, the cache's layer), fills in fallbacks, and gives the outputs their shapes.
+ * Allocates nothing. After LAYERS_OK, `output_bytes` and `cache_bytes` tell what layers_run will
+ * take: a server compares them with its limits in between. */
+LAYERS_API layers_code layers_prepare(layers_call *call, layers_error *error)
+    __attribute__((warn_unused_result));
+
+/* Allocates the outputs (and the cache) and computes. Only after layers_prepare.
+ * LAYERS_TOO_LARGE, LAYERS_NO_MEMORY. */
+LAYERS_API layers_code layers_run(layers_call *call, layers_error *error)
+    __attribute__((warn_unused_result));
+
+/* Frees what the call holds: inputs, parameters, outputs, and its reference to the cache. */
+LAYERS_API void layers_call_clear(layers_call *call);
+
+/* One more reference; returns `cache`. */
+LAYERS_API layers_cache *layers_cache_ref(layers_cache *cache);
+/* One reference less; the last one frees. NULL is fine. */
+LAYERS_API void layers_cache_unref(layers_cache *cache);
+/* The layer that gave it; static. */
+LAYERS_API const char *layers_cache_layer(const layers_cache *cache);
+/* The dtype of the call that gave it, and so of the backward. */
+LAYERS_API layers_dtype layers_cache_dtype(const layers_cache *cache);
+/* Memory that the cache keeps alive, each buffer counted once. */
+LAYERS_API size_t layers_cache_bytes(const layers_cache *cache);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

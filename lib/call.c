@@ -1,0 +1,205 @@
+/* One call of an operation, from its description: checks, sizes, then the layer's own function. */
+#include "call.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_given(const layers_tensor *tensor) {
+    return tensor->data || tensor->rank > 0;
+}
+
+/* "bn_param/eps" */
+static const char *param_field(const layers_call *call, const layers_param *param, char text[64]) {
+    snprintf(text, 64, "%s/%s", call->operation->params_name, param->name);
+    return text;
+}
+
+static layers_code check_tensor(const layers_call *call, const char *name, const char *field,
+                                const layers_tensor *tensor, layers_dtype dtype,
+                                layers_error *error) {
+    if (!is_given(tensor))
+        return layers_fail(error, LAYERS_MISSING_FIELD, field, "%s/%s needs %s",
+                           call->operation->layer, call->operation->name, name);
+    if (tensor->dtype != dtype)
+        return layers_fail(error, LAYERS_WRONG_TYPE, field, "%s is %s, but this call needs %s",
+                           name, layers_dtype_name(tensor->dtype), layers_dtype_name(dtype));
+    return LAYERS_OK;
+}
+
+static layers_code check_number(const layers_call *call, const layers_param *param, double number,
+                                layers_error *error) {
+    bool low = param->open_minimum ? !(number > param->minimum) : !(number >= param->minimum);
+    bool integral = param->kind != LAYERS_INTEGER || number == floor(number);
+    if (!low && number <= param->maximum && integral)
+        return LAYERS_OK;
+    char field[64], upper[48] = "";
+    if (param->maximum < 1e300)
+        snprintf(upper, sizeof upper, " and at most %.16g", param->maximum);
+    return layers_fail(error, LAYERS_INVALID_PARAM, param_field(call, param, field),
+                       "%s is %.17g, but must be %s %s %.17g%s", param->name, number,
+                       param->kind == LAYERS_INTEGER ? "an integer" : "a finite number",
+                       param->open_minimum ? "above" : "of at least", param->minimum, upper);
+}
+
+static layers_code check_param(layers_call *call, int i, layers_error *error) {
+    const layers_param *param = &call->operation->params[i];
+    layers_value *value = &call->params[i];
+    char field[64];
+    if (param->kind == LAYERS_VECTOR) {
+        if (!is_given(&value->vector))
+            return LAYERS_OK;
+        layers_code code = check_tensor(call, param->name, param_field(call, param, field),
+                                        &value->vector, call->dtype, error);
+        if (code != LAYERS_OK)
+            return code;
+        return dims_match(&call->dims,
+                          &(dims_subject){param->shape, param->name, field, &value->vector}, error);
+    }
+    if (!value->given && param->required)
+        return layers_fail(error, LAYERS_MISSING_FIELD, param_field(call, param, field),
+                           "%s needs %s: %s", call->operation->params_name, param->name,
+                           param->summary);
+    if (!value->given && param->has_fallback) {
+        value->given = true;
+        value->number = param->fallback;
+    }
+    if (value->given && param->kind != LAYERS_CHOICE)
+        return check_number(call, param, value->number, error);
+    return LAYERS_OK;
+}
+
+static layers_code check_cache(layers_call *call, layers_error *error) {
+    const layers_operation *operation = call->operation;
+    const layers_cache *cache = call->cache;
+    if (!cache)
+        return layers_fail(error, LAYERS_MISSING_FIELD, "cache",
+                           "%s/%s needs the cache that %s/forward gave", operation->layer,
+                           operation->name, operation->layer);
+    if (strcmp(cache->operation->layer, operation->layer) != 0)
+        return layers_fail(error, LAYERS_WRONG_CACHE, "cache",
+                           "the cache was given by %s/%s and is of no use to %s/%s",
+                           cache->operation->layer, cache->operation->name, operation->layer,
+                           operation->name);
+    if (cache->dtype != call->dtype)
+        return layers_fail(error, LAYERS_INVALID_PARAM, "dtype",
+                           "dtype is %s, but the cache was given in %s",
+                           layers_dtype_name(call->dtype), layers_dtype_name(cache->dtype));
+    layers_dims *dims = &call->dims;
+    dims->count = cache->dim_count;
+    memcpy(dims->dim, cache->dim, sizeof dims->dim);
+    dims->has_tail = cache->has_tail;
+    dims->tail_rank = cache->tail_rank;
+    memcpy(dims->tail, cache->tail, (size_t)cache->tail_rank * sizeof *dims->tail);
+    return LAYERS_OK;
+}
+
+/* Gives a tensor the shape of its pattern, without memory, and adds its bytes to *total. */
+static layers_code plan(const layers_call *call, const char *pattern, layers_dtype dtype,
+                        layers_tensor *tensor, size_t *total) {
+    size_t bytes;
+    tensor->dtype = dtype;
+    tensor->rank = dims_shape(&call->dims, pattern, tensor->shape);
+    if (!layers_shape_size(tensor->shape, tensor->rank, &tensor->size) ||
+        !layers_dtype_bytes(dtype, tensor->size, &bytes) ||
+        __builtin_add_overflow(*total, bytes, total))
+        return LAYERS_TOO_LARGE;
+    return LAYERS_OK;
+}
+
+static layers_code plan_outputs(layers_call *call, layers_error *error) {
+    call->output_bytes = 0;
+    for (int i = 0; call->operation->outputs[i].name; i++) {
+        const layers_field *field = &call->operation->outputs[i];
+        layers_tensor *tensor = &call->outputs[i];
+        if (plan(call, field->shape, call->dtype, tensor, &call->output_bytes) != LAYERS_OK) {
+            char shape[128];
+            return layers_fail(error, LAYERS_TOO_LARGE, NULL,
+                               "%s would have shape %s, which is too large", field->name,
+                               layers_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));
+        }
+    }
+    return LAYERS_OK;
+}
+
+const layers_tensor *call_input(const layers_call *call, const char *name) {
+    int i = 0;
+    while (strcmp(call->operation->inputs[i].name, name) != 0)
+        i++;
+    return &call->inputs[i];
+}
+
+static layers_code plan_cache(layers_call *call, layers_error *error) {
+    call->cache_bytes = sizeof *call->cache + sizeof(size_t) * (size_t)call->dims.tail_rank;
+    for (int i = 0; call->operation->saved[i].name; i++) {
+        const layers_saved *saved = &call->operation->saved[i];
+        layers_tensor own = {0};
+        if (!saved->shape)
+            call->cache_bytes += layers_tensor_memory(call_input(call, saved->name));
+        else if (plan(call, saved->shape, saved->dtype, &own, &call->cache_bytes) != LAYERS_OK)
+            return layers_fail(error, LAYERS_TOO_LARGE, NULL, "the cache would be too large");
+    }
+    return LAYERS_OK;
+}
+
+layers_code layers_prepare(layers_call *call, layers_error *error) {
+    const layers_operation *operation = call->operation;
+    layers_code code;
+    call->dims.count = 0;
+    call->dims.has_tail = false;
+    call->dims.tail_rank = 0;
+    if (operation->cache == LAYERS_CACHE_TAKEN && (code = check_cache(call, error)) != LAYERS_OK)
+        return code;
+    for (int i = 0; operation->inputs[i].name; i++) {
+        const layers_field *field = &operation->inputs[i];
+        code = check_tensor(call, field->name, field->name, &call->inputs[i],
+                            field->labels ? LAYERS_I64 : call->dtype, error);
+        if (code == LAYERS_OK)
+            code = dims_match(
+                &call->dims,
+                &(dims_subject){field->shape, field->name, field->name, &call->inputs[i]}, error);
+        if (code != LAYERS_OK)
+            return code;
+    }
+    for (int i = 0; operation->params && operation->params[i].name; i++)
+        if ((code = check_param(call, i, error)) != LAYERS_OK)
+            return code;
+    if (operation->check && (code = operation->check(call, error)) != LAYERS_OK)
+        return code;
+    if ((code = plan_outputs(call, error)) != LAYERS_OK)
+        return code;
+    call->cache_bytes = 0;
+    return operation->saved ? plan_cache(call, error) : LAYERS_OK;
+}
+
+layers_code call_needs_rows(const layers_call *call, layers_error *error) {
+    if (dims_length(&call->dims, 'N') > 0)
+        return LAYERS_OK;
+    const char *name = call->operation->inputs[0].name;
+    return layers_fail(error, LAYERS_INVALID_SHAPE, name,
+                       "%s has no rows (N = 0), and %s/%s divides by their number", name,
+                       call->operation->layer, call->operation->name);
+}
+
+layers_code layers_run(layers_call *call, layers_error *error) {
+    const layers_operation *operation = call->operation;
+    layers_code code = LAYERS_OK;
+    for (int i = 0; operation->outputs[i].name && code == LAYERS_OK; i++) {
+        layers_tensor *out = &call->outputs[i];
+        code = layers_tensor_make(out, out->dtype, out->shape, out->rank, error);
+    }
+    if (code == LAYERS_OK && operation->saved)
+        code = cache_make(call, error);
+    return code == LAYERS_OK ? operation->run[call->dtype](call, error) : code;
+}
+
+void layers_call_clear(layers_call *call) {
+    for (int i = 0; i < LAYERS_MAX_TENSORS; i++) {
+        layers_tensor_clear(&call->inputs[i]);
+        layers_tensor_clear(&call->outputs[i]);
+    }
+    for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
+        layers_tensor_clear(&call->params[i].vector);
+    layers_cache_unref(call->cache);
+    call->cache = NULL;
+}

@@ -1,0 +1,132 @@
+/* Shape patterns: matching and making shapes. */
+#include "dims.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT = 128 };
+
+static layers_dim *find(const layers_dims *dims, char letter) {
+    for (int i = 0; i < dims->count; i++)
+        if (dims->dim[i].letter == letter)
+            return (layers_dim *)&dims->dim[i];
+    return NULL;
+}
+
+size_t dims_length(const layers_dims *dims, char letter) {
+    return find(dims, letter)->length;
+}
+
+/* "(N, *D)" for people, from "N D...". */
+static const char *pattern_text(const char *pattern, char text[TEXT]) {
+    if (!strcmp(pattern, "..."))
+        return strcpy(text, "any shape");
+    char *out = text;
+    *out++ = '(';
+    for (const char *p = pattern; *p; p++) {
+        if (*p == ' ') {
+            *out++ = ',';
+            *out++ = ' ';
+        } else if (*p != '.') {
+            if (p[1] == '.')
+                *out++ = '*';
+            *out++ = *p;
+        }
+    }
+    if (strlen(pattern) == 1)
+        *out++ = ',';
+    strcpy(out, ")");
+    return text;
+}
+
+static const char *subject_shape(const dims_subject *subject, char text[TEXT]) {
+    return layers_shape_text(subject->tensor->shape, subject->tensor->rank, text, TEXT);
+}
+
+static layers_code wrong_rank(const dims_subject *subject, layers_error *error) {
+    char want[TEXT], have[TEXT];
+    return layers_fail(error, LAYERS_INVALID_SHAPE, subject->field,
+                       "%s has shape %s, but must be %s", subject->name,
+                       subject_shape(subject, have), pattern_text(subject->pattern, want));
+}
+
+/* Gives the letter its length, or holds the tensor to the length that it has. */
+static layers_code bind(layers_dims *dims, char letter, size_t length, const dims_subject *subject,
+                        layers_error *error) {
+    layers_dim *known = find(dims, letter);
+    if (!known) {
+        dims->dim[dims->count++] = (layers_dim){letter, length, subject->name};
+        return LAYERS_OK;
+    }
+    if (known->length == length)
+        return LAYERS_OK;
+    char want[TEXT], have[TEXT];
+    return layers_fail(error, LAYERS_SHAPE_MISMATCH, subject->field,
+                       "%s has shape %s, which makes %c = %zu of %s, but %s makes %c = %zu",
+                       subject->name, subject_shape(subject, have), letter, length,
+                       pattern_text(subject->pattern, want), known->by ? known->by : "the cache",
+                       letter, known->length);
+}
+
+static void bind_tail(layers_dims *dims, const dims_subject *subject, int axis) {
+    const layers_tensor *tensor = subject->tensor;
+    dims->has_tail = true;
+    dims->tail_by = subject->name;
+    dims->tail_rank = tensor->rank - axis;
+    memcpy(dims->tail, tensor->shape + axis, (size_t)dims->tail_rank * sizeof *dims->tail);
+}
+
+static layers_code match_any(layers_dims *dims, const dims_subject *subject, layers_error *error) {
+    const layers_tensor *tensor = subject->tensor;
+    if (!dims->has_tail) {
+        bind_tail(dims, subject, 0);
+        return LAYERS_OK;
+    }
+    if (dims->tail_rank == tensor->rank &&
+        memcmp(dims->tail, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) == 0)
+        return LAYERS_OK;
+    char want[TEXT], have[TEXT];
+    return layers_fail(error, LAYERS_SHAPE_MISMATCH, subject->field,
+                       "%s has shape %s, but %s has shape %s, and they must be alike",
+                       subject->name, subject_shape(subject, have),
+                       dims->tail_by ? dims->tail_by : "the input of the cache",
+                       layers_shape_text(dims->tail, dims->tail_rank, want, sizeof want));
+}
+
+layers_code dims_match(layers_dims *dims, const dims_subject *subject, layers_error *error) {
+    const char *pattern = subject->pattern;
+    const layers_tensor *tensor = subject->tensor;
+    if (!strcmp(pattern, "..."))
+        return match_any(dims, subject, error);
+    bool tail = strchr(pattern, '.');
+    int letters = (int)(strspn(pattern, " ABCDEFGHIJKLMNOPQRSTUVWXYZ") + 1) / 2;
+    if (tail ? tensor->rank < letters - 1 : tensor->rank != letters)
+        return wrong_rank(subject, error);
+    for (int axis = 0; axis < letters; axis++) {
+        size_t length;
+        if (tail && axis == letters - 1) {
+            bind_tail(dims, subject, axis);
+            layers_shape_size(dims->tail, dims->tail_rank, &length);
+        } else {
+            length = tensor->shape[axis];
+        }
+        layers_code code = bind(dims, pattern[2 * axis], length, subject, error);
+        if (code != LAYERS_OK)
+            return code;
+    }
+    return LAYERS_OK;
+}
+
+int dims_shape(const layers_dims *dims, const char *pattern, size_t shape[LAYERS_MAX_RANK]) {
+    int rank = 0;
+    for (const char *p = pattern; *p; p++) {
+        if (*p == ' ')
+            continue;
+        if (*p == '.' || p[1] == '.') {
+            memcpy(shape + rank, dims->tail, (size_t)dims->tail_rank * sizeof *shape);
+            return rank + dims->tail_rank;
+        }
+        shape[rank++] = dims_length(dims, *p);
+    }
+    return rank;
+}

@@ -1,0 +1,119 @@
+/* affine: out = reshape(x, (N, D)) · w + b.
+ *
+ * Backward, from out_nm = Σ_d x_nd w_dm + b_m:
+ *     dx = dout · wᵀ      dw = xᵀ · dout      db = Σ_n dout_n
+ * The products are the BLAS's. b is added after the product, as NumPy does, so that a large b costs
+ * the product no digits. The cache shares x and w; only the shape of x is kept beside. */
+#ifndef REAL
+#include <limits.h>
+
+#include "call.h"
+#include "columns.h"
+#include "gemm.h"
+
+enum { X, W, B };    /* forward's inputs, in the order of the table; X and W are saved as well */
+enum { DX, DW, DB }; /* backward's outputs */
+
+static layers_code check_lengths(const layers_call *call, layers_error *error) {
+    for (int i = 0; i < call->dims.count; i++)
+        if (call->dims.dim[i].length > INT_MAX)
+            return layers_fail(error, LAYERS_TOO_LARGE, NULL,
+                               "%c = %zu is more than a matrix product can take (%d)",
+                               call->dims.dim[i].letter, call->dims.dim[i].length, INT_MAX);
+    return LAYERS_OK;
+}
+
+#define LAYER_FILE "layers/affine.c"
+#include "both_dtypes.h"
+
+const layers_operation affine_forward = {
+    .layer = "affine",
+    .name = "forward",
+    .summary = "Fully connected layer: out = reshape(x, (N, D)) · w + b.",
+    .inputs =
+        (const layers_field[]){
+            {.name = "x", .shape = "N D...", .summary = "N examples of D features"},
+            {.name = "w", .shape = "D M", .summary = "weights"},
+            {.name = "b", .shape = "M", .summary = "biases"},
+            {0},
+        },
+    .outputs =
+        (const layers_field[]){
+            {.name = "out", .shape = "N M", .summary = "x · w + b"},
+            {0},
+        },
+    .cache = LAYERS_CACHE_GIVEN,
+    .saved = (const layers_saved[]){{.name = "x"}, {.name = "w"}, {0}},
+    .check = check_lengths,
+    .run = {forward_f64, forward_f32},
+};
+
+const layers_operation affine_backward = {
+    .layer = "affine",
+    .name = "backward",
+    .summary = "Gradients of affine/forward: dx = dout · wᵀ, dw = xᵀ · dout, db = Σ_n dout.",
+    .inputs =
+        (const layers_field[]){
+            {.name = "dout", .shape = "N M", .summary = "gradient of out"},
+            {0},
+        },
+    .outputs =
+        (const layers_field[]){
+            {.name = "dx", .shape = "N D...", .summary = "gradient of x, in the shape of x"},
+            {.name = "dw", .shape = "D M", .summary = "gradient of w"},
+            {.name = "db", .shape = "M", .summary = "gradient of b"},
+            {0},
+        },
+    .cache = LAYERS_CACHE_TAKEN,
+    .check = check_lengths,
+    .run = {backward_f64, backward_f32},
+};
+
+#else /* the kernels, for REAL */
+
+static layers_code NAME(forward)(layers_call *call, layers_error *error) {
+    (void)error;
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D'),
+           M = dims_length(&call->dims, 'M');
+    const REAL *b = call->inputs[B].data;
+    REAL *out = call->outputs[0].data;
+    NAME(gemm)(false, false, N, M, D, call->inputs[X].data, call->inputs[W].data, out);
+    if (M == 0)
+        return LAYERS_OK;
+    for (size_t n = 0; n < N; n++, out += M)
+        for (size_t m = 0; m < M; m++)
+            out[m] += b[m];
+    return LAYERS_OK;
+}
+
+/* db (M) = Σ_n dout (N, M) */
+static void NAME(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
+    for (size_t m0 = 0; m0 < M; m0 += COLUMN_PANEL) {
+        size_t width = at_most(COLUMN_PANEL, M - m0);
+        double total[COLUMN_PANEL] = {0};
+        for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
+            double block[COLUMN_PANEL] = {0};
+            for (size_t n = n0; n < at_most(N, n0 + ROW_BLOCK); n++)
+                for (size_t m = 0; m < width; m++)
+                    block[m] += dout[n * M + m0 + m];
+            for (size_t m = 0; m < width; m++)
+                total[m] += block[m];
+        }
+        for (size_t m = 0; m < width; m++)
+            db[m0 + m] = (REAL)total[m];
+    }
+}
+
+static layers_code NAME(backward)(layers_call *call, layers_error *error) {
+    (void)error;
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D'),
+           M = dims_length(&call->dims, 'M');
+    const REAL *dout = call->inputs[0].data, *x = call->cache->saved[X].data,
+               *w = call->cache->saved[W].data;
+    NAME(gemm)(false, true, N, D, M, dout, w, call->outputs[DX].data);
+    NAME(gemm)(true, false, D, M, N, x, dout, call->outputs[DW].data);
+    NAME(sum_rows)(N, M, dout, call->outputs[DB].data);
+    return LAYERS_OK;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* MT19937 as NumPy's legacy generator uses it. A block of 624 words at a time: the recurrence
+ * reaches back 227 words at least, so its loops vectorise. */
+#include "layers/random.h"
+
+#include <math.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { WORDS = LAYERS_MT_WORDS, SHIFT = 397 };
+
+void layers_random_seed(layers_random *random, uint32_t seed) {
+    uint32_t *state = random->state;
+    state[0] = seed;
+    for (uint32_t i = 1; i < WORDS; i++)
+        state[i] = 1812433253U * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
+    random->used = WORDS;
+}
+
+static uint32_t twist(uint32_t high, uint32_t low, uint32_t far) {
+    uint32_t mixed = (high & 0x80000000U) | (low & 0x7fffffffU);
+    return far ^ (mixed >> 1) ^ (-(low & 1U) & 0x9908b0dfU);
+}
+
+/* The next 624 words of state, then tempered. Within each loop no iteration reads what one of the
+ * 226 before it wrote. */
+static void next_block(layers_random *random) {
+    uint32_t *s = random->state;
+#pragma GCC ivdep
+    for (int i = 0; i < WORDS - SHIFT; i++)
+        s[i] = twist(s[i], s[i + 1], s[i + SHIFT]);
+#pragma GCC ivdep
+    for (int i = WORDS - SHIFT; i < WORDS - 1; i++)
+        s[i] = twist(s[i], s[i + 1], s[i + SHIFT - WORDS]);
+    s[WORDS - 1] = twist(s[WORDS - 1], s[0], s[SHIFT - 1]);
+    for (int i = 0; i < WORDS; i++) {
+        uint32_t y = s[i];
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9d2c5680U;
+        y ^= (y << 15) & 0xefc60000U;
+        random->word[i] = y ^ (y >> 18);
+    }
+    random->used = 0;
+}
+
+uint64_t layers_random_53(layers_random *random) {
+    if (random->used == WORDS)
+        next_block(random);
+    uint64_t high = random->word[random->used] >> 5;
+    uint64_t low = random->word[random->used + 1] >> 6;
+    random->used += 2;
+    return high << 26 | low;
+}
+
+/* k / 2^53 < p for an integer k is k < ceil(p * 2^53): the product is exact. */
+void layers_random_mask(layers_random *random, double p, size_t count, uint8_t *mask) {
+    uint64_t limit = (uint64_t)ceil(p * 0x1p53);
+    size_t whole = count / 8;
+    for (size_t i = 0; i < whole; i++) {
+        unsigned bits = 0;
+        for (unsigned bit = 0; bit < 8; bit++)
+            bits |= (unsigned)(layers_random_53(random) < limit) << bit;
+        mask[i] = (uint8_t)bits;
+    }
+    unsigned bits = 0;
+    for (unsigned bit = 0; bit < count % 8; bit++)
+        bits |= (unsigned)(layers_random_53(random) < limit) << bit;
+    if (count % 8)
+        mask[whole] = (uint8_t)bits;
+}
+
+uint32_t layers_random_draw_seed(void) {
+    uint32_t seed;
+    if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed)
+        return seed;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec;
+}

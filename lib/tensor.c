@@ -1,0 +1,158 @@
+/* Tensors and the buffers that they share. */
+#include "layers/tensor.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A header of 48 bytes puts the data of a large block (which malloc starts 16 bytes into a page) at
+ * a multiple of 64, a cache line. */
+struct layers_buffer {
+    atomic_size_t references;
+    size_t bytes;
+    alignas(16) unsigned char unused[32];
+    alignas(16) unsigned char data[];
+};
+_Static_assert(offsetof(layers_buffer, data) == 48, "data of large blocks is cache-line aligned");
+
+bool layers_dtype_bytes(layers_dtype dtype, size_t size, size_t *bytes) {
+    switch (dtype) {
+    case LAYERS_BIT:
+        *bytes = size / 8 + (size % 8 != 0);
+        return true;
+    case LAYERS_F32:
+        return !__builtin_mul_overflow(size, sizeof(float), bytes);
+    case LAYERS_F64:
+    case LAYERS_I64:
+        break;
+    }
+    return !__builtin_mul_overflow(size, sizeof(double), bytes);
+}
+
+const char *layers_dtype_name(layers_dtype dtype) {
+    static const char *const names[] = {
+        [LAYERS_F64] = "float64",
+        [LAYERS_F32] = "float32",
+        [LAYERS_I64] = "int64",
+        [LAYERS_BIT] = "bit",
+    };
+    return names[dtype];
+}
+
+bool layers_shape_size(const size_t *shape, int rank, size_t *size) {
+    size_t product = 1;
+    bool empty = false;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] == 0)
+            empty = true;
+        else if (__builtin_mul_overflow(product, shape[i], &product))
+            return false;
+    }
+    *size = empty ? 0 : product;
+    return product <= PTRDIFF_MAX / sizeof(double);
+}
+
+const char *layers_shape_text(const size_t *shape, int rank, char *text, size_t length) {
+    size_t used = (size_t)snprintf(text, length, "(");
+    for (int i = 0; i < rank; i++) {
+        char dimension[32];
+        int n = snprintf(dimension, sizeof dimension,
+                         rank == 1 ? "%zu,"
+                         : i       ? ", %zu"
+                                   : "%zu",
+                         shape[i]);
+        if (used + (size_t)n + sizeof "...)" > length) {
+            used += (size_t)snprintf(text + used, length - used, "...");
+            break;
+        }
+        used += (size_t)snprintf(text + used, length - used, "%s", dimension);
+    }
+    snprintf(text + used, length - used, ")");
+    return text;
+}
+
+static layers_code out_of_memory(layers_error *error, size_t bytes) {
+    return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a tensor of %zu bytes", bytes);
+}
+
+layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
+                               int rank, layers_error *error) {
+    size_t size, bytes, total;
+    layers_buffer *buffer = NULL;
+    layers_code code = LAYERS_OK;
+    if (!layers_shape_size(shape, rank, &size) || !layers_dtype_bytes(dtype, size, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof *buffer, &total))
+        code = layers_fail(error, LAYERS_TOO_LARGE, NULL, "the tensor has too many elements");
+    else if (!(buffer = malloc(total)))
+        code = out_of_memory(error, bytes);
+    if (code != LAYERS_OK) {
+        *tensor = (layers_tensor){0};
+        return code;
+    }
+    atomic_init(&buffer->references, 1);
+    buffer->bytes = bytes;
+    for (int i = 0; i < rank; i++)
+        tensor->shape[i] = shape[i];
+    tensor->dtype = dtype;
+    tensor->rank = rank;
+    tensor->size = size;
+    tensor->data = buffer->data;
+    tensor->buffer = buffer;
+    return LAYERS_OK;
+}
+
+layers_tensor layers_tensor_wrap(layers_dtype dtype, const size_t *shape, int rank, void *data) {
+    layers_tensor tensor = {.dtype = dtype, .rank = rank, .data = data};
+    for (int i = 0; i < rank; i++)
+        tensor.shape[i] = shape[i];
+    layers_shape_size(shape, rank, &tensor.size);
+    return tensor;
+}
+
+layers_buffer *layers_buffer_ref(layers_buffer *buffer) {
+    if (buffer)
+        atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+    return buffer;
+}
+
+void layers_buffer_unref(layers_buffer *buffer) {
+    if (buffer && atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1)
+        free(buffer);
+}
+
+size_t layers_buffer_bytes(const layers_buffer *buffer) {
+    return buffer ? buffer->bytes : 0;
+}
+
+layers_tensor layers_tensor_share(const layers_tensor *tensor) {
+    layers_buffer_ref(tensor->buffer);
+    return *tensor;
+}
+
+void layers_tensor_clear(layers_tensor *tensor) {
+    layers_buffer_unref(tensor->buffer);
+    tensor->rank = 0;
+    tensor->size = 0;
+    tensor->data = NULL;
+    tensor->buffer = NULL;
+}
+
+layers_code layers_tensor_resize(layers_tensor *tensor, size_t capacity, layers_error *error) {
+    size_t bytes, total;
+    if (!layers_dtype_bytes(tensor->dtype, capacity, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof *tensor->buffer, &total))
+        return layers_fail(error, LAYERS_TOO_LARGE, NULL, "the tensor has too many elements");
+    layers_buffer *buffer = realloc(tensor->buffer, total);
+    if (!buffer)
+        return out_of_memory(error, bytes);
+    buffer->bytes = bytes;
+    tensor->buffer = buffer;
+    tensor->data = buffer->data;
+    tensor->shape[0] = tensor->size = capacity;
+    return LAYERS_OK;
+}
+
+size_t layers_tensor_memory(const layers_tensor *tensor) {
+    return layers_buffer_bytes(tensor->buffer);
+}
