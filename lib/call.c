@@ -107,6 +107,7 @@ static layers_code plan(const layers_call *call, const char *pattern, layers_dty
     return LAYERS_OK;
 }
 
+/* The outputs, and the parameters that are tensors: given or not, they come back. */
 static layers_code plan_outputs(layers_call *call, layers_error *error) {
     call->output_bytes = 0;
     for (int i = 0; call->operation->outputs[i].name; i++) {
@@ -118,6 +119,13 @@ static layers_code plan_outputs(layers_call *call, layers_error *error) {
                                "%s would have shape %s, which is too large", field->name,
                                layers_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));
         }
+    }
+    for (int i = 0; call->operation->params && call->operation->params[i].name; i++) {
+        const layers_param *param = &call->operation->params[i];
+        if (param->kind == LAYERS_VECTOR &&
+            plan(call, param->shape, call->dtype, &call->params[i].vector, &call->output_bytes) !=
+                LAYERS_OK)
+            return layers_fail(error, LAYERS_TOO_LARGE, NULL, "%s would be too large", param->name);
     }
     return LAYERS_OK;
 }

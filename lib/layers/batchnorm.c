@@ -286,10 +286,9 @@ static layers_code NAME(backward)(layers_call *call, layers_error *error) {
         }
         if (cache->choice[MODE] == TRAIN)
             NAME(panel_dx)
-            (N, D, width, dout + d0, x + d0, mean + d0, inv_std + d0, gamma + d0, shift, slope,
-             dx + d0);
-        else
-            NAME(panel_dx_test)(N, D, width, dout + d0, inv_std + d0, gamma + d0, dx + d0);
+        (N, D, width, dout + d0, x + d0, mean + d0, inv_std + d0, gamma + d0, shift, slope,
+         dx + d0);
+        else NAME(panel_dx_test)(N, D, width, dout + d0, inv_std + d0, gamma + d0, dx + d0);
     }
     return LAYERS_OK;
 }

@@ -71,15 +71,14 @@ const layers_operation dropout_backward = {
 
 #else /* the kernels, for REAL */
 
-/* out = in · mask / p, or in. */
+/* out = in · mask / p, or in; in double, where a tiny p is not 0. */
 static void NAME(apply)(size_t size, int mode, double p, const uint8_t *mask, const REAL *in,
                         REAL *out) {
-    REAL keep = (REAL)p;
     if (mode == TEST)
         memcpy(out, in, size * sizeof *out);
     else
         for (size_t i = 0; i < size; i++)
-            out[i] = in[i] * (REAL)(mask[i / BITS] >> i % BITS & 1) / keep;
+            out[i] = (REAL)((double)in[i] * (mask[i / BITS] >> i % BITS & 1) / p);
 }
 
 static layers_code NAME(forward)(layers_call *call, layers_error *error) {

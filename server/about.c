@@ -1,0 +1,49 @@
+/* GET /healthz, /readyz, /version: how the process is, and what it is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers.h"
+#include "version.h"
+
+bool reply_document(reply *reply, json_t *document, problem *problem) {
+    reply->status = 200;
+    reply->content_type = "application/json";
+    reply->body = json_dumps(document, JSON_COMPACT);
+    json_decref(document);
+    if (!reply->body)
+        return problem_set_memory(problem, "the answer");
+    reply->body_length = strlen(reply->body);
+    return true;
+}
+
+bool handle_health(service *service, const route *route, const request *request, reply *reply,
+                   problem *problem) {
+    (void)service, (void)route, (void)request;
+    return reply_document(reply, json_pack("{ss}", "status", "ok"), problem);
+}
+
+bool handle_ready(service *service, const route *route, const request *request, reply *reply,
+                  problem *problem) {
+    (void)route, (void)request;
+    if (atomic_load(&service->draining)) {
+        problem_set(problem, PROBLEM_DRAINING, NULL, "the server is about to stop");
+        problem->retry_after = 1;
+        return false;
+    }
+    if (!service->store->ready(service->store)) {
+        problem_set(problem, PROBLEM_OVERLOADED, NULL, "the cache store does not answer");
+        problem->retry_after = 1;
+        return false;
+    }
+    return reply_document(reply, json_pack("{ss}", "status", "ready"), problem);
+}
+
+bool handle_version(service *service, const route *route, const request *request, reply *reply,
+                    problem *problem) {
+    (void)service, (void)route, (void)request;
+    return reply_document(reply,
+                          json_pack("{ss ss ss ss ss}", "name", "layerd", "version",
+                                    layers_version(), "commit", version_commit, "blas",
+                                    layers_blas(), "cpu", version_cpu()),
+                          problem);
+}

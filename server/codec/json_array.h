@@ -1,0 +1,30 @@
+/* Number arrays in JSON text, read straight into tensors: no object for a number or a list. */
+#ifndef CODEC_JSON_ARRAY_H
+#define CODEC_JSON_ARRAY_H
+
+#include "layers/tensor.h"
+#include "problem.h"
+
+/* A place in a JSON text. */
+typedef struct {
+    const char *start, *at, *end;
+} json_cursor;
+
+/* Reads the nested list or the number that starts at cursor->at ('[', '-', a digit, N or I) into a
+ * tensor of `dtype` (LAYERS_F64 or LAYERS_F32) that has its shape, and leaves the cursor behind it.
+ * NaN and the infinities may be bare words or strings. `pointer` (RFC 6901) is where the value
+ * stands; a problem's pointer goes on from there, e.g. "/x" + "/1".
+ *
+ * False with a problem: invalid_json with its place, ragged_array, wrong_type, invalid_shape (rank
+ * above 32), number_out_of_range, overloaded (no memory). Then there is no tensor. */
+bool json_array_read(json_cursor *cursor, layers_dtype dtype, const char *pointer,
+                     layers_tensor *tensor, problem *problem);
+
+/* The value of NaN, Infinity or -Infinity, without quotes. False for any other word. */
+bool json_word_value(const char *word, size_t length, double *value);
+
+/* invalid_json at `at`, with offset, line and column. Always false. */
+bool json_malformed(const json_cursor *cursor, const char *at, const char *reason,
+                    problem *problem);
+
+#endif

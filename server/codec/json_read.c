@@ -1,0 +1,360 @@
+/* JSON request bodies: numbers and arrays into tensors, the rest by Jansson. */
+#include "codec/json_read.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/json_array.h"
+
+enum {
+    REST_LIMIT = 64 << 10, /* bytes of a body beside its numbers and arrays */
+    KEY_DEPTH = 4,         /* objects within objects whose keys an error's pointer names */
+};
+
+typedef struct {
+    const char *at;
+    size_t length;
+} span;
+
+/* Takes the arrays out of a text. */
+typedef struct {
+    json_document *document;
+    json_cursor cursor;
+    layers_dtype dtype;
+    char *rest; /* what is left, for Jansson */
+    size_t used;
+    span last;           /* the last string */
+    span key[KEY_DEPTH]; /* the key in each open object */
+    size_t depth;
+    problem *problem;
+} splitter;
+
+static bool copy(splitter *s, const char *text, size_t length) {
+    if (s->used + length > REST_LIMIT)
+        return problem_set(s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
+                           "the body has more than %d bytes beside its numbers and arrays",
+                           REST_LIMIT);
+    memcpy(s->rest + s->used, text, length);
+    s->used += length;
+    return true;
+}
+
+static bool copy_string(splitter *s) {
+    json_cursor *cursor = &s->cursor;
+    const char *start = cursor->at++;
+    while (cursor->at < cursor->end && *cursor->at != '"')
+        cursor->at += *cursor->at == '\\' && cursor->end - cursor->at > 1 ? 2 : 1;
+    if (cursor->at == cursor->end)
+        return json_malformed(cursor, start, "a string does not end: it starts", s->problem);
+    cursor->at++;
+    s->last = (span){start + 1, (size_t)(cursor->at - start) - 2};
+    return copy(s, start, (size_t)(cursor->at - start));
+}
+
+/* "/bn_param/running_mean": the keys that lead to the value at hand. Keys with escapes stand as
+ * they are in the text. */
+static const char *pointer_here(const splitter *s, char pointer[192]) {
+    size_t used = 0;
+    pointer[0] = '\0';
+    for (size_t i = 0; i < s->depth && i < KEY_DEPTH && used < 192; i++) {
+        char key[64];
+        size_t length = s->key[i].length < sizeof key ? s->key[i].length : sizeof key - 1;
+        memcpy(key, s->key[i].at, length);
+        key[length] = '\0';
+        used += (size_t)snprintf(pointer + used, 192 - used, "/%s", key);
+    }
+    return pointer;
+}
+
+static bool grow(splitter *s) {
+    json_document *document = s->document;
+    if (document->count < document->capacity)
+        return true;
+    size_t capacity = document->capacity ? 4 * document->capacity : 8;
+    void *arrays = realloc(document->arrays, capacity * sizeof *document->arrays);
+    if (!arrays)
+        return problem_set_memory(s->problem, "the body's arrays");
+    document->arrays = arrays;
+    document->capacity = capacity;
+    return true;
+}
+
+/* Reads the array or number at hand and leaves its index. The spaces keep it from growing together
+ * with what stands beside it. */
+static bool take_array(splitter *s) {
+    char pointer[192], index[32];
+    if (!grow(s))
+        return false;
+    json_document *document = s->document;
+    json_number_array *array = &document->arrays[document->count];
+    array->text = s->cursor.at;
+    if (!json_array_read(&s->cursor, s->dtype, pointer_here(s, pointer), &array->tensor,
+                         s->problem))
+        return false;
+    int length = snprintf(index, sizeof index, " %zu ", document->count);
+    document->count++;
+    if (!copy(s, index, (size_t)length))
+        return false;
+    array->left = s->used;
+    array->end = s->cursor.at;
+    return true;
+}
+
+static bool split(splitter *s) {
+    json_cursor *cursor = &s->cursor;
+    while (cursor->at < cursor->end) {
+        char c = *cursor->at;
+        if (c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I') {
+            if (!take_array(s))
+                return false;
+        } else if (c == '"') {
+            if (!copy_string(s))
+                return false;
+        } else {
+            if (c == ':' && s->depth > 0 && s->depth <= KEY_DEPTH)
+                s->key[s->depth - 1] = s->last;
+            else if (c == '{' && s->depth++ < KEY_DEPTH)
+                s->key[s->depth - 1] = (span){"", 0};
+            else if (c == '}' && s->depth > 0)
+                s->depth--;
+            if (!copy(s, cursor->at, 1))
+                return false;
+            cursor->at++;
+        }
+    }
+    return true;
+}
+
+/* invalid_json from Jansson's error, whose position is behind the token that it quotes as "near
+ * '...'", and in the text that was left of the body. */
+static bool fail_rest(const splitter *s, const json_error_t *error) {
+    const json_document *document = s->document;
+    size_t left = error->position > 0 ? (size_t)error->position : 0;
+    const char *near = strstr(error->text, " near '");
+    if (near && strlen(near) > sizeof " near '" && left >= strlen(near) - sizeof " near '")
+        left -= strlen(near) - sizeof " near '";
+    const char *at = document->text + left;
+    for (size_t i = 0; i < document->count && document->arrays[i].left <= left; i++)
+        at = document->arrays[i].end + (left - document->arrays[i].left);
+    if (at > document->end || left >= s->used)
+        at = document->end;
+    char reason[JSON_ERROR_TEXT_LENGTH];
+    snprintf(reason, sizeof reason, "%.*s",
+             near ? (int)(near - error->text) : (int)sizeof reason - 1, error->text);
+    return json_malformed(&s->cursor, at, reason, s->problem);
+}
+
+static bool read_parts(splitter *s) {
+    json_document *document = s->document;
+    if (s->cursor.at == s->cursor.end)
+        return json_malformed(&s->cursor, s->cursor.at, "the body is empty", s->problem);
+    if (!split(s))
+        return false;
+    json_error_t error;
+    document->root = json_loadb(s->rest, s->used,
+                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (!document->root)
+        return fail_rest(s, &error);
+    if (!json_is_object(document->root))
+        return problem_set(s->problem, PROBLEM_WRONG_TYPE, NULL,
+                           "the body is %s, but must be an object",
+                           json_kind(document, document->root));
+    return true;
+}
+
+bool json_document_read(json_document *document, const char *text, size_t length,
+                        layers_dtype dtype, problem *problem) {
+    char rest[REST_LIMIT];
+    *document = (json_document){.text = text, .end = text + length};
+    splitter s = {.document = document,
+                  .cursor = {text, text, text + length},
+                  .dtype = dtype,
+                  .rest = rest,
+                  .problem = problem};
+    if (read_parts(&s))
+        return true;
+    json_document_free(document);
+    *document = (json_document){0};
+    return false;
+}
+
+void json_document_free(json_document *document) {
+    for (size_t i = 0; i < document->count; i++)
+        layers_tensor_clear(&document->arrays[i].tensor);
+    free(document->arrays);
+    json_decref(document->root);
+}
+
+static json_number_array *array_of(const json_document *document, const json_t *value) {
+    return json_is_integer(value) ? &document->arrays[json_integer_value(value)] : NULL;
+}
+
+const char *json_kind(const json_document *document, const json_t *value) {
+    const json_number_array *array = array_of(document, value);
+    if (array)
+        return *array->text == '[' ? "a list" : "a number";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_STRING:
+        return "a string";
+    case JSON_NULL:
+        return "null";
+    default:
+        return "a boolean";
+    }
+}
+
+/* Turns labels, read as doubles, into integers in place. */
+static bool to_integers(layers_tensor *tensor, const char *pointer, problem *problem) {
+    const double *number = tensor->data;
+    int64_t *integer = tensor->data;
+    for (size_t i = 0; i < tensor->size; i++) {
+        if (!(fabs(number[i]) <= 0x1p53) || number[i] != floor(number[i])) {
+            char place[224];
+            snprintf(place, sizeof place, "%s/%zu", pointer, i);
+            return problem_set(problem, PROBLEM_WRONG_TYPE, tensor->rank ? place : pointer,
+                               "%s is %.17g, but must be an integer",
+                               tensor->rank ? place : pointer, number[i]);
+        }
+        integer[i] = (int64_t)number[i];
+    }
+    tensor->dtype = LAYERS_I64;
+    return true;
+}
+
+/* Moves an array out of the document, reading it again where it was read in another dtype. */
+static bool take(json_document *document, json_number_array *array, layers_dtype dtype,
+                 const char *pointer, layers_tensor *tensor, problem *problem) {
+    layers_dtype read = dtype == LAYERS_I64 ? LAYERS_F64 : dtype;
+    if (array->tensor.dtype != read || !array->tensor.data) {
+        json_cursor cursor = {document->text, array->text, array->end};
+        layers_tensor_clear(&array->tensor);
+        if (!json_array_read(&cursor, read, pointer, &array->tensor, problem))
+            return false;
+    }
+    if (dtype == LAYERS_I64 && !to_integers(&array->tensor, pointer, problem))
+        return false;
+    *tensor = array->tensor;
+    array->tensor.data = NULL;
+    array->tensor.buffer = NULL;
+    return true;
+}
+
+static bool flat_shape(json_document *document, const json_t *value, const char *pointer,
+                       size_t shape[LAYERS_MAX_RANK], int *rank, problem *problem) {
+    char place[224];
+    snprintf(place, sizeof place, "%s/shape", pointer);
+    json_number_array *array = array_of(document, value);
+    if (!array || *array->text != '[')
+        return problem_set(problem, PROBLEM_WRONG_TYPE, place,
+                           "%s is %s, but must be a list of integers", place,
+                           json_kind(document, value));
+    layers_tensor lengths;
+    if (!take(document, array, LAYERS_I64, place, &lengths, problem))
+        return false;
+    bool fits = lengths.rank == 1 && lengths.size <= LAYERS_MAX_RANK;
+    const int64_t *length = lengths.data;
+    *rank = fits ? (int)lengths.size : 0;
+    for (int i = 0; i < *rank; i++) {
+        fits = fits && length[i] >= 0;
+        shape[i] = (size_t)length[i];
+    }
+    layers_tensor_clear(&lengths);
+    size_t size;
+    return (fits && layers_shape_size(shape, *rank, &size)) ||
+           problem_set(problem, PROBLEM_INVALID_SHAPE, place,
+                       "%s must be a list of at most %d lengths, none negative, whose product is a "
+                       "possible size",
+                       place, LAYERS_MAX_RANK);
+}
+
+/* {"shape": [...], "data": [...]} */
+static bool flat_tensor(json_document *document, const json_t *value, layers_dtype dtype,
+                        const char *pointer, layers_tensor *tensor, problem *problem) {
+    const char *key;
+    json_t *member;
+    char place[224];
+    json_object_foreach((json_t *)value, key, member) {
+        if (!strcmp(key, "shape") || !strcmp(key, "data"))
+            continue;
+        char name[48];
+        snprintf(place, sizeof place, "%s/%s", pointer, text_clip(name, sizeof name, key));
+        return problem_set(problem, PROBLEM_UNKNOWN_FIELD, place,
+                           "\"%s\" is not a part of a tensor, which has \"shape\" and \"data\"",
+                           name);
+    }
+    json_t *shape_value = json_object_get(value, "shape"), *data = json_object_get(value, "data");
+    if (!shape_value || !data) {
+        snprintf(place, sizeof place, "%s/%s", pointer, shape_value ? "data" : "shape");
+        return problem_set(
+            problem, PROBLEM_MISSING_FIELD, place,
+            "%s is missing: a tensor is a nested list, or has \"shape\" and \"data\"", place);
+    }
+    size_t shape[LAYERS_MAX_RANK], size;
+    int rank = 0;
+    if (!flat_shape(document, shape_value, pointer, shape, &rank, problem))
+        return false;
+    layers_shape_size(shape, rank, &size);
+    snprintf(place, sizeof place, "%s/data", pointer);
+    json_number_array *array = array_of(document, data);
+    if (!array || *array->text != '[')
+        return problem_set(problem, PROBLEM_WRONG_TYPE, place,
+                           "%s is %s, but must be a list of numbers", place,
+                           json_kind(document, data));
+    if (!take(document, array, dtype, place, tensor, problem))
+        return false;
+    if (tensor->rank == 1 && tensor->size == size) {
+        tensor->rank = rank;
+        memcpy(tensor->shape, shape, (size_t)rank * sizeof *shape);
+        return true;
+    }
+    char text[128];
+    problem_set(problem, PROBLEM_INVALID_SHAPE, pointer,
+                "%s has shape %s, which is %zu numbers in one list, but data has %zu%s", pointer,
+                layers_shape_text(shape, rank, text, sizeof text), size, tensor->size,
+                tensor->rank == 1 ? "" : " in nested lists");
+    layers_tensor_clear(tensor);
+    return false;
+}
+
+bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
+                 const char *pointer, layers_tensor *tensor, problem *problem) {
+    json_number_array *array = array_of(document, value);
+    if (array)
+        return take(document, array, dtype, pointer, tensor, problem);
+    if (json_is_object(value))
+        return flat_tensor(document, value, dtype, pointer, tensor, problem);
+    double number;
+    if (!json_is_string(value) ||
+        !json_word_value(json_string_value(value), json_string_length(value), &number) ||
+        dtype == LAYERS_I64)
+        return problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
+                           "%s is %s, but must be a nested list of numbers, or have \"shape\" and "
+                           "\"data\"",
+                           pointer, json_kind(document, value));
+    layers_error error;
+    if (layers_tensor_make(tensor, dtype, NULL, 0, &error) != LAYERS_OK)
+        return problem_set_memory(problem, pointer);
+    if (dtype == LAYERS_F32)
+        *(float *)tensor->data = (float)number;
+    else
+        *(double *)tensor->data = number;
+    return true;
+}
+
+bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,
+                 problem *problem) {
+    json_number_array *array = array_of(document, value);
+    layers_tensor scalar;
+    if (!array || *array->text == '[')
+        return problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be a number",
+                           pointer, json_kind(document, value));
+    if (!take(document, array, LAYERS_F64, pointer, &scalar, problem))
+        return false;
+    *number = *(double *)scalar.data;
+    layers_tensor_clear(&scalar);
+    return true;
+}

@@ -1,0 +1,49 @@
+/* JSON request bodies.
+ *
+ * A document is read in two parts. Every number and every array of the text, wherever it stands,
+ * goes straight into a tensor; what is left of the text, with the index of the tensor in each such
+ * place, is a small document that Jansson reads. */
+#ifndef CODEC_JSON_READ_H
+#define CODEC_JSON_READ_H
+
+#include <jansson.h>
+
+#include "layers/tensor.h"
+#include "problem.h"
+
+typedef struct {
+    const char *text; /* of the value, in the body */
+    size_t left;      /* position behind its index in the text that Jansson reads */
+    const char *end;  /* behind the value, in the body */
+    layers_tensor tensor;
+} json_number_array;
+
+typedef struct {
+    const char *text, *end;
+    json_t *root; /* numbers and arrays are integers: indices into `arrays` */
+    json_number_array *arrays;
+    size_t count, capacity;
+} json_document;
+
+/* Reads a body; it must stay as it is until json_document_free. `dtype` is what numbers are most
+ * likely to be wanted in: another costs a second look at them. The root is an object.
+ * False with a problem: those of json_array_read, wrong_type, body_too_large (too much beside the
+ * arrays); then there is nothing to free. */
+bool json_document_read(json_document *document, const char *text, size_t length,
+                        layers_dtype dtype, problem *problem);
+void json_document_free(json_document *document);
+
+/* The tensor that `value` stands for, moved out of the document into *tensor: a nested list, a
+ * number, "NaN" and its like, or {"shape": [...], "data": [...]}. `dtype` may be LAYERS_I64, for
+ * labels. `pointer` is where the value stands. */
+bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
+                 const char *pointer, layers_tensor *tensor, problem *problem);
+
+/* The number that `value` is. */
+bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,
+                 problem *problem);
+
+/* "a string", "a list", ...: what a value is, for sentences. */
+const char *json_kind(const json_document *document, const json_t *value);
+
+#endif

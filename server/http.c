@@ -1,0 +1,318 @@
+/* HTTP over libmicrohttpd: the only file that knows it. A request's body is gathered once, into one
+ * buffer; its answer is handed over without a copy. */
+#include "http.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+#include "routes.h"
+
+enum {
+    CONNECTION_MEMORY = 128 << 10, /* headers, and the pieces in which a body arrives */
+    CONNECTION_MOST = 4096,
+    IDLE_SECONDS = 60,
+    FIRST_BODY = 16 << 10, /* room for a body of unknown length */
+    ID_TEXT = 65,          /* X-Request-Id and a terminator */
+};
+
+struct http {
+    service *service;
+    struct MHD_Daemon *daemon;
+    atomic_size_t running;
+    atomic_uint_fast64_t requests;
+    uint64_t id_prefix; /* tells the requests of this process from another's */
+};
+
+/* A request from its first header to the last byte of its answer. */
+typedef struct {
+    request request;
+    route route;
+    char id[ID_TEXT];
+    char *body;
+    size_t body_capacity;
+    bool refused; /* by its headers, or by its length on the way: what `problem` says */
+    problem problem;
+    reply reply;
+} exchange;
+
+/* The caller's own X-Request-Id if it is one that can be echoed and logged as it is. */
+static bool is_sane_id(const char *id) {
+    size_t length = id ? strlen(id) : 0;
+    return length > 0 && length < ID_TEXT &&
+           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") ==
+               length;
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name) {
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *key,
+                                 const char *value) {
+    (void)kind;
+    request *request = cls;
+    if (request->query_count == QUERY_MOST)
+        return MHD_NO;
+    request->query[request->query_count++] = (query_pair){key, value};
+    return MHD_YES;
+}
+
+/* The length that the request says its body has; SIZE_MAX where it does not say. */
+static size_t declared_length(struct MHD_Connection *connection) {
+    const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (!length)
+        return header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? SIZE_MAX : 0;
+    errno = 0;
+    unsigned long long value = strtoull(length, NULL, 10);
+    return errno == 0 && value < SIZE_MAX ? (size_t)value : SIZE_MAX - 1;
+}
+
+static bool too_large(exchange *x, size_t limit) {
+    x->refused = true;
+    return problem_set(&x->problem, PROBLEM_BODY_TOO_LARGE, NULL,
+                       "the body is larger than the %zu bytes that are allowed (--body-limit)",
+                       limit);
+}
+
+static exchange *exchange_new(http *http, struct MHD_Connection *connection, const char *path,
+                              const char *method) {
+    exchange *x = malloc(sizeof *x);
+    if (!x)
+        return NULL;
+    x->request = (request){
+        .method = method,
+        .path = path,
+        .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+        .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
+    };
+    x->body = NULL;
+    x->body_capacity = 0;
+    x->refused = false;
+    x->reply = (reply){0};
+    const char *id = header(connection, "X-Request-Id");
+    if (is_sane_id(id))
+        strcpy(x->id, id);
+    else
+        snprintf(x->id, sizeof x->id, "%016" PRIx64 "-%" PRIuFAST64, http->id_prefix,
+                 atomic_fetch_add_explicit(&http->requests, 1, memory_order_relaxed));
+    atomic_fetch_add(&http->running, 1);
+    return x;
+}
+
+static void release_body(void *body) {
+    free(body);
+}
+
+/* Gives the answer's body away: from here on it is the response's. */
+static struct MHD_Response *make_response(reply *reply) {
+    char *body = reply->body;
+    if (!body)
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(reply->body_length, body, release_body);
+    if (!response)
+        free(body);
+    reply->body = NULL;
+    return response;
+}
+
+static bool add_headers(struct MHD_Response *response, const http *http, const exchange *x) {
+    char timing[96], seconds[16];
+    snprintf(timing, sizeof timing, "read;dur=%.3f, compute;dur=%.3f, write;dur=%.3f",
+             x->reply.read_ms, x->reply.compute_ms, x->reply.write_ms);
+    bool good = MHD_add_response_header(response, "X-Request-Id", x->id) &&
+                MHD_add_response_header(response, "Server-Timing", timing);
+    if (x->reply.content_type)
+        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                               x->reply.content_type);
+    if (x->reply.status >= 400 && x->problem.allow)
+        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->problem.allow);
+    if (x->reply.status >= 400 && x->problem.retry_after > 0) {
+        snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
+        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (atomic_load_explicit(&http->service->draining, memory_order_relaxed))
+        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return good;
+}
+
+static void log_request(const exchange *x) {
+    if (x->reply.status == 500)
+        log_line(LOG_ERROR, "%s %s %s: %d %s", x->id, x->request.method, x->request.path,
+                 x->reply.status, x->problem.detail);
+    else if (log_enabled(LOG_DEBUG))
+        log_line(LOG_DEBUG, "%s %s %s: %d, %zu bytes in, %zu out, %.3f ms", x->id,
+                 x->request.method, x->request.path, x->reply.status, x->request.body_length,
+                 x->reply.body_length, x->reply.read_ms + x->reply.compute_ms + x->reply.write_ms);
+}
+
+/* The one place where answers go out. */
+static enum MHD_Result send_reply(struct MHD_Connection *connection, const http *http, exchange *x,
+                                  bool good) {
+    if (!good) {
+        free(x->reply.body);
+        x->reply.body = problem_body(&x->problem, &x->reply.body_length);
+        x->reply.status = problem_status(x->problem.kind);
+        x->reply.content_type = "application/problem+json";
+    }
+    log_request(x);
+    struct MHD_Response *response = make_response(&x->reply);
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result result = MHD_NO;
+    if (add_headers(response, http, x))
+        result = MHD_queue_response(connection, (unsigned)x->reply.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* The first look at a request, by its headers. One that is refused for its length, or that waits
+ * for a 100 Continue, is answered now and its connection ends; any other that is refused is
+ * answered once its body has been read and thrown away, so that the connection can go on. */
+static enum MHD_Result begin(http *http, struct MHD_Connection *connection, exchange *x) {
+    size_t limit = http->service->options->body_limit, length = declared_length(connection);
+    if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
+        problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
+        x->refused = true;
+    } else {
+        MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
+        x->refused = !route_find(&x->request, &x->route, &x->problem);
+    }
+    if (length != SIZE_MAX && length > limit) {
+        too_large(x, limit);
+        return send_reply(connection, http, x, false);
+    }
+    if (x->refused)
+        return header(connection, MHD_HTTP_HEADER_EXPECT) ? send_reply(connection, http, x, false)
+                                                          : MHD_YES;
+    x->body_capacity = length == SIZE_MAX ? FIRST_BODY : length;
+    x->body = x->body_capacity ? malloc(x->body_capacity) : NULL;
+    if (x->body_capacity && !x->body) {
+        problem_set_memory(&x->problem, "the body");
+        return send_reply(connection, http, x, false);
+    }
+    return MHD_YES;
+}
+
+/* Room for `more` bytes of a body whose length was not said. */
+static bool make_room(exchange *x, size_t more, size_t limit) {
+    size_t need = x->request.body_length + more;
+    if (need <= x->body_capacity)
+        return true;
+    size_t capacity = 2 * x->body_capacity > need ? 2 * x->body_capacity : need;
+    char *body = realloc(x->body, capacity < limit ? capacity : limit);
+    if (!body) {
+        x->refused = true;
+        return problem_set_memory(&x->problem, "the body");
+    }
+    x->body = body;
+    x->body_capacity = capacity < limit ? capacity : limit;
+    return true;
+}
+
+/* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
+ * on after that is cut off. */
+static enum MHD_Result receive(http *http, exchange *x, const char *data, size_t *size) {
+    size_t limit = http->service->options->body_limit, more = *size;
+    *size = 0;
+    if (!x->refused && more > limit - x->request.body_length)
+        too_large(x, limit);
+    if (!x->refused && make_room(x, more, limit))
+        memcpy(x->body + x->request.body_length, data, more);
+    x->request.body_length += more;
+    return x->request.body_length <= 2 * limit ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result answer(http *http, struct MHD_Connection *connection, exchange *x) {
+    x->request.body = x->body ? x->body : "";
+    bool good = !x->refused &&
+                x->route.handle(http->service, &x->route, &x->request, &x->reply, &x->problem);
+    free(x->body); /* before the answer goes out: large ones need not be in memory together */
+    x->body = NULL;
+    return send_reply(connection, http, x, good);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **state) {
+    (void)version;
+    http *http = cls;
+    exchange *x = *state;
+    if (!x) {
+        *state = x = exchange_new(http, connection, path, method);
+        return x ? begin(http, connection, x) : MHD_NO;
+    }
+    if (*size > 0)
+        return receive(http, x, data, size);
+    return answer(http, connection, x);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code) {
+    (void)connection;
+    http *http = cls;
+    exchange *x = *state;
+    if (!x)
+        return;
+    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
+                 x->request.method, x->request.path);
+    free(x->body);
+    free(x->reply.body);
+    free(x);
+    *state = NULL;
+    atomic_fetch_sub(&http->running, 1);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format,
+                                                         va_list arguments) {
+    (void)cls;
+    char text[512];
+    vsnprintf(text, sizeof text, format, arguments);
+    log_line(LOG_DEBUG, "libmicrohttpd: %s", text);
+}
+
+http *http_start(service *service, char *address, size_t length) {
+    int fd = listen_open(service->options->listen, address, length);
+    if (fd < 0)
+        return NULL;
+    http *http = calloc(1, sizeof *http);
+    if (http && getrandom(&http->id_prefix, sizeof http->id_prefix, 0) < 0)
+        http->id_prefix = (uint64_t)time(NULL);
+    if (http) {
+        unsigned threads = (unsigned)service->options->threads;
+        http->service = service;
+        http->daemon = MHD_start_daemon(
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
+            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+            on_completed, http, threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads,
+            MHD_OPTION_END);
+    }
+    if (http && http->daemon)
+        return http;
+    log_line(LOG_ERROR, "cannot start to serve: %s", strerror(errno));
+    close(fd);
+    free(http);
+    return NULL;
+}
+
+size_t http_running(const http *http) {
+    return atomic_load(&http->running);
+}
+
+void http_stop(http *http) {
+    MHD_stop_daemon(http->daemon);
+    free(http);
+}

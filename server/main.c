@@ -1,0 +1,90 @@
+/* layerd: start, signals, drain, stop. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "http.h"
+#include "log.h"
+#include "version.h"
+
+enum { EXIT_START = 1, EXIT_USAGE = 2, POLL_MS = 5 };
+
+/* As many descriptors as the system lets us have: connections take one each. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Waits until no request runs, the grace time is over, or a second signal comes. */
+static void drain(const http *http, size_t grace_ms, const sigset_t *signals) {
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+    for (size_t waited = 0; http_running(http) > 0; waited += POLL_MS) {
+        if (waited >= grace_ms) {
+            log_line(LOG_WARN, "%zu requests did not finish in time", http_running(http));
+            return;
+        }
+        if (sigtimedwait(signals, NULL, &pause) > 0) {
+            log_line(LOG_WARN, "stopping at once: a second signal");
+            return;
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    options options;
+    switch (options_read(&options, argc, argv)) {
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_WRONG:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    log_set_level((log_level)options.log_level);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* in every thread: they are waited for below */
+    raise_descriptor_limit();
+
+    layers_error error;
+    if (layers_check_blas(&error) != LAYERS_OK) {
+        log_line(LOG_ERROR, "cannot start: %s", error.message);
+        return EXIT_START;
+    }
+    service service = {
+        .options = &options,
+        .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
+    };
+    if (!service.store) {
+        log_line(LOG_ERROR, "cannot start: no memory for the cache store");
+        return EXIT_START;
+    }
+    char address[128];
+    http *http = http_start(&service, address, sizeof address);
+    if (!http) {
+        service.store->close(service.store);
+        return EXIT_START;
+    }
+    log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
+             version_commit, address, options.threads, layers_blas());
+
+    int signal_number;
+    sigwait(&signals, &signal_number);
+    log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
+             http_running(http));
+    atomic_store(&service.draining, true);
+    drain(http, options.grace, &signals);
+    http_stop(http);
+    service.store->close(service.store);
+    log_line(LOG_INFO, "stopped");
+    return 0;
+}

@@ -1,0 +1,177 @@
+/* Options: one row each, from which parsing, the environment, and --help follow. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "version.h"
+
+typedef struct {
+    const char *suffix;
+    size_t factor;
+} unit;
+
+static const unit counts[] = {{"", 1}, {NULL, 0}};
+static const unit bytes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10},
+                             {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const unit times[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
+static const unit levels[] = {{"error", 0}, {"warn", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
+
+enum { DAY_MS = 86400000 };
+
+static const struct option {
+    const char *name;
+    size_t place;        /* in options */
+    const unit *units;   /* of a number; NULL: text */
+    bool words;          /* the units are the values themselves */
+    const char *initial; /* NULL: one a processor */
+    size_t minimum, maximum;
+    const char *help;
+} rows[] = {
+    {"listen", offsetof(options, listen), NULL, false, "127.0.0.1:8080", 0, 0,
+     "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
+    {"threads", offsetof(options, threads), counts, false, NULL, 1, 256,
+     "threads that answer requests (one a processor)"},
+    {"body-limit", offsetof(options, body_limit), bytes, false, "256MiB", 1 << 10, SIZE_MAX / 4,
+     "largest body of a request"},
+    {"answer-limit", offsetof(options, answer_limit), bytes, false, "512MiB", 1 << 10, SIZE_MAX / 4,
+     "largest answer, its numbers at their longest"},
+    {"cache-budget", offsetof(options, cache_budget), bytes, false, "1GiB", 0, SIZE_MAX / 4,
+     "memory for caches; past it forward answers 503"},
+    {"cache-lifetime", offsetof(options, cache_lifetime), times, false, "15min", 1, 365UL * DAY_MS,
+     "time without use after which a cache goes"},
+    {"grace", offsetof(options, grace), times, false, "10s", 0, DAY_MS,
+     "time for running requests to finish at SIGTERM"},
+    {"log-level", offsetof(options, log_level), levels, true, "info", 0, 3,
+     "error, warn, info or debug (each request)"},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+/* "LAYERD_BODY_LIMIT" */
+static const char *environment_name(const struct option *row, char name[64]) {
+    snprintf(name, 64, "LAYERD_%s", row->name);
+    for (char *c = name; *c; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    return name;
+}
+
+static void print_help(void) {
+    printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP\n\n"
+           "usage: layerd [--option value]...\n\n");
+    for (const struct option *row = rows; row < rows + ROWS; row++)
+        printf("  --%-15s %-15s %s\n", row->name, row->initial ? row->initial : "", row->help);
+    printf("  --%-15s %-15s %s\n  --%-15s %-15s %s\n\n", "help", "", "this text", "version", "",
+           "name, version and commit");
+    printf(
+        "Sizes take KiB, MiB, GiB; times ms, s, min, h. Each option may stand in the environment\n"
+        "instead, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes before it.\n");
+}
+
+static bool parse_number(const struct option *row, const char *text, size_t *value) {
+    char *suffix = (char *)text;
+    unsigned long long number = 1;
+    errno = 0;
+    if (!row->words) {
+        if (!isdigit((unsigned char)*text))
+            return false;
+        number = strtoull(text, &suffix, 10);
+    }
+    for (const unit *u = row->units; u->suffix; u++)
+        if (!strcmp(suffix, u->suffix))
+            return errno == 0 && !__builtin_mul_overflow(number, u->factor, value) &&
+                   *value >= row->minimum && *value <= row->maximum;
+    return false;
+}
+
+static void complain(const struct option *row, const char *from, const char *text) {
+    fprintf(stderr, "layerd: %s is \"%s\", but must be ", from, text);
+    if (row->words) {
+        for (const unit *u = row->units; u->suffix; u++)
+            fprintf(stderr, "%s%s", u->suffix, u[1].suffix ? (u[2].suffix ? ", " : " or ") : "\n");
+        return;
+    }
+    fprintf(stderr, "a number");
+    if (row->units != counts)
+        fprintf(stderr, " with a unit (%s)",
+                row->units == bytes ? "B, KiB, MiB, GiB" : "ms, s, min, h");
+    if (row->maximum < SIZE_MAX / 4)
+        fprintf(stderr, " from %zu to %zu%s\n", row->minimum, row->maximum,
+                row->units == times ? " ms" : "");
+    else
+        fprintf(stderr, " of at least %zu\n", row->minimum);
+}
+
+static bool set(options *options, const struct option *row, const char *from, const char *text) {
+    void *place = (char *)options + row->place;
+    if (!row->units) {
+        *(const char **)place = text;
+        return true;
+    }
+    if (parse_number(row, text, place))
+        return true;
+    complain(row, from, text);
+    return false;
+}
+
+static bool set_initial(options *options) {
+    for (const struct option *row = rows; row < rows + ROWS; row++) {
+        char name[64];
+        const char *given = getenv(environment_name(row, name));
+        if (!row->initial) {
+            long processors = sysconf(_SC_NPROCESSORS_ONLN);
+            *(size_t *)((char *)options + row->place) = processors > 0 ? (size_t)processors : 1;
+        } else if (!set(options, row, row->name, row->initial)) {
+            return false;
+        }
+        if (given && *given && !set(options, row, name, given))
+            return false;
+    }
+    return true;
+}
+
+static const struct option *find(const char *name, size_t length) {
+    for (const struct option *row = rows; row < rows + ROWS; row++)
+        if (strlen(row->name) == length && !memcmp(row->name, name, length))
+            return row;
+    return NULL;
+}
+
+options_result options_read(options *options, int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            print_help();
+            return OPTIONS_DONE;
+        }
+        if (!strcmp(argv[i], "--version")) {
+            printf("layerd " LAYERS_VERSION " (%s)\n", version_commit);
+            return OPTIONS_DONE;
+        }
+    }
+    if (!set_initial(options))
+        return OPTIONS_WRONG;
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i] + 2;
+        size_t length = strcspn(name, "=");
+        const struct option *row = strncmp(argv[i], "--", 2) ? NULL : find(name, length);
+        if (!row) {
+            fprintf(stderr, "layerd: %s is not an option; layerd --help lists them\n", argv[i]);
+            return OPTIONS_WRONG;
+        }
+        const char *value = name[length] ? name + length + 1 : argv[++i];
+        if (!value) {
+            fprintf(stderr, "layerd: --%s needs a value\n", row->name);
+            return OPTIONS_WRONG;
+        }
+        char from[32];
+        snprintf(from, sizeof from, "--%s", row->name);
+        if (!set(options, row, from, value))
+            return OPTIONS_WRONG;
+    }
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,28 @@
+/* Options, from the command line and the environment. */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stddef.h>
+
+typedef struct {
+    const char *listen;    /* "127.0.0.1:8080", "[::1]:8080" */
+    size_t threads;        /* that answer requests */
+    size_t body_limit;     /* bytes */
+    size_t answer_limit;   /* bytes */
+    size_t cache_budget;   /* bytes */
+    size_t cache_lifetime; /* milliseconds without use */
+    size_t grace;          /* milliseconds for running requests at the stop */
+    size_t log_level;      /* a log_level */
+} options;
+
+typedef enum {
+    OPTIONS_RUN,
+    OPTIONS_DONE,  /* --help or --version were asked for, and have been printed */
+    OPTIONS_WRONG, /* a sentence has been printed on standard error */
+} options_result;
+
+/* Fills *options: defaults, then the environment (LAYERD_BODY_LIMIT), then the command line
+ * (--body-limit=64MiB or --body-limit 64MiB). Strings point into argv and the environment. */
+options_result options_read(options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,90 @@
+/* Errors as callers see them. */
+#include "problem.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    int status;
+    const char *code, *title;
+} kinds[] = {
+#define PROBLEM_ROW(name, status, code, title) [name] = {status, code, title},
+    PROBLEMS(PROBLEM_ROW)
+#undef PROBLEM_ROW
+};
+
+bool problem_set(problem *problem, problem_kind kind, const char *pointer, const char *format,
+                 ...) {
+    char detail[sizeof problem->detail];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    problem->kind = kind;
+    text_clip(problem->pointer, sizeof problem->pointer, pointer ? pointer : "");
+    text_clip(problem->detail, sizeof problem->detail, detail);
+    problem->has_place = false;
+    problem->retry_after = 0;
+    problem->allow = NULL;
+    return false;
+}
+
+bool problem_set_memory(problem *problem, const char *what) {
+    problem_set(problem, PROBLEM_OVERLOADED, NULL, "no memory for %s; try again", what);
+    problem->retry_after = 1;
+    return false;
+}
+
+bool problem_set_layers(problem *problem, const layers_error *error) {
+    if (error->code == LAYERS_NO_MEMORY)
+        return problem_set_memory(problem, "the computation");
+    char pointer[sizeof error->field + 1];
+    snprintf(pointer, sizeof pointer, "%s%s", *error->field ? "/" : "", error->field);
+    const char *code = layers_code_name(error->code);
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
+        if (!strcmp(kinds[kind].code, code))
+            return problem_set(problem, (problem_kind)kind, pointer, "%s", error->message);
+    return problem_set(problem, PROBLEM_INTERNAL, pointer, "%s", error->message);
+}
+
+int problem_status(problem_kind kind) {
+    return kinds[kind].status;
+}
+
+const char *problem_code(problem_kind kind) {
+    return kinds[kind].code;
+}
+
+char *problem_body(const problem *problem, size_t *length) {
+    char type[64];
+    snprintf(type, sizeof type, "urn:layerd:problem:%s", kinds[problem->kind].code);
+    json_t *body = json_pack("{ss ss si ss ss}", "type", type, "title", kinds[problem->kind].title,
+                             "status", kinds[problem->kind].status, "detail", problem->detail,
+                             "code", kinds[problem->kind].code);
+    if (*problem->pointer)
+        json_object_set_new(body, "pointer", json_string(problem->pointer));
+    if (problem->has_place) {
+        json_object_set_new(body, "offset", json_integer((json_int_t)problem->offset));
+        json_object_set_new(body, "line", json_integer((json_int_t)problem->line));
+        json_object_set_new(body, "column", json_integer((json_int_t)problem->column));
+    }
+    char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    *length = text ? strlen(text) : 0;
+    return text;
+}
+
+char *text_clip(char *out, size_t size, const char *text) {
+    size_t length = strnlen(text, size);
+    if (length == size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+            length--;
+    }
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return out;
+}

@@ -1,0 +1,42 @@
+/* A request and its reply, as handlers see them: no HTTP library behind. */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "cache/store.h"
+#include "options.h"
+#include "problem.h"
+
+/* What all requests share. */
+typedef struct {
+    const options *options;
+    store *store;
+    atomic_bool draining; /* the process is about to stop */
+} service;
+
+enum { QUERY_MOST = 8 };
+
+typedef struct {
+    const char *key, *value; /* value is NULL for a key without '=' */
+} query_pair;
+
+/* Text of the request itself; alive until its reply is done. */
+typedef struct {
+    const char *method, *path;
+    query_pair query[QUERY_MOST];
+    size_t query_count;
+    const char *content_type, *accept; /* NULL where the header is absent */
+    const char *body;
+    size_t body_length;
+} request;
+
+typedef struct {
+    int status;
+    const char *content_type; /* static; NULL for no body */
+    char *body;               /* malloc'd; the receiver frees it */
+    size_t body_length;
+    double read_ms, compute_ms, write_ms;
+} reply;
+
+#endif

@@ -1,0 +1,242 @@
+"""Requests with one fault each, and the error that the contract gives them.
+
+`pointer` stands only where the contract leaves no choice.
+"""
+import numpy as np
+
+from vectorfile import EXACT, refusal, step, verbatim
+
+X = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+SCORES = [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]
+
+# A request of each operation without a cache to build on, with nothing wrong in it.
+GOOD = {
+    "/affine/forward": {"x": X, "w": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "b": [1.0, 2.0]},
+    "/relu/forward": {"x": X},
+    "/batchnorm/forward": {"x": X, "gamma": [1.0, 1.0, 1.0], "beta": [0.0, 0.0, 0.0],
+                           "bn_param": {"mode": "train"}},
+    "/dropout/forward": {"x": X, "dropout_param": {"p": 0.5, "mode": "train", "seed": 1}},
+    "/svm/loss": {"x": SCORES, "y": [0, 1]},
+    "/softmax/loss": {"x": SCORES, "y": [0, 1]},
+}
+LOSSES = "/svm/loss", "/softmax/loss"
+
+# A forward of each layer whose answer needs no arithmetic, for cases that need a cache.
+FORWARD = {
+    "affine": ({"x": [[3.0]], "w": [[1.0]], "b": [0.0]}, {"out": [[3.0]]}),
+    "relu": ({"x": [[3.0]]}, {"out": [[3.0]]}),
+    "batchnorm": ({"x": [[3.0]], "gamma": [1.0], "beta": [5.0],
+                   "bn_param": {"mode": "train", "momentum": 1.0}},
+                  {"out": [[5.0]], "bn_param": {"mode": "train", "eps": 1e-5, "momentum": 1.0,
+                                                "running_mean": [0.0], "running_var": [0.0]}}),
+    "dropout": ({"x": [[3.0]], "dropout_param": {"p": 1.0, "mode": "test", "seed": 1}},
+                {"out": [[3.0]], "dropout_param": {"p": 1.0, "mode": "test", "seed": 1}}),
+}
+
+
+def forward(layer):
+    request, answer = FORWARD[layer]
+    return step("/%s/forward" % layer, request, answer, EXACT)
+
+
+def backward(layer, dout, *error, query=""):
+    request = {"dout": dout, "cache": "$cache"}
+    return refusal("/%s/backward" % layer, request, *error, query=query)
+
+
+def case(name, *steps):
+    return {"name": name, "steps": list(steps)}
+
+
+def changed(path, **changes):
+    """The good request of `path` with some fields changed, or taken away if None."""
+    request = {**GOOD[path], **changes}
+    return {key: value for key, value in request.items() if value is not None}
+
+
+def param_changed(path, **changes):
+    name = {"/batchnorm/forward": "bn_param", "/dropout/forward": "dropout_param"}[path]
+    param = {**GOOD[path][name], **changes}
+    return changed(path, **{name: {k: v for k, v in param.items() if v is not None}})
+
+
+def unprocessable(name, path, request, code, pointer=None):
+    return case("%s: %s" % (code, name), refusal(path, request, 422, code, pointer))
+
+
+def missing_fields():
+    for path, good in GOOD.items():
+        for field in good:
+            yield unprocessable("%s of %s" % (field, path), path, changed(path, **{field: None}),
+                                "missing_field", "/" + field)
+    for path, name, fields in [("/batchnorm/forward", "bn_param", ["mode"]),
+                               ("/dropout/forward", "dropout_param", ["p", "mode"])]:
+        for field in fields:
+            yield unprocessable("%s of %s" % (field, name), path,
+                                param_changed(path, **{field: None}), "missing_field",
+                                "/%s/%s" % (name, field))
+    for layer in FORWARD:
+        path = "/%s/backward" % layer
+        yield unprocessable("cache of " + path, path, {"dout": [[1.0]]}, "missing_field", "/cache")
+        yield case("missing_field: dout of " + path, forward(layer),
+                   refusal(path, {"cache": "$cache"}, 422, "missing_field", "/dout"))
+
+
+def unknown_fields():
+    for path in GOOD:
+        yield unprocessable("xx to " + path, path, changed(path, xx=[1.0]), "unknown_field", "/xx")
+    for layer in FORWARD:
+        path = "/%s/backward" % layer
+        yield case("unknown_field: xx to " + path, forward(layer),
+                   refusal(path, {"dout": [[1.0]], "cache": "$cache", "xx": 1.0}, 422,
+                           "unknown_field", "/xx"))
+    for path, name in [("/batchnorm/forward", "bn_param"), ("/dropout/forward", "dropout_param")]:
+        yield unprocessable("xx in " + name, path, param_changed(path, xx=1.0), "unknown_field",
+                            "/%s/xx" % name)
+
+
+def wrong_types():
+    for path, good in GOOD.items():
+        for field in good:
+            yield unprocessable("true for %s of %s" % (field, path), path,
+                                changed(path, **{field: True}), "wrong_type", "/" + field)
+    relu = "/relu/forward"
+    yield unprocessable("a string for x", relu, {"x": "one"}, "wrong_type", "/x")
+    yield unprocessable("true among numbers", relu, {"x": [1.0, True]}, "wrong_type")
+    yield unprocessable("a string among numbers", relu, {"x": [1.0, "one"]}, "wrong_type")
+    yield unprocessable("a number for cache", "/relu/backward", {"dout": [1.0], "cache": 5},
+                        "wrong_type", "/cache")
+    yield unprocessable("a list for bn_param", "/batchnorm/forward",
+                        changed("/batchnorm/forward", bn_param=[1.0]), "wrong_type", "/bn_param")
+
+
+def ragged_arrays():
+    relu = "/relu/forward"
+    for name, x, pointer in [("a short row", [[1, 2], [3]], "/x/1"),
+                             ("a long row", [[1, 2], [3, 4], [5, 6, 7]], "/x/2"),
+                             ("a list among numbers", [1, [2]], "/x/1"),
+                             ("a number among lists", [[1], 2], "/x/1"),
+                             ("a number among lists, deeper", [[[1], [2]], [[3], 4]], "/x/1/1"),
+                             ("an empty row", [[1], []], "/x/1")]:
+        yield unprocessable(name, relu, {"x": x}, "ragged_array", pointer)
+    yield unprocessable("rows of w", "/affine/forward",
+                        changed("/affine/forward", w=[[1, 2], [3, 4], [5]]), "ragged_array", "/w/2")
+
+
+def shape_mismatches():
+    affine, norm = "/affine/forward", "/batchnorm/forward"
+    yield unprocessable("w of another D", affine, changed(affine, w=[[1.0, 2.0], [3.0, 4.0]]),
+                        "shape_mismatch", "/w")
+    yield unprocessable("b of another M", affine, changed(affine, b=[1.0, 2.0, 3.0]),
+                        "shape_mismatch", "/b")
+    for field in "gamma", "beta":
+        for wrong in [1.0, 1.0], [1.0, 1.0, 1.0, 1.0]:
+            yield unprocessable("%s of length %d" % (field, len(wrong)), norm,
+                                changed(norm, **{field: wrong}), "shape_mismatch", "/" + field)
+    for field in "running_mean", "running_var":
+        yield unprocessable(field, norm, param_changed(norm, **{field: [1.0, 1.0]}),
+                            "shape_mismatch", "/bn_param/" + field)
+    for path in LOSSES:
+        for wrong in [0], [0, 1, 2]:
+            yield unprocessable("y of length %d to %s" % (len(wrong), path), path,
+                                changed(path, y=wrong), "shape_mismatch", "/y")
+    for layer in FORWARD:
+        yield case("shape_mismatch: dout of another N to %s" % layer, forward(layer),
+                   backward(layer, [[1.0], [2.0]], 422, "shape_mismatch", "/dout"))
+        yield case("shape_mismatch: dout of another width to %s" % layer, forward(layer),
+                   backward(layer, [[1.0, 2.0]], 422, "shape_mismatch", "/dout"))
+
+
+def invalid_shapes():
+    none = {"shape": [0, 3], "data": []}
+    yield unprocessable("a batch of none to batchnorm in train mode", "/batchnorm/forward",
+                        changed("/batchnorm/forward", x=none), "invalid_shape")
+    for path in LOSSES:
+        yield unprocessable("no examples to " + path, path, changed(path, x=none, y=[]),
+                            "invalid_shape")
+    yield unprocessable("x of rank 1 to batchnorm", "/batchnorm/forward",
+                        changed("/batchnorm/forward", x=[1.0, 2.0, 3.0]), "invalid_shape", "/x")
+    relu = "/relu/forward"
+    yield unprocessable("less data than the shape holds", relu,
+                        {"x": {"shape": [2, 2], "data": [1.0, 2.0, 3.0]}}, "invalid_shape")
+    yield unprocessable("more data than the shape holds", relu,
+                        {"x": {"shape": [2], "data": [1.0, 2.0, 3.0]}}, "invalid_shape")
+    yield unprocessable("no data for rank 0", relu, {"x": {"shape": [], "data": []}},
+                        "invalid_shape")
+
+
+def invalid_params():
+    norm, drop = "/batchnorm/forward", "/dropout/forward"
+    for name, wrong in [("p", 0), ("p", -0.5), ("p", 1.5), ("mode", "foo"),
+                        ("mode", ""), ("mode", "Train"), ("seed", -1), ("seed", 2**32)]:
+        yield unprocessable("dropout of %s = %r" % (name, wrong), drop,
+                            param_changed(drop, **{name: wrong}), "invalid_param",
+                            "/dropout_param/" + name)
+    for name, wrong in [("eps", 0), ("eps", -1e-5), ("momentum", 2), ("momentum", -0.5),
+                        ("mode", "foo"), ("mode", "TEST")]:
+        yield unprocessable("batchnorm of %s = %r" % (name, wrong), norm,
+                            param_changed(norm, **{name: wrong}), "invalid_param",
+                            "/bn_param/" + name)
+    for path in GOOD:
+        yield unprocessable("dtype float16 to " + path, path, changed(path, dtype="float16"),
+                            "invalid_param", "/dtype")
+
+
+def labels_out_of_range():
+    for path in LOSSES:
+        for name, y, pointer in [("C", [3, 0], "/y/0"), ("-1", [-1, 0], "/y/0"),
+                                 ("C, second", [0, 3], "/y/1"), ("very large", [0, 2**40], "/y/1")]:
+            yield unprocessable("%s to %s" % (name, path), path, changed(path, y=y),
+                                "label_out_of_range", pointer)
+
+
+def numbers_out_of_range():
+    def refused(**request):
+        return refusal("/relu/forward", request, 422, "number_out_of_range")
+    yield case("number_out_of_range: 1e999", verbatim(refused(x=[1.0, "@1e999@"])))
+    yield case("number_out_of_range: -1e999", verbatim(refused(x=["@-1e999@"])))
+    yield case("number_out_of_range: 1e39 of float32", refused(x=[1e39], dtype="float32"))
+
+
+def caches():
+    for layer in FORWARD:
+        path = "/%s/backward" % layer
+        yield case("unknown_cache: a handle never given to " + path,
+                   refusal(path, {"dout": [[1.0]], "cache": "A" * 32}, 404, "unknown_cache"))
+        released = step(path, {"dout": np.zeros((1, 1)), "cache": "$cache"}, zero_gradients(layer),
+                        EXACT, query="cache=release")
+        yield case("unknown_cache: a handle released at " + path, forward(layer), released,
+                   backward(layer, [[0.0]], 404, "unknown_cache"))
+        for other in FORWARD:
+            if other != layer:
+                yield case("wrong_cache: of %s to %s" % (other, path), forward(other),
+                           backward(layer, [[1.0]], 422, "wrong_cache"))
+
+
+def zero_gradients(layer):
+    answer = {"dx": [[0.0]]}
+    if layer == "affine":
+        answer.update(dw=[[0.0]], db=[0.0])
+    if layer == "batchnorm":
+        answer.update(dgamma=[0.0], dbeta=[0.0])
+    return answer
+
+
+def queries():
+    for path, good in GOOD.items():
+        wrong = ["tensors=wide", "foo=1"]
+        if path not in LOSSES:
+            wrong += ["cache=keep", "cache=release"]
+        for query in wrong:
+            yield case("invalid_query: %s to %s" % (query, path),
+                       refusal(path, good, 400, "invalid_query", query=query))
+    for layer in FORWARD:
+        for query in "tensors=wide", "foo=1", "cache=keep", "cache=none":
+            yield case("invalid_query: %s to /%s/backward" % (query, layer), forward(layer),
+                       backward(layer, [[1.0]], 400, "invalid_query", query=query))
+
+
+def error_cases():
+    return [*missing_fields(), *unknown_fields(), *wrong_types(), *ragged_arrays(),
+            *shape_mismatches(), *invalid_shapes(), *invalid_params(), *labels_out_of_range(),
+            *numbers_out_of_range(), *caches(), *queries()]
