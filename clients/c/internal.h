@@ -1,0 +1,59 @@
+/* What the client's own files share; not installed, not for callers. */
+#ifndef LAYERD_INTERNAL_H
+#define LAYERD_INTERNAL_H
+
+#include "layerd.h"
+
+/* Bytes that grow. After a failed allocation `failed` stays set and appending does nothing, so that
+ * a writer asks once, at its end. */
+typedef struct layerd_buffer {
+    char *data; /* NULL until the first byte */
+    size_t length, capacity;
+    bool failed;
+} layerd_buffer;
+
+/* Room for `length` more bytes, NULL where there is none; the writer adds to `buffer->length`. */
+char *layerd_buffer_reserve(layerd_buffer *buffer, size_t length);
+void layerd_buffer_add(layerd_buffer *buffer, const void *bytes, size_t length);
+void layerd_buffer_text(layerd_buffer *buffer, const char *text);
+void layerd_buffer_free(layerd_buffer *buffer);
+
+/* Fills *error (may be NULL) and returns false. `pointer` may be NULL. */
+bool layerd_fail(layerd_error *error, const char *code, const char *pointer, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
+bool layerd_fail_memory(layerd_error *error);
+
+/* Fills *error from the daemon's reply of status 400 or above. */
+void layerd_fail_reply(layerd_error *error, const layerd_reply *reply);
+
+/* The product of a shape into *size; false for a bad dtype or rank, or bytes that overflow. */
+bool layerd_shape_size(layerd_dtype dtype, int rank, const size_t *shape, size_t *size);
+size_t layerd_dtype_bytes(layerd_dtype dtype);
+
+/* An answer is its tensors, by name, and the JSON of everything else. */
+typedef struct layerd_named {
+    char *name;
+    layerd_tensor *tensor; /* NULL once taken */
+} layerd_named;
+
+struct layerd_answer {
+    layerd_named *tensors;
+    size_t count;
+    json_t *values;
+};
+
+/* Puts a tensor into an answer, which owns it from here on, on failure too. */
+bool layerd_answer_add(layerd_answer *answer, const char *prefix, const char *name,
+                       layerd_tensor *tensor, layerd_error *error);
+
+/* The body format, one file: a request out, an answer in. Float tensors of the answer get `dtype`.
+ * Both expect LC_NUMERIC to be that of the C locale. */
+bool layerd_json_encode(const layerd_request *request, layerd_dtype dtype, layerd_buffer *body,
+                        layerd_error *error);
+layerd_answer *layerd_json_decode(const char *body, size_t length, layerd_dtype dtype,
+                                  layerd_error *error);
+
+/* A JSON number, or the string of NaN or an infinity. False for anything else. */
+bool layerd_json_number(const json_t *json, double *number);
+
+#endif

@@ -1,0 +1,225 @@
+/* Running operations: a request checked, encoded, sent, and its answer decoded. */
+#include <curl/curl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Jansson, strtod and printf all follow LC_NUMERIC; a comma in a number is not JSON. */
+static locale_t enter_c_locale(locale_t *previous) {
+    locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (c != (locale_t)0)
+        *previous = uselocale(c);
+    return c;
+}
+
+static void leave_c_locale(locale_t c, locale_t previous) {
+    uselocale(previous);
+    freelocale(c);
+}
+
+static bool check_input(const layerd_input *input, layerd_error *error) {
+    const layerd_tensor *tensor = input->tensor;
+    char pointer[128];
+    snprintf(pointer, sizeof pointer, "/%s", input->name);
+    for (char *dot = pointer; (dot = strchr(dot, '.')) != NULL;)
+        *dot = '/';
+
+    size_t size;
+    if (tensor == NULL)
+        return layerd_fail(error, "invalid_input", pointer, "The tensor %s is NULL.", input->name);
+    if (!layerd_shape_size(tensor->dtype, tensor->rank, tensor->shape, &size) ||
+        size != tensor->size || (size > 0 && tensor->data == NULL))
+        return layerd_fail(error, "invalid_input", pointer,
+                           "The tensor %s has a dtype, a rank or a shape that is none, or no data.",
+                           input->name);
+    return true;
+}
+
+/* Checks every input; *dtype becomes that of the floating ones, if there are any. */
+static bool check_request(const layerd_request *request, layerd_dtype *dtype, layerd_error *error) {
+    if (request == NULL || request->path == NULL)
+        return layerd_fail(error, "invalid_input", NULL, "The request or its path is NULL.");
+    if (request->params != NULL && !json_is_object(request->params))
+        return layerd_fail(error, "invalid_input", NULL, "The params are not a JSON object.");
+
+    const char *first = NULL;
+    for (size_t i = 0; i < LAYERD_MAX_INPUTS && request->inputs[i].name != NULL; i++) {
+        const layerd_input *input = &request->inputs[i];
+        if (!check_input(input, error))
+            return false;
+        if (input->tensor->dtype == LAYERD_INT64)
+            continue;
+        if (first != NULL && input->tensor->dtype != *dtype)
+            return layerd_fail(error, "invalid_input", NULL,
+                               "The tensors %s and %s are of different dtypes.", first,
+                               input->name);
+        first = input->name;
+        *dtype = input->tensor->dtype;
+    }
+    return true;
+}
+
+static layerd_answer *exchange(layerd_client *client, const layerd_request *request,
+                               const layerd_buffer *body, layerd_dtype dtype, layerd_error *error) {
+    layerd_answer *answer = NULL;
+    layerd_buffer query = {0};
+    if (request->query != NULL && request->query[0] != '\0') {
+        layerd_buffer_text(&query, request->query);
+        layerd_buffer_text(&query, "&");
+    }
+    layerd_buffer_text(&query, "tensors=flat");
+    layerd_buffer_add(&query, "", 1);
+    if (query.failed) {
+        layerd_fail_memory(error);
+        goto done;
+    }
+    layerd_message message = {
+        .path = request->path,
+        .query = query.data,
+        .headers = (const char *[]){"Content-Type: application/json", NULL},
+        .body = body->data,
+        .length = body->length,
+    };
+    layerd_reply *reply = layerd_raw(client, &message, error);
+    if (reply == NULL)
+        goto done;
+    if (reply->status == 200)
+        answer = layerd_json_decode(reply->body, reply->length, dtype, error);
+    else
+        layerd_fail_reply(error, reply);
+    if (answer == NULL && error != NULL)
+        error->status = reply->status;
+    layerd_reply_free(reply);
+done:
+    layerd_buffer_free(&query);
+    return answer;
+}
+
+layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
+                          layerd_error *error) {
+    layerd_dtype dtype = LAYERD_FLOAT64;
+    if (!check_request(request, &dtype, error))
+        return NULL;
+    locale_t previous, c = enter_c_locale(&previous);
+    if (c == (locale_t)0) {
+        layerd_fail_memory(error);
+        return NULL;
+    }
+    layerd_buffer body = {0};
+    layerd_answer *answer = NULL;
+    if (layerd_json_encode(request, dtype, &body, error))
+        answer = exchange(client, request, &body, dtype, error);
+    layerd_buffer_free(&body);
+    leave_c_locale(c, previous);
+    return answer;
+}
+
+bool layerd_release(layerd_client *client, const char *cache, layerd_error *error) {
+    if (cache == NULL)
+        return layerd_fail(error, "invalid_input", NULL, "The cache handle is NULL.");
+    char *handle = curl_easy_escape(NULL, cache, 0);
+    layerd_buffer path = {0};
+    layerd_buffer_text(&path, "/cache/");
+    layerd_buffer_text(&path, handle == NULL ? "" : handle);
+    layerd_buffer_add(&path, "", 1);
+    bool enough = handle != NULL && !path.failed;
+    curl_free(handle);
+
+    bool released = false;
+    layerd_reply *reply = NULL;
+    if (!enough)
+        layerd_fail_memory(error);
+    else
+        reply = layerd_raw(client, &(layerd_message){.method = "DELETE", .path = path.data}, error);
+    if (reply != NULL) {
+        released = reply->status >= 200 && reply->status < 300;
+        if (!released)
+            layerd_fail_reply(error, reply);
+    }
+    layerd_reply_free(reply);
+    layerd_buffer_free(&path);
+    return released;
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+bool layerd_answer_add(layerd_answer *answer, const char *prefix, const char *name,
+                       layerd_tensor *tensor, layerd_error *error) {
+    layerd_buffer full = {0};
+    if (prefix != NULL) {
+        layerd_buffer_text(&full, prefix);
+        layerd_buffer_text(&full, ".");
+    }
+    layerd_buffer_text(&full, name);
+    layerd_buffer_add(&full, "", 1);
+    layerd_named *longer = NULL;
+    if (!full.failed)
+        longer = realloc(answer->tensors, (answer->count + 1) * sizeof *longer);
+    if (longer == NULL) {
+        layerd_buffer_free(&full);
+        layerd_tensor_free(tensor);
+        return layerd_fail_memory(error);
+    }
+    answer->tensors = longer;
+    answer->tensors[answer->count++] = (layerd_named){full.data, tensor};
+    return true;
+}
+
+void layerd_answer_free(layerd_answer *answer) {
+    if (answer == NULL)
+        return;
+    for (size_t i = 0; i < answer->count; i++) {
+        layerd_tensor_free(answer->tensors[i].tensor);
+        free(answer->tensors[i].name);
+    }
+    free(answer->tensors);
+    json_decref(answer->values);
+    free(answer);
+}
+
+static layerd_tensor **find(const layerd_answer *answer, const char *name) {
+    for (size_t i = 0; answer != NULL && i < answer->count; i++)
+        if (strcmp(answer->tensors[i].name, name) == 0)
+            return &answer->tensors[i].tensor;
+    return NULL;
+}
+
+layerd_tensor *layerd_answer_tensor(const layerd_answer *answer, const char *name) {
+    layerd_tensor **place = find(answer, name);
+    return place == NULL ? NULL : *place;
+}
+
+layerd_tensor *layerd_answer_take(layerd_answer *answer, const char *name) {
+    layerd_tensor **place = find(answer, name);
+    if (place == NULL)
+        return NULL;
+    layerd_tensor *tensor = *place;
+    *place = NULL;
+    return tensor;
+}
+
+json_t *layerd_answer_value(const layerd_answer *answer, const char *name) {
+    json_t *value = answer == NULL ? NULL : answer->values;
+    const char *dot;
+    for (; value != NULL && (dot = strchr(name, '.')) != NULL; name = dot + 1)
+        value = json_object_getn(value, name, (size_t)(dot - name));
+    return json_object_get(value, name);
+}
+
+bool layerd_answer_number(const layerd_answer *answer, const char *name, double *number) {
+    if (layerd_json_number(layerd_answer_value(answer, name), number))
+        return true;
+    /* A scalar may as well come as a tensor of rank 0. */
+    const layerd_tensor *tensor = layerd_answer_tensor(answer, name);
+    if (tensor == NULL || tensor->rank != 0)
+        return false;
+    *number = tensor->dtype == LAYERD_FLOAT32 ? (double)*tensor->f32 : *tensor->f64;
+    return true;
+}
+
+const char *layerd_answer_cache(const layerd_answer *answer) {
+    return json_string_value(layerd_answer_value(answer, "cache"));
+}

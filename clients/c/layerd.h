@@ -1,0 +1,193 @@
+/* layerd.h: a client for layerd, in C17 over libcurl and Jansson.
+ *
+ * The client knows no operation by name: a request names a path and its tensors, an answer gives
+ * its tensors by name. What the operations are is told by the daemon (GET /openapi.json).
+ *
+ *     layerd_error error;
+ *     layerd_client *client = layerd_open(NULL, &error);
+ *     double x[2][3] = {{1, 2, 3}, {4, 5, 6}}, w[3] = {1, 0, -1}, b[1] = {0.5};
+ *     layerd_tensor tx = layerd_wrap(LAYERD_FLOAT64, 2, (size_t[]){2, 3}, x);
+ *     layerd_tensor tw = layerd_wrap(LAYERD_FLOAT64, 2, (size_t[]){3, 1}, w);
+ *     layerd_tensor tb = layerd_wrap(LAYERD_FLOAT64, 1, (size_t[]){1}, b);
+ *     layerd_request request = {.path = "/affine/forward",
+ *                               .inputs = {{"x", &tx}, {"w", &tw}, {"b", &tb}}};
+ *     layerd_answer *answer = layerd_run(client, &request, &error);
+ *     if (answer == NULL)
+ *         fprintf(stderr, "%s\n", error.detail);
+ *     else
+ *         printf("%g\n", layerd_answer_tensor(answer, "out")->f64[0]);
+ *     layerd_answer_free(answer);
+ *     layerd_close(client);
+ *
+ * Errors     A function that can fail returns NULL or false and fills the layerd_error it is given
+ *            (which may be NULL). Nothing prints, exits or aborts. A NULL client, tensor or answer
+ *            is an error or an empty result, never a crash, so calls can be chained and the last
+ *            one asked; the error then tells of the NULL.
+ * Ownership  What layerd_open, layerd_tensor_make, layerd_run, layerd_answer_take and layerd_raw
+ *            return is the caller's, to be given to the matching close or free, all of which take
+ *            NULL. Everything else is borrowed: what an answer's functions return lives as long as
+ *            the answer; what stands in a request is only read, and only during the call.
+ * Threads    A client is one keep-alive connection and belongs to one thread at a time. Different
+ *            clients are independent. Tensors and answers are plain memory.
+ * Shapes     Row-major (C order). Dimensions count elements; sizes of memory are in bytes.
+ * Numbers    Every float64, float32 and int64 arrives as the value that was sent, NaN and the
+ *            infinities included (of a NaN, not its sign and payload), whatever the locale. */
+#ifndef LAYERD_H
+#define LAYERD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LAYERD_MAX_RANK   32
+#define LAYERD_MAX_INPUTS 16
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+typedef struct layerd_error {
+    int status; /* HTTP status; 0 where no answer came */
+    double
+        retry_after; /* seconds the daemon asks to wait before trying again; 0 where it does not */
+    char code[48];   /* the daemon's stable code, "shape_mismatch"; or one of the client's own:
+                        "invalid_input"  the request cannot be written (bad tensor or params)
+                        "transport"      no answer: refused, timed out, cut off
+                        "bad_answer"     an answer that is not what the contract promises
+                        "no_memory"      an allocation failed here */
+    char pointer[256]; /* the input at fault as a JSON pointer, "/w"; "" where none is */
+    char detail[512];  /* one sentence, the daemon's own where it sent one; cut off if longer */
+} layerd_error;
+
+/* ---- tensors ----------------------------------------------------------------------------- */
+
+typedef enum layerd_dtype {
+    LAYERD_FLOAT64, /* double */
+    LAYERD_FLOAT32, /* float */
+    LAYERD_INT64,   /* int64_t: labels, only sent */
+} layerd_dtype;
+
+typedef struct layerd_tensor {
+    layerd_dtype dtype;
+    int rank;                      /* 0 (a scalar) to LAYERD_MAX_RANK */
+    size_t shape[LAYERD_MAX_RANK]; /* `rank` of them count */
+    size_t size;                   /* elements: the product of the shape, 1 for rank 0 */
+    union {                        /* `size` elements in C order; pick the one of `dtype` */
+        void *data;
+        double *f64;
+        float *f32;
+        int64_t *i64;
+    };
+} layerd_tensor;
+
+/* A tensor of zeros, data included in its own allocation. `shape` may be NULL for rank 0. NULL
+ * where the rank or dtype is none, the size overflows or memory is short. */
+layerd_tensor *layerd_tensor_make(layerd_dtype dtype, int rank, const size_t *shape);
+
+/* Frees what layerd_tensor_make or layerd_answer_take returned; never a wrapped tensor. */
+void layerd_tensor_free(layerd_tensor *tensor);
+
+/* A tensor over the caller's memory, for sending: nothing is copied, nothing is to be freed, and
+ * the memory is only read. A bad rank, dtype or size gives a tensor with data NULL and size 1,
+ * which layerd_run refuses as "invalid_input". */
+layerd_tensor layerd_wrap(layerd_dtype dtype, int rank, const size_t *shape, const void *data);
+
+/* ---- the connection ---------------------------------------------------------------------- */
+
+typedef struct layerd_client layerd_client;
+
+/* A client of the daemon at `url` ("http://host:port", a path prefix is kept), or where url is
+ * NULL of that in the environment's LAYERD_URL, or else of http://127.0.0.1:8080. Connects with
+ * the first request, and again after the connection was lost. */
+layerd_client *layerd_open(const char *url, layerd_error *error);
+void layerd_close(layerd_client *client);
+
+/* The longest time a request may take, in milliseconds, from sending to the last byte; 0 is without
+ * end. 120,000 unless set. Connecting may take 10 seconds of it. */
+void layerd_set_timeout(layerd_client *client, long milliseconds);
+
+/* A header line for every later request, e.g. "Authorization: Bearer ...". Copied. */
+bool layerd_add_header(layerd_client *client, const char *line, layerd_error *error);
+
+/* ---- running operations ------------------------------------------------------------------ */
+
+typedef struct layerd_input {
+    const char *name; /* "x"; "bn_param.running_mean" puts the tensor inside that parameter */
+    const layerd_tensor *tensor;
+} layerd_input;
+
+typedef struct layerd_request {
+    const char *path;     /* "/affine/forward" */
+    const char *query;    /* "cache=none"; NULL for none */
+    const char *cache;    /* the handle of the forward call; NULL for none */
+    const json_t *params; /* further members of the request, an object; NULL for none:
+                             {"bn_param": {"mode": "train", "momentum": 0.9}}. Takes whatever
+                             layerd_answer_value returned. A name given here and in `inputs` is
+                             sent twice, which the daemon refuses. */
+    layerd_input inputs[LAYERD_MAX_INPUTS]; /* ends at the first without a name */
+} layerd_request;
+
+typedef struct layerd_answer layerd_answer;
+
+/* Runs an operation and waits for its answer. The computation is in float32 if the floating tensors
+ * of the request are; they may not be mixed. The float tensors of the answer are of that dtype. */
+layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
+                          layerd_error *error);
+void layerd_answer_free(layerd_answer *answer);
+
+/* The tensor called `name` ("out", "bn_param.running_mean"), NULL where there is none. Its elements
+ * may be written to. */
+layerd_tensor *layerd_answer_tensor(const layerd_answer *answer, const char *name);
+
+/* The same, taken out of the answer: the caller's to free. */
+layerd_tensor *layerd_answer_take(layerd_answer *answer, const char *name);
+
+/* What is not a tensor: "bn_param" (an object, tensors inside as JSON, fit to be sent with the next
+ * request), "dropout_param.seed". NULL where there is none. Borrowed, as Jansson calls it. */
+json_t *layerd_answer_value(const layerd_answer *answer, const char *name);
+
+/* A number, NaN and the infinities too: "loss", "bn_param.eps". False where there is none. */
+bool layerd_answer_number(const layerd_answer *answer, const char *name, double *number);
+
+/* The cache handle, NULL where there is none. */
+const char *layerd_answer_cache(const layerd_answer *answer);
+
+/* Deletes a cache handle on the daemon. An unknown one is false, with code "unknown_cache". */
+bool layerd_release(layerd_client *client, const char *cache, layerd_error *error);
+
+/* ---- plain HTTP, for everything else ----------------------------------------------------- */
+
+typedef struct layerd_message {
+    const char *method; /* "GET"; NULL is GET without and POST with a body */
+    const char *path;   /* "/healthz", sent as it is */
+    const char *query;  /* without the "?"; NULL for none */
+    const char *const
+        *headers;     /* "Name: value" lines, a NULL at the end; NULL for none. Beside them
+                         only Host, Accept, Content-Length and layerd_add_header's go. */
+    const void *body; /* NULL for none */
+    size_t length;    /* of the body, in bytes */
+} layerd_message;
+
+typedef struct layerd_reply {
+    int status;
+    char *head;    /* status line and header lines of the last answer as they came; never NULL */
+    char *body;    /* never NULL; a NUL follows its last byte */
+    size_t length; /* of the body, without that NUL */
+} layerd_reply;
+
+/* Sends a message and returns whatever is answered: a status of 400 and above is not an error. */
+layerd_reply *layerd_raw(layerd_client *client, const layerd_message *message, layerd_error *error);
+void layerd_reply_free(layerd_reply *reply);
+
+/* Copies the value of the first header called `name` (in any case), cut to `size` bytes with its
+ * NUL. False, and an empty value, where there is none. */
+bool layerd_reply_header(const layerd_reply *reply, const char *name, char *value, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
