@@ -132,7 +132,8 @@ static layers_code plan_outputs(layers_call *call, layers_error *error) {
 
 const layers_tensor *call_input(const layers_call *call, const char *name) {
     int i = 0;
-    while (strcmp(call->operation->inputs[i].name, name) != 0)
+    for (const layers_field *field = call->operation->inputs;
+         field->name && strcmp(field->name, name) != 0; field++)
         i++;
     return &call->inputs[i];
 }

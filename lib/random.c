@@ -6,6 +6,12 @@
 #include <sys/random.h>
 #include <time.h>
 
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 enum { WORDS = LAYERS_MT_WORDS, SHIFT = 397 };
 
 void layers_random_seed(layers_random *random, uint32_t seed) {
@@ -25,10 +31,10 @@ static uint32_t twist(uint32_t high, uint32_t low, uint32_t far) {
  * 226 before it wrote. */
 static void next_block(layers_random *random) {
     uint32_t *s = random->state;
-#pragma GCC ivdep
+    INDEPENDENT
     for (int i = 0; i < WORDS - SHIFT; i++)
         s[i] = twist(s[i], s[i + 1], s[i + SHIFT]);
-#pragma GCC ivdep
+    INDEPENDENT
     for (int i = WORDS - SHIFT; i < WORDS - 1; i++)
         s[i] = twist(s[i], s[i + 1], s[i + SHIFT - WORDS]);
     s[WORDS - 1] = twist(s[WORDS - 1], s[0], s[SHIFT - 1]);

@@ -76,22 +76,32 @@ static layers_code out_of_memory(layers_error *error, size_t bytes) {
     return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a tensor of %zu bytes", bytes);
 }
 
-layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
-                               int rank, layers_error *error) {
-    size_t size, bytes, total;
+static layers_buffer *buffer_make(size_t bytes, layers_error *error) {
+    size_t total;
     layers_buffer *buffer = NULL;
-    layers_code code = LAYERS_OK;
-    if (!layers_shape_size(shape, rank, &size) || !layers_dtype_bytes(dtype, size, &bytes) ||
-        __builtin_add_overflow(bytes, sizeof *buffer, &total))
-        code = layers_fail(error, LAYERS_TOO_LARGE, NULL, "the tensor has too many elements");
-    else if (!(buffer = malloc(total)))
-        code = out_of_memory(error, bytes);
-    if (code != LAYERS_OK) {
-        *tensor = (layers_tensor){0};
-        return code;
+    if (!__builtin_add_overflow(bytes, sizeof *buffer, &total))
+        buffer = malloc(total);
+    if (!buffer) {
+        out_of_memory(error, bytes);
+        return NULL;
     }
     atomic_init(&buffer->references, 1);
     buffer->bytes = bytes;
+    return buffer;
+}
+
+layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
+                               int rank, layers_error *error) {
+    size_t size, bytes;
+    layers_buffer *buffer = NULL;
+    if (!layers_shape_size(shape, rank, &size) || !layers_dtype_bytes(dtype, size, &bytes))
+        layers_fail(error, LAYERS_TOO_LARGE, NULL, "the tensor has too many elements");
+    else
+        buffer = buffer_make(bytes, error);
+    if (!buffer) {
+        *tensor = (layers_tensor){0};
+        return error->code;
+    }
     for (int i = 0; i < rank; i++)
         tensor->shape[i] = shape[i];
     tensor->dtype = dtype;

@@ -45,7 +45,7 @@ static int open_one(const struct addrinfo *info) {
 }
 
 static void describe(int fd, char *address, size_t length) {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof bound;
     char host[64] = "", port[16] = "";
     if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0)

@@ -338,15 +338,13 @@ static bool answer(work *w, reply *reply) {
         return false;
     }
     size_t length = (size_t)(write_answer(body, w, keep ? handle : NULL) - body);
-    if (length < bound / 2) {
-        char *less = realloc(body, length);
-        body = less ? less : body;
-    }
     if (w->release)
         w->service->store->remove(w->service->store, w->handle);
     reply->status = 200;
     reply->content_type = "application/json";
-    reply->body = body;
+    reply->body = realloc(body, length); /* gives back what the bound was too large by */
+    if (!reply->body)
+        reply->body = body;
     reply->body_length = length;
     return true;
 }

@@ -11,14 +11,14 @@ echo "gcc and clang: warnings are errors"
 make --no-print-directory -j"$jobs" tests >/dev/null
 make --no-print-directory -j"$jobs" CC=clang tests >/dev/null
 
+mapfile -t tidy < <(git ls-files 'lib/*.c' 'server/*.c' 'clients/c/*.c')
 echo "cppcheck"
 includes=(-Iinclude -Ilib -Iserver -Iclients/c)
 cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \
     --enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt \
-    "${includes[@]}" lib server clients/c
+    "${includes[@]}" "${tidy[@]}"
 
 echo "clang-tidy"
-mapfile -t tidy < <(git ls-files 'lib/*.c' 'server/*.c' 'clients/c/*.c')
 printf '%s\n' "${tidy[@]}" | xargs -P "$jobs" -n 4 sh -c \
     'clang-tidy --quiet "$@" -- -std=c17 -D_GNU_SOURCE -DLAYERD_COMMIT=\"\" '"${includes[*]}"' \
         -I/usr/include/$(gcc -print-multiarch)/openblas-serial 2>/dev/null' clang-tidy

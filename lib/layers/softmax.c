@@ -36,6 +36,7 @@ static double NAME(row_loss)(size_t C, size_t label, double share, const REAL *x
     for (size_t j = 0; j < C; j++)
         dx[j] = (REAL)(dx[j] / sum * share);
     dx[label] = (REAL)((right - 1) * share);
+    /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
     return log(sum) - ((double)x[label] - (double)largest);
 }
 

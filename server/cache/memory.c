@@ -86,12 +86,11 @@ static entry **bucket_of(const shard *shard, handle_bits handle) {
     return &shard->bucket[handle.low & (shard->buckets - 1)];
 }
 
-/* Where the pointer to a handle's entry is, or to be. */
-static entry **find(const shard *shard, handle_bits handle) {
-    entry **place = bucket_of(shard, handle);
-    while (*place && ((*place)->handle.high != handle.high || (*place)->handle.low != handle.low))
-        place = &(*place)->chain;
-    return place;
+static entry *find(const shard *shard, handle_bits handle) {
+    entry *e = *bucket_of(shard, handle);
+    while (e && (e->handle.high != handle.high || e->handle.low != handle.low))
+        e = e->chain;
+    return e;
 }
 
 static void unlink_use(shard *shard, entry *e) {
@@ -106,13 +105,14 @@ static void link_newest(shard *shard, entry *e) {
     shard->newest = e;
 }
 
-/* Takes the entry at *place out of its shard; free_entry is for after the lock. */
-static entry *take_out(shard *shard, entry **place) {
-    entry *e = *place;
+/* Takes an entry out of its shard; free_entry is for after the lock. */
+static void take_out(shard *shard, entry *e) {
+    entry **place = bucket_of(shard, e->handle);
+    while (*place != e)
+        place = &(*place)->chain;
     *place = e->chain;
     unlink_use(shard, e);
     shard->count--;
-    return e;
 }
 
 static void free_entry(memory_store *store, entry *e) {
@@ -145,7 +145,8 @@ static size_t sweep(memory_store *store) {
         entry *expired = NULL;
         pthread_mutex_lock(&s->lock);
         while (s->oldest && s->oldest->used <= dead) {
-            entry *e = take_out(s, find(s, s->oldest->handle));
+            entry *e = s->oldest;
+            take_out(s, e);
             e->chain = expired;
             expired = e;
         }
@@ -240,27 +241,26 @@ static bool memory_put(store *interface, layers_cache *cache, size_t reserved,
     return true;
 }
 
-/* Locks the shard of a live handle and returns where its entry is; NULL, and nothing locked, for
- * any other handle. */
-static entry **lock_live(memory_store *store, const char *text, shard **locked) {
+/* Locks the shard of a live handle and returns its entry; NULL, and nothing locked, for any other
+ * handle. */
+static entry *lock_live(memory_store *store, const char *text, shard **locked) {
     handle_bits handle;
     if (!parse_handle(text, &handle))
         return NULL;
     *locked = shard_of(store, handle);
     pthread_mutex_lock(&(*locked)->lock);
-    entry **place = find(*locked, handle);
-    if (*place && (*place)->used + store->lifetime > clock_ms(CLOCK_MONOTONIC))
-        return place;
+    entry *e = find(*locked, handle);
+    if (e && e->used + store->lifetime > clock_ms(CLOCK_MONOTONIC))
+        return e;
     pthread_mutex_unlock(&(*locked)->lock);
     return NULL;
 }
 
 static layers_cache *memory_get(store *interface, const char *handle) {
     shard *shard;
-    entry **place = lock_live((memory_store *)interface, handle, &shard);
-    if (!place)
+    entry *e = lock_live((memory_store *)interface, handle, &shard);
+    if (!e)
         return NULL;
-    entry *e = *place;
     unlink_use(shard, e);
     link_newest(shard, e);
     e->used = clock_ms(CLOCK_MONOTONIC);
@@ -272,10 +272,9 @@ static layers_cache *memory_get(store *interface, const char *handle) {
 static bool memory_info(store *interface, const char *handle, store_info *info) {
     memory_store *store = (memory_store *)interface;
     shard *shard;
-    entry **place = lock_live(store, handle, &shard);
-    if (!place)
+    const entry *e = lock_live(store, handle, &shard);
+    if (!e)
         return false;
-    const entry *e = *place;
     int64_t left = e->used + store->lifetime - clock_ms(CLOCK_MONOTONIC);
     *info = (store_info){
         .layer = layers_cache_layer(e->cache),
@@ -291,10 +290,10 @@ static bool memory_info(store *interface, const char *handle, store_info *info) 
 static bool memory_remove(store *interface, const char *handle) {
     memory_store *store = (memory_store *)interface;
     shard *shard;
-    entry **place = lock_live(store, handle, &shard);
-    if (!place)
+    entry *e = lock_live(store, handle, &shard);
+    if (!e)
         return false;
-    entry *e = take_out(shard, place);
+    take_out(shard, e);
     pthread_mutex_unlock(&shard->lock);
     free_entry(store, e);
     return true;
@@ -307,8 +306,10 @@ static bool memory_ready(store *interface) {
 
 static void free_shards(memory_store *store) {
     for (shard *s = store->shard; s < store->shard + SHARDS; s++) {
-        while (s->oldest)
-            free_entry(store, take_out(s, find(s, s->oldest->handle)));
+        for (entry *e = s->oldest, *next; e; e = next) {
+            next = e->newer;
+            free_entry(store, e);
+        }
         free(s->bucket);
         pthread_mutex_destroy(&s->lock);
     }
