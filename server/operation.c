@@ -310,8 +310,11 @@ static char *write_answer(char *out, const work *w, const char *handle) {
         *out++ = ',';
         out = write_params(out, w);
     }
-    if (handle)
-        out += sprintf(out, ",\"cache\":\"%s\"", handle);
+    if (handle) {
+        out = json_write_raw(out, ",\"cache\":\"");
+        out = json_write_raw(out, handle);
+        *out++ = '"';
+    }
     *out++ = '}';
     return out;
 }

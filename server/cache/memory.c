@@ -64,6 +64,14 @@ static int64_t clock_ms(clockid_t clock) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void write_handle(handle_bits handle, char text[HANDLE_TEXT]) {
+    for (int i = 0; i < 16; i++) {
+        text[i] = "0123456789abcdef"[handle.high >> (60 - 4 * i) & 15];
+        text[16 + i] = "0123456789abcdef"[handle.low >> (60 - 4 * i) & 15];
+    }
+    text[HANDLE_TEXT - 1] = '\0';
+}
+
 static bool parse_handle(const char *text, handle_bits *handle) {
     uint64_t half[2] = {0, 0};
     if (strlen(text) != HANDLE_TEXT - 1)
@@ -220,8 +228,7 @@ static bool memory_put(store *interface, layers_cache *cache, size_t reserved,
         free(e);
         return false;
     }
-    snprintf(handle, HANDLE_TEXT, "%016llx%016llx", (unsigned long long)e->handle.high,
-             (unsigned long long)e->handle.low);
+    write_handle(e->handle, handle);
     e->cache = cache;
     e->bytes = layers_cache_bytes(cache) + store_overhead;
     e->created = clock_ms(CLOCK_REALTIME);

@@ -2,8 +2,8 @@
  *
  * Reading: the scan of the grammar gathers up to 19 digits w and an exponent q; w * 10^q is
  * multiplied out with the table and rounded when the table's error cannot matter (after D. Lemire,
- * "Number parsing at a gigabyte per second", 2021). What is left, one number in many thousands, is
- * fast_float's.
+ * "Number parsing at a gigabyte per second", 2021). What is left is fast_float's: more than 19
+ * digits, subnormals, and the near ties that only all digits decide.
  *
  * Writing: R. Giulietti, "The Schubfach way to render doubles", 2020.
  *
@@ -168,14 +168,14 @@ template <typename T> FUSED bool scale(uint64_t w, int q, typename format<T>::bi
     int zeros = __builtin_clzll(w);
     w <<= zeros;
     power ten = powers[q];
-    /* The true product is at least hi:lo and less than hi + 1:lo. */
+    /* The true product, in units of hi, is at least hi.lo and less than hi.lo + 1. */
     uint128 product = uint128{w} * ten.hi;
     uint64_t hi = uint64_t(product >> 64), lo = uint64_t(product);
     int shift = 63 - F::fraction_bits - 1 + int(hi >> 63);
     uint64_t half = uint64_t{1} << (shift - 1);
     uint64_t rest = hi & (2 * half - 1);
     if (rest == half - 1 || (rest == half && lo == 0)) {
-        /* Once more to twice the precision: between hi:lo and hi:lo + 1. */
+        /* Once more to twice the precision: at least hi:lo and less than hi:lo + 2. */
         product += uint128{w} * ten.lo >> 64;
         hi = uint64_t(product >> 64), lo = uint64_t(product);
         rest = hi & (2 * half - 1);
@@ -201,7 +201,7 @@ template <typename T>
 __attribute__((noinline)) number_status read_hard(const char *start, const char *end, T &value) {
     T read;
     fast_float::from_chars(start, end, read);
-    if (read - read != 0)
+    if (__builtin_isinf(read))
         return NUMBER_OUT_OF_RANGE;
     value = read;
     return NUMBER_OK;
