@@ -33,7 +33,7 @@ layers_code cache_make(layers_call *call, layers_error *error) {
     cache->dtype = call->dtype;
     cache->dim_count = dims->count;
     for (int i = 0; i < dims->count; i++)
-        cache->dim[i] = (layers_dim){dims->dim[i].letter, dims->dim[i].length, NULL};
+        cache->dim[i] = (layers_dim){dims->dim[i].letter, dims->dim[i].length, NULL, NULL};
     cache->has_tail = dims->has_tail;
     cache->tail_rank = dims->tail_rank;
     memcpy(cache->tail, dims->tail, tail_bytes);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT = 128 };
+enum { TEXT = 96 };
 
 static layers_dim *find(const layers_dims *dims, char letter) {
     for (int i = 0; i < dims->count; i++)
@@ -55,17 +55,19 @@ static layers_code bind(layers_dims *dims, char letter, size_t length, const dim
                         layers_error *error) {
     layers_dim *known = find(dims, letter);
     if (!known) {
-        dims->dim[dims->count++] = (layers_dim){letter, length, subject->name};
+        dims->dim[dims->count++] = (layers_dim){letter, length, subject->name, subject->tensor};
         return LAYERS_OK;
     }
     if (known->length == length)
         return LAYERS_OK;
-    char want[TEXT], have[TEXT];
+    char want[TEXT], have[TEXT], shape[TEXT], other[2 * TEXT] = "the cache";
+    if (known->by)
+        snprintf(other, sizeof other, "%s of shape %s", known->by,
+                 layers_shape_text(known->tensor->shape, known->tensor->rank, shape, TEXT));
     return layers_fail(error, LAYERS_SHAPE_MISMATCH, subject->field,
-                       "%s has shape %s, which makes %c = %zu of %s, but %s makes %c = %zu",
-                       subject->name, subject_shape(subject, have), letter, length,
-                       pattern_text(subject->pattern, want), known->by ? known->by : "the cache",
-                       letter, known->length);
+                       "%s has shape %s, but must be %s with %c = %zu, as %s has it", subject->name,
+                       subject_shape(subject, have), pattern_text(subject->pattern, want), letter,
+                       known->length, other);
 }
 
 static void bind_tail(layers_dims *dims, const dims_subject *subject, int axis) {

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,8 +16,8 @@
 /* Splits "host:port" or "[host]:port". */
 static bool split(const char *where, char host[256], char port[16]) {
     const char *colon = strrchr(where, ':');
-    if (!colon || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535)
         return false;
     size_t length = (size_t)(colon - where);
     bool bracketed = length >= 2 && where[0] == '[' && colon[-1] == ']';
@@ -25,6 +26,11 @@ static bool split(const char *where, char host[256], char port[16]) {
     snprintf(host, 256, "%.*s", (int)(length - 2 * bracketed), where + bracketed);
     snprintf(port, 16, "%s", colon + 1);
     return true;
+}
+
+bool listen_is_address(const char *where) {
+    char host[256], port[16];
+    return split(where, host, port);
 }
 
 static int open_one(const struct addrinfo *info) {
@@ -60,10 +66,7 @@ int listen_open(const char *where, char *address, size_t length) {
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     if (!split(where, host, port)) {
-        log_line(LOG_ERROR,
-                 "cannot listen on %s: it must be address:port, such as 127.0.0.1:8080 "
-                 "or [::1]:8080",
-                 where);
+        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
         return -1;
     }
     int code = getaddrinfo(*host ? host : NULL, port, &hints, &list);

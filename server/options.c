@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "version.h"
 
 typedef struct {
@@ -28,7 +29,7 @@ enum { DAY_MS = 86400000 };
 static const struct option {
     const char *name;
     size_t place;        /* in options */
-    const unit *units;   /* of a number; NULL: text */
+    const unit *units;   /* of a number; NULL: an address to listen at */
     bool words;          /* the units are the values themselves */
     const char *initial; /* NULL: one a processor */
     size_t minimum, maximum;
@@ -111,7 +112,13 @@ static bool set(options *options, const struct option *row, const char *from, co
     void *place = (char *)options + row->place;
     if (!row->units) {
         *(const char **)place = text;
-        return true;
+        if (listen_is_address(text))
+            return true;
+        fprintf(stderr,
+                "layerd: %s is \"%s\", but must be address:port, such as 127.0.0.1:8080 "
+                "or [::1]:8080\n",
+                from, text);
+        return false;
     }
     if (parse_number(row, text, place))
         return true;

@@ -32,7 +32,7 @@ typedef enum { LAYERS_CODES(LAYERS_ENUMERATOR) } layers_code;
 typedef struct {
     layers_code code;
     char field[128];   /* what is at fault, e.g. "w", "y/3", "bn_param/eps"; "" if nothing single */
-    char message[384]; /* one sentence with the values at fault, NUL-terminated */
+    char message[512]; /* one sentence with the values at fault, NUL-terminated */
 } layers_error;
 
 /* The name for programs of a code, e.g. "shape_mismatch". Never NULL; static; thread-safe. */

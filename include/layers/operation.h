@@ -97,7 +97,8 @@ typedef struct layers_operation {
 typedef struct {
     char letter;
     size_t length;
-    const char *by; /* the tensor that gave the length; NULL: the cache */
+    const char *by;              /* the name of the tensor that gave the length; NULL: the cache */
+    const layers_tensor *tensor; /* that one, during layers_prepare */
 } layers_dim;
 
 /* The lengths that stand for the letters and dots of a call's patterns. */
