@@ -76,6 +76,7 @@ test: ## install what is missing, build, and pass every test
 	$(B)/tests/unit
 	LAYERD=$(B)/layerd $(B)/tests/http
 	tests/digits.sh $(B)/layerd $(B)/digits
+	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all
 all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the daemon
