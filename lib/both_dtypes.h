@@ -3,16 +3,12 @@
  * NAME(forward) is forward_f32 and then forward_f64. No include guard: each layer includes this. */
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define EXP        expf
 #include LAYER_FILE
 #undef REAL
 #undef NAME
-#undef EXP
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define EXP        exp
 #include LAYER_FILE
 #undef REAL
 #undef NAME
-#undef EXP

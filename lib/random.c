@@ -6,6 +6,10 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "bits.h"
+#include "blocks.h"
+#include "kernel.h"
+
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -22,14 +26,14 @@ void layers_random_seed(layers_random *random, uint32_t seed) {
     random->used = WORDS;
 }
 
-static uint32_t twist(uint32_t high, uint32_t low, uint32_t far) {
+static inline uint32_t twist(uint32_t high, uint32_t low, uint32_t far) {
     uint32_t mixed = (high & 0x80000000U) | (low & 0x7fffffffU);
     return far ^ (mixed >> 1) ^ (-(low & 1U) & 0x9908b0dfU);
 }
 
 /* The next 624 words of state, then tempered. Within each loop no iteration reads what one of the
  * 226 before it wrote. */
-static void next_block(layers_random *random) {
+KERNEL void next_block(layers_random *random) {
     uint32_t *s = random->state;
     INDEPENDENT
     for (int i = 0; i < WORDS - SHIFT; i++)
@@ -57,21 +61,29 @@ uint64_t layers_random_53(layers_random *random) {
     return high << 26 | low;
 }
 
+/* flag[i] = whether the number made of words 2i and 2i + 1 is below limit / 2^53. */
+KERNEL void compare(size_t count, const uint32_t *word, uint64_t limit, uint8_t *flag) {
+    for (size_t i = 0; i < count; i++)
+        flag[i] = ((uint64_t)(word[2 * i] >> 5) << 26 | word[2 * i + 1] >> 6) < limit;
+}
+
 /* k / 2^53 < p for an integer k is k < ceil(p * 2^53): the product is exact. */
 void layers_random_mask(layers_random *random, double p, size_t count, uint8_t *mask) {
     uint64_t limit = (uint64_t)ceil(p * 0x1p53);
-    size_t whole = count / 8;
-    for (size_t i = 0; i < whole; i++) {
-        unsigned bits = 0;
-        for (unsigned bit = 0; bit < 8; bit++)
-            bits |= (unsigned)(layers_random_53(random) < limit) << bit;
-        mask[i] = (uint8_t)bits;
+    uint8_t flag[FLAGS];
+    for (size_t i = 0; i < count; i += FLAGS) {
+        size_t wanted = at_most(FLAGS, count - i);
+        if (wanted < FLAGS)
+            memset(flag, 0, sizeof flag);
+        for (size_t have = 0, some; have < wanted; have += some) {
+            if (random->used == WORDS)
+                next_block(random);
+            some = at_most(wanted - have, (size_t)(WORDS - random->used) / 2);
+            compare(some, random->word + random->used, limit, flag + have);
+            random->used += 2 * (int)some;
+        }
+        bits_pack(flag, wanted, mask + i / 8);
     }
-    unsigned bits = 0;
-    for (unsigned bit = 0; bit < count % 8; bit++)
-        bits |= (unsigned)(layers_random_53(random) < limit) << bit;
-    if (count % 8)
-        mask[whole] = (uint8_t)bits;
 }
 
 uint32_t layers_random_draw_seed(void) {

@@ -7,9 +7,10 @@
 #ifndef REAL
 #include <limits.h>
 
+#include "blocks.h"
 #include "call.h"
-#include "columns.h"
 #include "gemm.h"
+#include "kernel.h"
 
 enum { X, W, B };    /* forward's inputs, in the order of the table; X and W are saved as well */
 enum { DX, DW, DB }; /* backward's outputs */
@@ -87,7 +88,7 @@ static layers_code NAME(forward)(layers_call *call, layers_error *error) {
 }
 
 /* db (M) = Σ_n dout (N, M) */
-static void NAME(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
+KERNEL void NAME(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
     for (size_t m0 = 0; m0 < M; m0 += COLUMN_PANEL) {
         size_t width = at_most(COLUMN_PANEL, M - m0);
         double total[COLUMN_PANEL] = {0};

@@ -14,8 +14,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "call.h"
-#include "columns.h"
+#include "kernel.h"
 
 enum { X, GAMMA, BETA };                                 /* forward's inputs */
 enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
@@ -123,7 +124,7 @@ const layers_operation batchnorm_backward = {
 #else /* the kernels, for REAL; a panel is at most COLUMN_PANEL columns wide */
 
 /* mean of each column of the panel */
-static void NAME(panel_mean)(size_t N, size_t D, size_t width, const REAL *x, double *mean) {
+KERNEL void NAME(panel_mean)(size_t N, size_t D, size_t width, const REAL *x, double *mean) {
     double total[COLUMN_PANEL] = {0};
     for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
         double block[COLUMN_PANEL] = {0};
@@ -138,7 +139,7 @@ static void NAME(panel_mean)(size_t N, size_t D, size_t width, const REAL *x, do
 }
 
 /* variance of each column of the panel about its mean */
-static void NAME(panel_variance)(size_t N, size_t D, size_t width, const REAL *x,
+KERNEL void NAME(panel_variance)(size_t N, size_t D, size_t width, const REAL *x,
                                  const double *mean, double *variance) {
     double total[COLUMN_PANEL] = {0};
     for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
@@ -156,7 +157,7 @@ static void NAME(panel_variance)(size_t N, size_t D, size_t width, const REAL *x
 }
 
 /* out = gamma · (x − mean) · inv_std + beta over the panel */
-static void NAME(panel_normalise)(size_t N, size_t D, size_t width, const REAL *x,
+KERNEL void NAME(panel_normalise)(size_t N, size_t D, size_t width, const REAL *x,
                                   const double *mean, const double *inv_std, const REAL *gamma,
                                   const REAL *beta, REAL *out) {
     for (size_t n = 0; n < N; n++)
@@ -226,7 +227,7 @@ static layers_code NAME(forward)(layers_call *call, layers_error *error) {
 }
 
 /* dgamma = Σ dout · xhat and dbeta = Σ dout over the panel */
-static void NAME(panel_sums)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
+KERNEL void NAME(panel_sums)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
                              const double *mean, const double *inv_std, double *dgamma,
                              double *dbeta) {
     for (size_t d = 0; d < width; d++)
@@ -246,7 +247,7 @@ static void NAME(panel_sums)(size_t N, size_t D, size_t width, const REAL *dout,
 }
 
 /* dx = gamma · inv_std · (dout − shift − xhat · slope) over the panel */
-static void NAME(panel_dx)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
+KERNEL void NAME(panel_dx)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
                            const double *mean, const double *inv_std, const REAL *gamma,
                            const double *shift, const double *slope, REAL *dx) {
     for (size_t n = 0; n < N; n++)
@@ -258,7 +259,7 @@ static void NAME(panel_dx)(size_t N, size_t D, size_t width, const REAL *dout, c
 }
 
 /* dx = gamma · inv_std · dout over the panel */
-static void NAME(panel_dx_test)(size_t N, size_t D, size_t width, const REAL *dout,
+KERNEL void NAME(panel_dx_test)(size_t N, size_t D, size_t width, const REAL *dout,
                                 const double *inv_std, const REAL *gamma, REAL *dx) {
     for (size_t n = 0; n < N; n++)
         for (size_t d = 0; d < width; d++)

@@ -7,12 +7,14 @@
 #ifndef REAL
 #include <string.h>
 
+#include "bits.h"
+#include "blocks.h"
 #include "call.h"
+#include "kernel.h"
 #include "layers/random.h"
 
 enum { P, MODE, SEED }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
-enum { BITS = 8 };
 
 #define LAYER_FILE "layers/dropout.c"
 #include "both_dtypes.h"
@@ -71,14 +73,25 @@ const layers_operation dropout_backward = {
 
 #else /* the kernels, for REAL */
 
-/* out = in · mask / p, or in; in double, where a tiny p is not 0. */
+/* out = in · kept / p; in double, where a tiny p is not 0. */
+KERNEL void NAME(drop)(size_t size, double p, const uint8_t *kept, const REAL *in, REAL *out) {
+    for (size_t i = 0; i < size; i++)
+        out[i] = (REAL)((double)in[i] * kept[i] / p);
+}
+
+/* out = in · mask / p, or in. */
 static void NAME(apply)(size_t size, int mode, double p, const uint8_t *mask, const REAL *in,
                         REAL *out) {
-    if (mode == TEST)
+    uint8_t flag[FLAGS];
+    if (mode == TEST) {
         memcpy(out, in, size * sizeof *out);
-    else
-        for (size_t i = 0; i < size; i++)
-            out[i] = (REAL)((double)in[i] * (mask[i / BITS] >> i % BITS & 1) / p);
+        return;
+    }
+    for (size_t i = 0; i < size; i += FLAGS) {
+        size_t count = at_most(FLAGS, size - i);
+        bits_unpack(mask + i / 8, count, flag);
+        NAME(drop)(count, p, flag, in + i, out + i);
+    }
 }
 
 static layers_code NAME(forward)(layers_call *call, layers_error *error) {
@@ -95,7 +108,7 @@ static layers_code NAME(forward)(layers_call *call, layers_error *error) {
         layers_random_seed(&random, (uint32_t)seed->number);
         layers_random_mask(&random, p, size, mask);
     } else {
-        memset(mask, 0xff, (size + BITS - 1) / BITS);
+        memset(mask, 0xff, bits_bytes(size));
     }
     NAME(apply)(size, mode, p, mask, call->inputs[0].data, call->outputs[0].data);
     return LAYERS_OK;

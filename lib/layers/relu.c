@@ -2,9 +2,10 @@
  *
  * Backward: dx = dout where x > 0, else +0.0. The cache is that one bit an element. */
 #ifndef REAL
+#include "bits.h"
+#include "blocks.h"
 #include "call.h"
-
-enum { BITS = 8 };
+#include "kernel.h"
 
 #define LAYER_FILE "layers/relu.c"
 #include "both_dtypes.h"
@@ -34,25 +35,30 @@ const layers_operation relu_backward = {
 
 #else /* the kernels, for REAL */
 
+KERNEL void NAME(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *positive) {
+    for (size_t i = 0; i < size; i++) {
+        out[i] = x[i] <= 0 ? 0 : x[i]; /* not x > 0 ? x : 0, which would lose NaN */
+        positive[i] = x[i] > 0;
+    }
+}
+
+KERNEL void NAME(pass)(size_t size, const uint8_t *positive, const REAL *dout, REAL *dx) {
+    for (size_t i = 0; i < size; i++)
+        dx[i] = positive[i] ? dout[i] : 0;
+}
+
 static layers_code NAME(forward)(layers_call *call, layers_error *error) {
     (void)error;
     size_t size = call->inputs[0].size;
     const REAL *x = call->inputs[0].data;
     REAL *out = call->outputs[0].data;
-    uint8_t *positive = call->cache->saved[0].data;
-    for (size_t i = 0; i < size; i++)
-        out[i] = x[i] <= 0 ? 0 : x[i]; /* not x > 0 ? x : 0, which would lose NaN */
-    for (size_t i = 0; i < size / BITS; i++) {
-        unsigned bits = 0;
-        for (unsigned bit = 0; bit < BITS; bit++)
-            bits |= (unsigned)(x[i * BITS + bit] > 0) << bit;
-        positive[i] = (uint8_t)bits;
-    }
-    if (size % BITS) {
-        unsigned bits = 0;
-        for (unsigned bit = 0; bit < size % BITS; bit++)
-            bits |= (unsigned)(x[size / BITS * BITS + bit] > 0) << bit;
-        positive[size / BITS] = (uint8_t)bits;
+    uint8_t *mask = call->cache->saved[0].data, flag[FLAGS] = {0};
+    for (size_t i = 0; i < size; i += FLAGS) {
+        size_t count = at_most(FLAGS, size - i);
+        if (count < FLAGS)
+            memset(flag, 0, sizeof flag);
+        NAME(rectify)(count, x + i, out + i, flag);
+        bits_pack(flag, count, mask + i / 8);
     }
     return LAYERS_OK;
 }
@@ -62,9 +68,13 @@ static layers_code NAME(backward)(layers_call *call, layers_error *error) {
     size_t size = call->inputs[0].size;
     const REAL *dout = call->inputs[0].data;
     REAL *dx = call->outputs[0].data;
-    const uint8_t *positive = call->cache->saved[0].data;
-    for (size_t i = 0; i < size; i++)
-        dx[i] = positive[i / BITS] >> i % BITS & 1 ? dout[i] : 0;
+    const uint8_t *mask = call->cache->saved[0].data;
+    uint8_t flag[FLAGS];
+    for (size_t i = 0; i < size; i += FLAGS) {
+        size_t count = at_most(FLAGS, size - i);
+        bits_unpack(mask + i / 8, count, flag);
+        NAME(pass)(count, flag, dout + i, dx + i);
+    }
     return LAYERS_OK;
 }
 

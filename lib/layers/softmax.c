@@ -5,6 +5,9 @@
 #ifndef REAL
 #include <math.h>
 
+#include "blocks.h"
+#include "exp.h"
+#include "kernel.h"
 #include "loss.h"
 
 #define LAYER_FILE "layers/softmax.c"
@@ -22,33 +25,71 @@ const layers_operation softmax_loss = {
 
 #else /* the kernel, for REAL */
 
-/* The loss of one row; dx becomes its gradient, times `share`. */
-static double NAME(row_loss)(size_t C, size_t label, double share, const REAL *x, REAL *dx) {
-    REAL largest = x[0];
-    for (size_t j = 1; j < C; j++)
-        largest = x[j] > largest ? x[j] : largest;
-    double sum = 0;
-    for (size_t j = 0; j < C; j++) {
-        dx[j] = EXP(x[j] - largest);
-        sum += dx[j];
+/* The largest score. One that is NaN may be passed over: it makes the sum NaN in any case. */
+INLINED REAL NAME(row_largest)(size_t C, const REAL *x) {
+    REAL lane[LANES], largest = x[0];
+    size_t j = 0;
+    if (C >= LANES) {
+        for (int i = 0; i < LANES; i++)
+            lane[i] = x[i];
+        for (j = LANES; j + LANES <= C; j += LANES)
+            for (int i = 0; i < LANES; i++)
+                lane[i] = x[j + (size_t)i] > lane[i] ? x[j + (size_t)i] : lane[i];
+        for (int i = 0; i < LANES; i++)
+            largest = lane[i] > largest ? lane[i] : largest;
     }
-    double right = dx[label] / sum;
-    for (size_t j = 0; j < C; j++)
-        dx[j] = (REAL)(dx[j] / sum * share);
-    dx[label] = (REAL)((right - 1) * share);
-    /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
-    return log(sum) - ((double)x[label] - (double)largest);
+    for (; j < C; j++)
+        largest = x[j] > largest ? x[j] : largest;
+    return largest;
+}
+
+/* e = exp(x − largest); returns its sum */
+INLINED double NAME(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
+    double total = 0;
+    for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
+        size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
+        for (size_t i = j0; i < end; i++)
+            e[i] = NAME(exp)(x[i] - largest);
+        if (j + LANES <= end) {
+            double lane[LANES] = {0};
+            for (; j + LANES <= end; j += LANES)
+                for (size_t i = 0; i < LANES; i++)
+                    lane[i] += e[j + i];
+            total += lanes_total(lane);
+        }
+        double rest = 0;
+        for (; j < end; j++)
+            rest += e[j];
+        total += rest;
+    }
+    return total;
+}
+
+/* Sets dx; returns the sum of the rows' losses, taken over blocks of rows. */
+KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, REAL *dx) {
+    double total = 0, block = 0;
+    for (size_t n = 0; n < N; n++, x += C, dx += C) {
+        REAL largest = NAME(row_largest)(C, x);
+        double sum = NAME(row_exp)(C, largest, x, dx), divisor = sum * (double)N;
+        REAL right = (REAL)((dx[y[n]] - sum) / divisor);
+        for (size_t j = 0; j < C; j++)
+            dx[j] = (REAL)(dx[j] / divisor);
+        dx[y[n]] = right;
+        /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
+        block += log(sum) - ((double)x[y[n]] - (double)largest);
+        if (n % ROW_BLOCK == ROW_BLOCK - 1) {
+            total += block;
+            block = 0;
+        }
+    }
+    return total + block;
 }
 
 static layers_code NAME(loss)(layers_call *call, layers_error *error) {
     (void)error;
     size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    const REAL *x = call->inputs[LOSS_X].data;
-    const int64_t *y = call->inputs[LOSS_Y].data;
-    REAL *dx = call->outputs[LOSS_DX].data;
-    double total = 0;
-    for (size_t n = 0; n < N; n++)
-        total += NAME(row_loss)(C, (size_t)y[n], 1 / (double)N, x + n * C, dx + n * C);
+    double total = NAME(rows)(N, C, call->inputs[LOSS_X].data, call->inputs[LOSS_Y].data,
+                              call->outputs[LOSS_DX].data);
     *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)(total / (double)N);
     return LAYERS_OK;
 }

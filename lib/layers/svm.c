@@ -4,6 +4,8 @@
  * Margins are in the dtype of x, as NumPy's are, so that both decide alike at 0; they are summed in
  * double, first over a row and then over the rows. */
 #ifndef REAL
+#include "blocks.h"
+#include "kernel.h"
 #include "loss.h"
 
 #define LAYER_FILE "layers/svm.c"
@@ -21,29 +23,63 @@ const layers_operation svm_loss = {
 
 #else /* the kernel, for REAL */
 
+/* Adds up the margins of x[0 .. C) over `right`, counts those that are positive, and sets dx to
+ * `share` there and to 0 elsewhere. A margin of NaN is added, as in NumPy, and not counted. */
+INLINED double NAME(margins)(size_t C, REAL right, REAL share, const REAL *x, REAL *dx,
+                             size_t *count) {
+    double total = 0;
+    for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
+        size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
+        double rest = 0;
+        REAL more = 0; /* a count up to ROW_PIECE is exact in either dtype */
+        if (j + LANES <= end) {
+            double lane[LANES] = {0};
+            REAL positive[LANES] = {0};
+            for (; j + LANES <= end; j += LANES)
+                for (size_t i = 0; i < LANES; i++) {
+                    REAL margin = x[j + i] - right + 1;
+                    lane[i] += margin <= 0 ? 0 : margin;
+                    positive[i] += margin > 0 ? 1 : 0;
+                    dx[j + i] = margin > 0 ? share : 0;
+                }
+            for (int i = 0; i < LANES; i++)
+                more += positive[i];
+            total += lanes_total(lane);
+        }
+        for (; j < end; j++) {
+            REAL margin = x[j] - right + 1;
+            rest += margin <= 0 ? 0 : margin;
+            more += margin > 0 ? 1 : 0;
+            dx[j] = margin > 0 ? share : 0;
+        }
+        total += rest;
+        *count += (size_t)more;
+    }
+    return total;
+}
+
+/* Sets dx; returns the sum of the margins, taken over blocks of rows. */
+KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, REAL *dx) {
+    REAL share = (REAL)(1 / (double)N);
+    double total = 0, block = 0;
+    for (size_t n = 0; n < N; n++, x += C, dx += C) {
+        size_t label = (size_t)y[n], after = label + 1, count = 0;
+        block += NAME(margins)(label, x[label], share, x, dx, &count);
+        block += NAME(margins)(C - after, x[label], share, x + after, dx + after, &count);
+        dx[label] = count ? -(REAL)((double)count / (double)N) : 0;
+        if (n % ROW_BLOCK == ROW_BLOCK - 1) {
+            total += block;
+            block = 0;
+        }
+    }
+    return total + block;
+}
+
 static layers_code NAME(loss)(layers_call *call, layers_error *error) {
     (void)error;
     size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    const REAL *x = call->inputs[LOSS_X].data;
-    const int64_t *y = call->inputs[LOSS_Y].data;
-    REAL *dx = call->outputs[LOSS_DX].data;
-    REAL share = (REAL)(1 / (double)N);
-    double total = 0;
-    for (size_t n = 0; n < N; n++, x += C, dx += C) {
-        REAL right = x[y[n]];
-        double row = 0;
-        size_t count = 0;
-        for (size_t j = 0; j < C; j++) {
-            REAL margin = x[j] - right + 1;
-            bool wrong = margin > 0;
-            row += margin <= 0 || j == (size_t)y[n] ? 0 : margin; /* NaN counts, as in NumPy */
-            count += wrong;
-            dx[j] = wrong ? share : 0;
-        }
-        count -= x[y[n]] - right + 1 > 0; /* the right class itself, unless it is NaN */
-        dx[y[n]] = -(REAL)((double)count / (double)N);
-        total += row;
-    }
+    double total = NAME(rows)(N, C, call->inputs[LOSS_X].data, call->inputs[LOSS_Y].data,
+                              call->outputs[LOSS_DX].data);
     *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)(total / (double)N);
     return LAYERS_OK;
 }

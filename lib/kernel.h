@@ -1,0 +1,19 @@
+/* How kernels are compiled: loops over plain arrays, which the compiler turns into vector
+ * instructions. KERNEL before a function makes it once for each kind of processor; the right one is
+ * taken when the program starts. Nothing may be contracted to FMA (the Makefile says so), so all of
+ * them give the same bytes. */
+#ifndef LIB_KERNEL_H
+#define LIB_KERNEL_H
+
+/* Sanitizers and the loader's choice of a clone do not go together. */
+#if defined __x86_64__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ &&         \
+    !defined __clang__
+#define KERNEL __attribute__((target_clones("arch=skylake-avx512", "avx2", "default"))) static
+#else
+#define KERNEL static
+#endif
+
+/* Small parts of kernels, compiled for the processor of the kernel that they are in. */
+#define INLINED static inline __attribute__((always_inline))
+
+#endif
