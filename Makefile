@@ -146,7 +146,7 @@ $(B)/%.o: %.c
 $(B)/%.o: %.cc
 	@echo "  compile  $<"
 	@mkdir -p $(@D)
-	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
+	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 -DNDEBUG $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
 
 $(B)/server/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
 $(B)/server/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'

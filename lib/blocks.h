@@ -15,11 +15,17 @@ enum {
     LANES = 16,
     ROW_PIECE = 2048,
 
-    FLAGS = 512, /* of a mask, at a time */
+    FLAGS = 512,     /* of a mask, at a time */
+    PIECE = 1 << 16, /* elements that one thread takes at a time, where each is for itself */
 };
 
 static inline size_t at_most(size_t a, size_t b) {
     return a < b ? a : b;
+}
+
+/* Pieces of so many elements. */
+static inline size_t pieces(size_t size) {
+    return size / PIECE + (size % PIECE != 0);
 }
 
 /* The sum of LANES sums, in pairs. */

@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    /* Elements from which helpers pay: a pass over so many takes some ten times as long as it takes
+     * a helper to wake. */
+    PARALLEL_FROM = 1 << 17,
+};
+
 static bool is_given(const layers_tensor *tensor) {
     return tensor->data || tensor->rank > 0;
 }
@@ -179,6 +185,10 @@ layers_code layers_prepare(layers_call *call, layers_error *error) {
         return code;
     call->cache_bytes = 0;
     return operation->saved ? plan_cache(call, error) : LAYERS_OK;
+}
+
+layers_pool *call_pool(const layers_call *call, size_t elements) {
+    return elements >= PARALLEL_FROM ? call->pool : NULL;
 }
 
 layers_code call_needs_rows(const layers_call *call, layers_error *error) {

@@ -5,12 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* c (m, n) = op(a) · op(b), where op(a) is (m, k) and op(b) is (k, n). A transposed operand is
- * stored (k, m) or (n, k). c is set, never added to; k = 0 makes it zeros. Dimensions of matrices
- * that are not empty are at most INT_MAX. */
-void gemm_f64(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const double *a,
-              const double *b, double *c);
-void gemm_f32(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const float *a,
-              const float *b, float *c);
+#include "layers/pool.h"
+
+/* c (m, n) = op(a) · op(b) + bias, where op(a) is (m, k), op(b) is (k, n), and a transposed operand
+ * is stored (k, m) or (n, k). `bias` (n) is added to each row, after the product; NULL for none. c
+ * is set, never added to; k = 0 makes the product zeros. */
+typedef struct {
+    bool transpose_a, transpose_b;
+    size_t m, n, k; /* at most INT_MAX each, where no matrix is empty */
+    const void *a, *b;
+    const void *bias;
+    void *c;
+} product;
+
+/* In double and in float, with the help of a pool (or NULL) where the product is large. */
+void gemm_f64(layers_pool *pool, const product *product);
+void gemm_f32(layers_pool *pool, const product *product);
 
 #endif

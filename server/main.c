@@ -63,9 +63,10 @@ int main(int argc, char **argv) {
     service service = {
         .options = &options,
         .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
+        .pool = layers_pool_make((unsigned)options.threads - 1),
     };
-    if (!service.store) {
-        log_line(LOG_ERROR, "cannot start: no memory for the cache store");
+    if (!service.store || !service.pool) {
+        log_line(LOG_ERROR, "cannot start: no memory, or no threads");
         return EXIT_START;
     }
     char address[128];
@@ -85,6 +86,7 @@ int main(int argc, char **argv) {
     drain(http, options.grace, &signals);
     http_stop(http);
     service.store->close(service.store);
+    layers_pool_free(service.pool);
     log_line(LOG_INFO, "stopped");
     return 0;
 }

@@ -363,7 +363,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     work w = {.service = service,
               .operation = route->operation,
               .problem = problem,
-              .call = {.operation = route->operation}};
+              .call = {.operation = route->operation, .pool = service->pool}};
     double start = clock_ms();
     read_query(&w, request);
     bool good = read_body(&w, request);

@@ -38,7 +38,7 @@ static const struct option {
     {"listen", offsetof(options, listen), NULL, false, "127.0.0.1:8080", 0, 0,
      "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
     {"threads", offsetof(options, threads), counts, false, NULL, 1, 256,
-     "threads that answer requests (one a processor)"},
+     "threads that answer and compute (one a processor)"},
     {"body-limit", offsetof(options, body_limit), bytes, false, "256MiB", 1 << 10, SIZE_MAX / 4,
      "largest body of a request"},
     {"answer-limit", offsetof(options, answer_limit), bytes, false, "512MiB", 1 << 10, SIZE_MAX / 4,

@@ -12,6 +12,7 @@
 typedef struct {
     const options *options;
     store *store;
+    layers_pool *pool;    /* shares the work of large calls */
     atomic_bool draining; /* the process is about to stop */
 } service;
 

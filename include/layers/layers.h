@@ -3,6 +3,7 @@
  * error.h      codes and sentences
  * tensor.h     tensors over shared buffers
  * operation.h  the table of operations, and how one is called
+ * pool.h       threads that share the work of large calls
  * random.h     NumPy's legacy random numbers
  */
 #ifndef LAYERS_LAYERS_H
@@ -10,6 +11,7 @@
 
 #include "layers/error.h"
 #include "layers/operation.h"
+#include "layers/pool.h"
 #include "layers/random.h"
 #include "layers/tensor.h"
 

@@ -12,6 +12,7 @@
 #ifndef LAYERS_OPERATION_H
 #define LAYERS_OPERATION_H
 
+#include "layers/pool.h"
 #include "layers/tensor.h"
 
 #ifdef __cplusplus
@@ -124,6 +125,7 @@ struct layers_call {
     layers_value params[LAYERS_MAX_PARAMS]; /* after layers_run: the parameters that go back */
     layers_cache *cache; /* LAYERS_CACHE_TAKEN: the caller's, who gives his reference to the call;
                             LAYERS_CACHE_GIVEN: the result */
+    layers_pool *pool;   /* helps with large calls; NULL: the calling thread computes alone */
 
     /* From layers_prepare. */
     layers_dims dims;

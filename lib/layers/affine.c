@@ -24,7 +24,7 @@ static layers_code check_lengths(const layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
-#define LAYER_FILE "layers/affine.c"
+#define THIS_FILE "layers/affine.c"
 #include "both_dtypes.h"
 
 const layers_operation affine_forward = {
@@ -72,23 +72,20 @@ const layers_operation affine_backward = {
 
 #else /* the kernels, for REAL */
 
-static layers_code NAME(forward)(layers_call *call, layers_error *error) {
+static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
-    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D'),
-           M = dims_length(&call->dims, 'M');
-    const REAL *b = call->inputs[B].data;
-    REAL *out = call->outputs[0].data;
-    NAME(gemm)(false, false, N, M, D, call->inputs[X].data, call->inputs[W].data, out);
-    if (M == 0)
-        return LAYERS_OK;
-    for (size_t n = 0; n < N; n++, out += M)
-        for (size_t m = 0; m < M; m++)
-            out[m] += b[m];
+    typed(gemm)(call->pool, &(product){.m = dims_length(&call->dims, 'N'),
+                                       .n = dims_length(&call->dims, 'M'),
+                                       .k = dims_length(&call->dims, 'D'),
+                                       .a = call->inputs[X].data,
+                                       .b = call->inputs[W].data,
+                                       .bias = call->inputs[B].data,
+                                       .c = call->outputs[0].data});
     return LAYERS_OK;
 }
 
 /* db (M) = Σ_n dout (N, M) */
-KERNEL void NAME(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
+KERNEL void typed(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
     for (size_t m0 = 0; m0 < M; m0 += COLUMN_PANEL) {
         size_t width = at_most(COLUMN_PANEL, M - m0);
         double total[COLUMN_PANEL] = {0};
@@ -105,15 +102,27 @@ KERNEL void NAME(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
     }
 }
 
-static layers_code NAME(backward)(layers_call *call, layers_error *error) {
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
     (void)error;
     size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D'),
            M = dims_length(&call->dims, 'M');
     const REAL *dout = call->inputs[0].data, *x = call->cache->saved[X].data,
                *w = call->cache->saved[W].data;
-    NAME(gemm)(false, true, N, D, M, dout, w, call->outputs[DX].data);
-    NAME(gemm)(true, false, D, M, N, x, dout, call->outputs[DW].data);
-    NAME(sum_rows)(N, M, dout, call->outputs[DB].data);
+    typed(gemm)(call->pool, &(product){.transpose_b = true,
+                                       .m = N,
+                                       .n = D,
+                                       .k = M,
+                                       .a = dout,
+                                       .b = w,
+                                       .c = call->outputs[DX].data});
+    typed(gemm)(call->pool, &(product){.transpose_a = true,
+                                       .m = D,
+                                       .n = M,
+                                       .k = N,
+                                       .a = x,
+                                       .b = dout,
+                                       .c = call->outputs[DW].data});
+    typed(sum_rows)(N, M, dout, call->outputs[DB].data);
     return LAYERS_OK;
 }
 

@@ -8,7 +8,7 @@
  *     dx = gamma / sqrt(var + eps) · (dout − dbeta / N − xhat · dgamma / N)
  * and in test mode, where the statistics are constants, without the last two terms.
  *
- * Statistics are in double, the variance in a second pass over x − mean: x = 1e8 ± 1 loses nothing.
+ * Statistics are in double, the variance from x − mean: x = 1e8 ± 1 loses nothing.
  * The cache shares x and gamma and adds mean and 1 / sqrt(var + eps) of each feature. */
 #ifndef REAL
 #include <math.h>
@@ -23,12 +23,13 @@ enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
 enum { SAVED_X, SAVED_GAMMA, MEAN, INV_STD };            /* the cache */
 enum { DX, DGAMMA, DBETA };                              /* backward's outputs */
 enum { TRAIN, TEST };
+enum { STATISTICS_ROWS = 32 }; /* of a panel, in the first-level cache together */
 
 static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
 }
 
-#define LAYER_FILE "layers/batchnorm.c"
+#define THIS_FILE "layers/batchnorm.c"
 #include "both_dtypes.h"
 
 const layers_operation batchnorm_forward = {
@@ -121,59 +122,135 @@ const layers_operation batchnorm_backward = {
     .run = {backward_f64, backward_f32},
 };
 
-#else /* the kernels, for REAL; a panel is at most COLUMN_PANEL columns wide */
+#else /* the kernels, for REAL */
 
-/* mean of each column of the panel */
-KERNEL void NAME(panel_mean)(size_t N, size_t D, size_t width, const REAL *x, double *mean) {
-    double total[COLUMN_PANEL] = {0};
-    for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
-        double block[COLUMN_PANEL] = {0};
-        for (size_t n = n0; n < at_most(N, n0 + ROW_BLOCK); n++)
-            for (size_t d = 0; d < width; d++)
-                block[d] += x[n * D + d];
+/* At most COLUMN_PANEL columns of a call: what its threads take one at a time. */
+typedef struct {
+    size_t N, D, width;   /* rows; columns of the whole tensors, and of the panel */
+    const REAL *x, *dout; /* the tensors, from the panel's first column on */
+    REAL *out;            /* out, or dx */
+    const REAL *gamma, *beta;
+    double *mean, *inv_std;
+} typed(panel);
+
+static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache *cache, size_t i) {
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
+    size_t first = i * COLUMN_PANEL;
+    return (typed(panel)){
+        .N = N,
+        .D = D,
+        .width = at_most(COLUMN_PANEL, D - first),
+        .x = (const REAL *)cache->saved[SAVED_X].data + first,
+        .out = (REAL *)call->outputs[0].data + first,
+        .gamma = (const REAL *)cache->saved[SAVED_GAMMA].data + first,
+        .mean = (double *)cache->saved[MEAN].data + first,
+        .inv_std = (double *)cache->saved[INV_STD].data + first,
+    };
+}
+
+static size_t typed(panels)(const layers_call *call) {
+    size_t D = dims_length(&call->dims, 'D');
+    return D / COLUMN_PANEL + (D % COLUMN_PANEL != 0);
+}
+
+static void typed(run_panels)(layers_call *call, void (*task)(void *argument, size_t i)) {
+    size_t size = dims_length(&call->dims, 'N') * dims_length(&call->dims, 'D');
+    layers_pool_run(call_pool(call, size), typed(panels)(call), task, call);
+}
+
+/* sum = Σ x and scatter = Σ (x − mean)² over some rows of the panel, about their own mean: two
+ * passes over rows that are in the cache. */
+INLINED void typed(block_statistics)(const typed(panel) * p, size_t first, size_t count,
+                                     double *restrict sum, double *restrict scatter) {
+    const REAL *x = p->x + first * p->D;
+    size_t width = p->width, D = p->D;
+    double mean[COLUMN_PANEL];
+    for (size_t d = 0; d < width; d++)
+        sum[d] = scatter[d] = 0;
+    for (size_t n = 0; n < count; n++)
         for (size_t d = 0; d < width; d++)
-            total[d] += block[d];
+            sum[d] += x[n * D + d];
+    for (size_t d = 0; d < width; d++)
+        mean[d] = sum[d] / (double)count;
+    for (size_t n = 0; n < count; n++)
+        for (size_t d = 0; d < width; d++) {
+            double distance = x[n * D + d] - mean[d];
+            scatter[d] += distance * distance;
+        }
+}
+
+/* mean and variance of each column of the panel, with one reading of it from memory: the blocks'
+ * are put together by the formula of Chan, Golub and LeVeque ("Updating formulae and a pairwise
+ * algorithm for computing sample variances", 1979). */
+KERNEL void typed(statistics)(const typed(panel) * p, double *restrict variance) {
+    double total[COLUMN_PANEL] = {0}, scatter[COLUMN_PANEL] = {0};
+    double sum[COLUMN_PANEL], block_scatter[COLUMN_PANEL];
+    double *mean = p->mean;
+    for (size_t n = 0; n < p->N; n += STATISTICS_ROWS) {
+        size_t count = at_most(STATISTICS_ROWS, p->N - n);
+        typed(block_statistics)(p, n, count, sum, block_scatter);
+        double before = (double)n, more = (double)count;
+        double weight = before * more / (before + more);
+        for (size_t d = 0; d < p->width; d++) {
+            double apart = n ? sum[d] / more - total[d] / before : 0;
+            scatter[d] += block_scatter[d] + apart * apart * weight;
+            total[d] += sum[d];
+        }
     }
-    for (size_t d = 0; d < width; d++)
-        mean[d] = total[d] / (double)N;
-}
-
-/* variance of each column of the panel about its mean */
-KERNEL void NAME(panel_variance)(size_t N, size_t D, size_t width, const REAL *x,
-                                 const double *mean, double *variance) {
-    double total[COLUMN_PANEL] = {0};
-    for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
-        double block[COLUMN_PANEL] = {0};
-        for (size_t n = n0; n < at_most(N, n0 + ROW_BLOCK); n++)
-            for (size_t d = 0; d < width; d++) {
-                double distance = x[n * D + d] - mean[d];
-                block[d] += distance * distance;
-            }
-        for (size_t d = 0; d < width; d++)
-            total[d] += block[d];
+    for (size_t d = 0; d < p->width; d++) {
+        mean[d] = total[d] / (double)p->N;
+        variance[d] = scatter[d] / (double)p->N;
     }
-    for (size_t d = 0; d < width; d++)
-        variance[d] = total[d] / (double)N;
 }
 
-/* out = gamma · (x − mean) · inv_std + beta over the panel */
-KERNEL void NAME(panel_normalise)(size_t N, size_t D, size_t width, const REAL *x,
-                                  const double *mean, const double *inv_std, const REAL *gamma,
-                                  const REAL *beta, REAL *out) {
-    for (size_t n = 0; n < N; n++)
+/* out = gamma · (x − mean) · inv_std + beta */
+KERNEL void typed(normalise)(const typed(panel) * p) {
+    size_t width = p->width;
+    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
+    for (size_t d = 0; d < width; d++) {
+        mean[d] = p->mean[d];
+        inv_std[d] = p->inv_std[d];
+        gamma[d] = p->gamma[d];
+        beta[d] = p->beta[d];
+    }
+    for (size_t n = 0; n < p->N; n++) {
+        const REAL *restrict x = p->x + n * p->D;
+        REAL *restrict out = p->out + n * p->D;
         for (size_t d = 0; d < width; d++)
-            out[n * D + d] = (REAL)((x[n * D + d] - mean[d]) * inv_std[d] * gamma[d] + beta[d]);
+            out[d] = (REAL)((x[d] - mean[d]) * inv_std[d] * gamma[d] + beta[d]);
+    }
 }
 
-static void NAME(move)(layers_tensor *running, size_t first, size_t width, double momentum,
-                       const double *sample) {
-    REAL *value = (REAL *)running->data + first;
+static void typed(move)(REAL *running, size_t width, double momentum, const double *sample) {
     for (size_t d = 0; d < width; d++)
-        value[d] = (REAL)(momentum * value[d] + (1 - momentum) * sample[d]);
+        running[d] = (REAL)(momentum * running[d] + (1 - momentum) * sample[d]);
+}
+
+static void typed(forward_panel)(void *argument, size_t i) {
+    layers_call *call = argument;
+    layers_value *param = call->params;
+    typed(panel) p = typed(panel_of)(call, call->cache, i);
+    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + i * COLUMN_PANEL;
+    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + i * COLUMN_PANEL;
+    double variance[COLUMN_PANEL];
+    p.beta = (const REAL *)call->inputs[BETA].data + i * COLUMN_PANEL;
+    if (param[MODE].choice == TRAIN) {
+        typed(statistics)(&p, variance);
+        typed(move)(running_mean, p.width, param[MOMENTUM].number, p.mean);
+        typed(move)(running_var, p.width, param[MOMENTUM].number, variance);
+    } else {
+        for (size_t d = 0; d < p.width; d++) {
+            p.mean[d] = running_mean[d];
+            variance[d] = running_var[d];
+        }
+    }
+    for (size_t d = 0; d < p.width; d++)
+        p.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
+    typed(normalise)(&p);
 }
 
 /* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
-static layers_code NAME(own_running)(layers_call *call, int param, layers_error *error) {
+static layers_code typed(own_running)(layers_call *call, int param, layers_error *error) {
     layers_tensor *running = &call->params[param].vector, own;
     size_t D = dims_length(&call->dims, 'D');
     layers_code code = layers_tensor_make(&own, call->dtype, &D, 1, error);
@@ -189,56 +266,33 @@ static layers_code NAME(own_running)(layers_call *call, int param, layers_error 
     return LAYERS_OK;
 }
 
-static layers_code NAME(forward)(layers_call *call, layers_error *error) {
-    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
-    layers_value *param = call->params;
-    const REAL *x = call->inputs[X].data, *gamma = call->inputs[GAMMA].data,
-               *beta = call->inputs[BETA].data;
-    double *mean = call->cache->saved[MEAN].data, *inv_std = call->cache->saved[INV_STD].data;
-    REAL *out = call->outputs[0].data;
-    layers_code code = NAME(own_running)(call, RUNNING_MEAN, error);
+static layers_code typed(forward)(layers_call *call, layers_error *error) {
+    layers_code code = typed(own_running)(call, RUNNING_MEAN, error);
     if (code == LAYERS_OK)
-        code = NAME(own_running)(call, RUNNING_VAR, error);
-    if (code != LAYERS_OK)
-        return code;
-    const REAL *running_mean = param[RUNNING_MEAN].vector.data,
-               *running_var = param[RUNNING_VAR].vector.data;
-    for (size_t d0 = 0; d0 < D; d0 += COLUMN_PANEL) {
-        size_t width = at_most(COLUMN_PANEL, D - d0);
-        double variance[COLUMN_PANEL];
-        if (param[MODE].choice == TRAIN) {
-            NAME(panel_mean)(N, D, width, x + d0, mean + d0);
-            NAME(panel_variance)(N, D, width, x + d0, mean + d0, variance);
-            double momentum = param[MOMENTUM].number;
-            NAME(move)(&param[RUNNING_MEAN].vector, d0, width, momentum, mean + d0);
-            NAME(move)(&param[RUNNING_VAR].vector, d0, width, momentum, variance);
-        } else {
-            for (size_t d = 0; d < width; d++) {
-                mean[d0 + d] = running_mean[d0 + d];
-                variance[d] = running_var[d0 + d];
-            }
-        }
-        for (size_t d = 0; d < width; d++)
-            inv_std[d0 + d] = 1 / sqrt(variance[d] + param[EPS].number);
-        NAME(panel_normalise)
-        (N, D, width, x + d0, mean + d0, inv_std + d0, gamma + d0, beta + d0, out + d0);
-    }
-    return LAYERS_OK;
+        code = typed(own_running)(call, RUNNING_VAR, error);
+    if (code == LAYERS_OK)
+        typed(run_panels)(call, typed(forward_panel));
+    return code;
 }
 
-/* dgamma = Σ dout · xhat and dbeta = Σ dout over the panel */
-KERNEL void NAME(panel_sums)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
-                             const double *mean, const double *inv_std, double *dgamma,
-                             double *dbeta) {
-    for (size_t d = 0; d < width; d++)
+/* dgamma = Σ dout · xhat and dbeta = Σ dout */
+KERNEL void typed(sums)(const typed(panel) * p, double *restrict dgamma, double *restrict dbeta) {
+    size_t width = p->width;
+    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL];
+    for (size_t d = 0; d < width; d++) {
+        mean[d] = p->mean[d];
+        inv_std[d] = p->inv_std[d];
         dgamma[d] = dbeta[d] = 0;
-    for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
+    }
+    for (size_t n0 = 0; n0 < p->N; n0 += ROW_BLOCK) {
         double gamma_block[COLUMN_PANEL] = {0}, beta_block[COLUMN_PANEL] = {0};
-        for (size_t n = n0; n < at_most(N, n0 + ROW_BLOCK); n++)
+        for (size_t n = n0; n < at_most(p->N, n0 + ROW_BLOCK); n++) {
+            const REAL *x = p->x + n * p->D, *dout = p->dout + n * p->D;
             for (size_t d = 0; d < width; d++) {
-                beta_block[d] += dout[n * D + d];
-                gamma_block[d] += dout[n * D + d] * ((x[n * D + d] - mean[d]) * inv_std[d]);
+                beta_block[d] += dout[d];
+                gamma_block[d] += dout[d] * ((x[d] - mean[d]) * inv_std[d]);
             }
+        }
         for (size_t d = 0; d < width; d++) {
             dbeta[d] += beta_block[d];
             dgamma[d] += gamma_block[d];
@@ -246,51 +300,63 @@ KERNEL void NAME(panel_sums)(size_t N, size_t D, size_t width, const REAL *dout,
     }
 }
 
-/* dx = gamma · inv_std · (dout − shift − xhat · slope) over the panel */
-KERNEL void NAME(panel_dx)(size_t N, size_t D, size_t width, const REAL *dout, const REAL *x,
-                           const double *mean, const double *inv_std, const REAL *gamma,
-                           const double *shift, const double *slope, REAL *dx) {
-    for (size_t n = 0; n < N; n++)
-        for (size_t d = 0; d < width; d++) {
-            double xhat = (x[n * D + d] - mean[d]) * inv_std[d];
-            dx[n * D + d] =
-                (REAL)(gamma[d] * inv_std[d] * (dout[n * D + d] - shift[d] - xhat * slope[d]));
-        }
-}
-
-/* dx = gamma · inv_std · dout over the panel */
-KERNEL void NAME(panel_dx_test)(size_t N, size_t D, size_t width, const REAL *dout,
-                                const double *inv_std, const REAL *gamma, REAL *dx) {
-    for (size_t n = 0; n < N; n++)
-        for (size_t d = 0; d < width; d++)
-            dx[n * D + d] = (REAL)(dout[n * D + d] * gamma[d] * inv_std[d]);
-}
-
-static layers_code NAME(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
-    const layers_cache *cache = call->cache;
-    const REAL *dout = call->inputs[0].data, *x = cache->saved[SAVED_X].data,
-               *gamma = cache->saved[SAVED_GAMMA].data;
-    const double *mean = cache->saved[MEAN].data, *inv_std = cache->saved[INV_STD].data;
-    REAL *dx = call->outputs[DX].data, *dgamma = call->outputs[DGAMMA].data,
-         *dbeta = call->outputs[DBETA].data;
-    for (size_t d0 = 0; d0 < D; d0 += COLUMN_PANEL) {
-        size_t width = at_most(COLUMN_PANEL, D - d0);
-        double slope[COLUMN_PANEL], shift[COLUMN_PANEL];
-        NAME(panel_sums)(N, D, width, dout + d0, x + d0, mean + d0, inv_std + d0, slope, shift);
-        for (size_t d = 0; d < width; d++) {
-            dgamma[d0 + d] = (REAL)slope[d];
-            dbeta[d0 + d] = (REAL)shift[d];
-            slope[d] /= (double)N;
-            shift[d] /= (double)N;
-        }
-        if (cache->choice[MODE] == TRAIN)
-            NAME(panel_dx)
-        (N, D, width, dout + d0, x + d0, mean + d0, inv_std + d0, gamma + d0, shift, slope,
-         dx + d0);
-        else NAME(panel_dx_test)(N, D, width, dout + d0, inv_std + d0, gamma + d0, dx + d0);
+/* dx = gamma · inv_std · (dout − shift − xhat · slope) */
+KERNEL void typed(gradient)(const typed(panel) * p, const double *restrict shift,
+                            const double *restrict slope) {
+    size_t width = p->width;
+    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], scale[COLUMN_PANEL];
+    for (size_t d = 0; d < width; d++) {
+        mean[d] = p->mean[d];
+        inv_std[d] = p->inv_std[d];
+        scale[d] = p->gamma[d] * p->inv_std[d];
     }
+    for (size_t n = 0; n < p->N; n++) {
+        const REAL *restrict x = p->x + n * p->D, *restrict dout = p->dout + n * p->D;
+        REAL *restrict dx = p->out + n * p->D;
+        for (size_t d = 0; d < width; d++) {
+            double xhat = (x[d] - mean[d]) * inv_std[d];
+            dx[d] = (REAL)(scale[d] * (dout[d] - shift[d] - xhat * slope[d]));
+        }
+    }
+}
+
+/* dx = gamma · inv_std · dout, where the statistics were constants */
+KERNEL void typed(gradient_of_constants)(const typed(panel) * p) {
+    size_t width = p->width;
+    double scale[COLUMN_PANEL];
+    for (size_t d = 0; d < width; d++)
+        scale[d] = p->gamma[d] * p->inv_std[d];
+    for (size_t n = 0; n < p->N; n++) {
+        const REAL *restrict dout = p->dout + n * p->D;
+        REAL *restrict dx = p->out + n * p->D;
+        for (size_t d = 0; d < width; d++)
+            dx[d] = (REAL)(scale[d] * dout[d]);
+    }
+}
+
+static void typed(backward_panel)(void *argument, size_t i) {
+    layers_call *call = argument;
+    typed(panel) p = typed(panel_of)(call, call->cache, i);
+    REAL *dgamma = (REAL *)call->outputs[DGAMMA].data + i * COLUMN_PANEL;
+    REAL *dbeta = (REAL *)call->outputs[DBETA].data + i * COLUMN_PANEL;
+    double slope[COLUMN_PANEL], shift[COLUMN_PANEL];
+    p.dout = (const REAL *)call->inputs[0].data + i * COLUMN_PANEL;
+    typed(sums)(&p, slope, shift);
+    for (size_t d = 0; d < p.width; d++) {
+        dgamma[d] = (REAL)slope[d];
+        dbeta[d] = (REAL)shift[d];
+        slope[d] /= (double)p.N;
+        shift[d] /= (double)p.N;
+    }
+    if (call->cache->choice[MODE] == TRAIN)
+        typed(gradient)(&p, shift, slope);
+    else
+        typed(gradient_of_constants)(&p);
+}
+
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
+    (void)error;
+    typed(run_panels)(call, typed(backward_panel));
     return LAYERS_OK;
 }
 

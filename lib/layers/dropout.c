@@ -16,7 +16,7 @@
 enum { P, MODE, SEED }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
 
-#define LAYER_FILE "layers/dropout.c"
+#define THIS_FILE "layers/dropout.c"
 #include "both_dtypes.h"
 
 const layers_operation dropout_forward = {
@@ -74,27 +74,49 @@ const layers_operation dropout_backward = {
 #else /* the kernels, for REAL */
 
 /* out = in · kept / p; in double, where a tiny p is not 0. */
-KERNEL void NAME(drop)(size_t size, double p, const uint8_t *kept, const REAL *in, REAL *out) {
+KERNEL void typed(drop)(size_t size, double p, const uint8_t *kept, const REAL *in, REAL *out) {
     for (size_t i = 0; i < size; i++)
         out[i] = (REAL)((double)in[i] * kept[i] / p);
 }
 
-/* out = in · mask / p, or in. */
-static void NAME(apply)(size_t size, int mode, double p, const uint8_t *mask, const REAL *in,
-                        REAL *out) {
+/* One pass: out = in · mask / p, or in. */
+typedef struct {
+    size_t size;
+    int mode;
+    double p;
+    const uint8_t *mask;
+    const REAL *in;
+    REAL *out;
+} typed(pass);
+
+static void typed(pass_piece)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    size_t first = i * PIECE, end = at_most(first + PIECE, pass->size);
     uint8_t flag[FLAGS];
-    if (mode == TEST) {
-        memcpy(out, in, size * sizeof *out);
+    if (pass->mode == TEST) {
+        memcpy(pass->out + first, pass->in + first, (end - first) * sizeof(REAL));
         return;
     }
-    for (size_t i = 0; i < size; i += FLAGS) {
-        size_t count = at_most(FLAGS, size - i);
-        bits_unpack(mask + i / 8, count, flag);
-        NAME(drop)(count, p, flag, in + i, out + i);
+    for (size_t j = first; j < end; j += FLAGS) {
+        size_t count = at_most(FLAGS, end - j);
+        bits_unpack(pass->mask + j / 8, count, flag);
+        typed(drop)(count, pass->p, flag, pass->in + j, pass->out + j);
     }
 }
 
-static layers_code NAME(forward)(layers_call *call, layers_error *error) {
+static void typed(run_pass)(layers_call *call, int mode, double p) {
+    typed(pass) pass = {
+        .size = call->inputs[0].size,
+        .mode = mode,
+        .p = p,
+        .mask = call->cache->saved[0].data,
+        .in = call->inputs[0].data,
+        .out = call->outputs[0].data,
+    };
+    layers_pool_run(call_pool(call, pass.size), pieces(pass.size), typed(pass_piece), &pass);
+}
+
+static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
     size_t size = call->inputs[0].size;
     uint8_t *mask = call->cache->saved[0].data;
@@ -110,16 +132,13 @@ static layers_code NAME(forward)(layers_call *call, layers_error *error) {
     } else {
         memset(mask, 0xff, bits_bytes(size));
     }
-    NAME(apply)(size, mode, p, mask, call->inputs[0].data, call->outputs[0].data);
+    typed(run_pass)(call, mode, p);
     return LAYERS_OK;
 }
 
-static layers_code NAME(backward)(layers_call *call, layers_error *error) {
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
     (void)error;
-    const layers_cache *cache = call->cache;
-    NAME(apply)
-    (call->inputs[0].size, cache->choice[MODE], cache->number[P], cache->saved[0].data,
-     call->inputs[0].data, call->outputs[0].data);
+    typed(run_pass)(call, call->cache->choice[MODE], call->cache->number[P]);
     return LAYERS_OK;
 }
 

@@ -7,7 +7,7 @@
 #include "call.h"
 #include "kernel.h"
 
-#define LAYER_FILE "layers/relu.c"
+#define THIS_FILE "layers/relu.c"
 #include "both_dtypes.h"
 
 const layers_operation relu_forward = {
@@ -35,46 +35,58 @@ const layers_operation relu_backward = {
 
 #else /* the kernels, for REAL */
 
-KERNEL void NAME(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *positive) {
+KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *positive) {
     for (size_t i = 0; i < size; i++) {
         out[i] = x[i] <= 0 ? 0 : x[i]; /* not x > 0 ? x : 0, which would lose NaN */
         positive[i] = x[i] > 0;
     }
 }
 
-KERNEL void NAME(pass)(size_t size, const uint8_t *positive, const REAL *dout, REAL *dx) {
+KERNEL void typed(pass)(size_t size, const uint8_t *positive, const REAL *dout, REAL *dx) {
     for (size_t i = 0; i < size; i++)
         dx[i] = positive[i] ? dout[i] : 0;
 }
 
-static layers_code NAME(forward)(layers_call *call, layers_error *error) {
-    (void)error;
-    size_t size = call->inputs[0].size;
+static void typed(forward_piece)(void *argument, size_t i) {
+    layers_call *call = argument;
+    size_t first = i * PIECE, end = at_most(first + PIECE, call->inputs[0].size);
     const REAL *x = call->inputs[0].data;
     REAL *out = call->outputs[0].data;
     uint8_t *mask = call->cache->saved[0].data, flag[FLAGS] = {0};
-    for (size_t i = 0; i < size; i += FLAGS) {
-        size_t count = at_most(FLAGS, size - i);
+    for (size_t j = first; j < end; j += FLAGS) {
+        size_t count = at_most(FLAGS, end - j);
         if (count < FLAGS)
             memset(flag, 0, sizeof flag);
-        NAME(rectify)(count, x + i, out + i, flag);
-        bits_pack(flag, count, mask + i / 8);
+        typed(rectify)(count, x + j, out + j, flag);
+        bits_pack(flag, count, mask + j / 8);
     }
+}
+
+static layers_code typed(forward)(layers_call *call, layers_error *error) {
+    (void)error;
+    size_t size = call->inputs[0].size;
+    layers_pool_run(call_pool(call, size), pieces(size), typed(forward_piece), call);
     return LAYERS_OK;
 }
 
-static layers_code NAME(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    size_t size = call->inputs[0].size;
+static void typed(backward_piece)(void *argument, size_t i) {
+    layers_call *call = argument;
+    size_t first = i * PIECE, end = at_most(first + PIECE, call->inputs[0].size);
     const REAL *dout = call->inputs[0].data;
     REAL *dx = call->outputs[0].data;
     const uint8_t *mask = call->cache->saved[0].data;
     uint8_t flag[FLAGS];
-    for (size_t i = 0; i < size; i += FLAGS) {
-        size_t count = at_most(FLAGS, size - i);
-        bits_unpack(mask + i / 8, count, flag);
-        NAME(pass)(count, flag, dout + i, dx + i);
+    for (size_t j = first; j < end; j += FLAGS) {
+        size_t count = at_most(FLAGS, end - j);
+        bits_unpack(mask + j / 8, count, flag);
+        typed(pass)(count, flag, dout + j, dx + j);
     }
+}
+
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
+    (void)error;
+    size_t size = call->inputs[0].size;
+    layers_pool_run(call_pool(call, size), pieces(size), typed(backward_piece), call);
     return LAYERS_OK;
 }
 

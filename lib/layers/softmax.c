@@ -10,7 +10,7 @@
 #include "kernel.h"
 #include "loss.h"
 
-#define LAYER_FILE "layers/softmax.c"
+#define THIS_FILE "layers/softmax.c"
 #include "both_dtypes.h"
 
 const layers_operation softmax_loss = {
@@ -26,7 +26,7 @@ const layers_operation softmax_loss = {
 #else /* the kernel, for REAL */
 
 /* The largest score. One that is NaN may be passed over: it makes the sum NaN in any case. */
-INLINED REAL NAME(row_largest)(size_t C, const REAL *x) {
+INLINED REAL typed(row_largest)(size_t C, const REAL *x) {
     REAL lane[LANES], largest = x[0];
     size_t j = 0;
     if (C >= LANES) {
@@ -44,12 +44,12 @@ INLINED REAL NAME(row_largest)(size_t C, const REAL *x) {
 }
 
 /* e = exp(x − largest); returns its sum */
-INLINED double NAME(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
+INLINED double typed(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
     double total = 0;
     for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
         size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
         for (size_t i = j0; i < end; i++)
-            e[i] = NAME(exp)(x[i] - largest);
+            e[i] = typed(exp)(x[i] - largest);
         if (j + LANES <= end) {
             double lane[LANES] = {0};
             for (; j + LANES <= end; j += LANES)
@@ -65,12 +65,14 @@ INLINED double NAME(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
     return total;
 }
 
-/* Sets dx; returns the sum of the rows' losses, taken over blocks of rows. */
-KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, REAL *dx) {
+/* Sets `count` of the N rows of dx; returns the sum of the rows' losses, taken over blocks of rows.
+ */
+KERNEL double typed(rows)(size_t N, size_t count, size_t C, const REAL *x, const int64_t *y,
+                          REAL *dx) {
     double total = 0, block = 0;
-    for (size_t n = 0; n < N; n++, x += C, dx += C) {
-        REAL largest = NAME(row_largest)(C, x);
-        double sum = NAME(row_exp)(C, largest, x, dx), divisor = sum * (double)N;
+    for (size_t n = 0; n < count; n++, x += C, dx += C) {
+        REAL largest = typed(row_largest)(C, x);
+        double sum = typed(row_exp)(C, largest, x, dx), divisor = sum * (double)N;
         REAL right = (REAL)((dx[y[n]] - sum) / divisor);
         for (size_t j = 0; j < C; j++)
             dx[j] = (REAL)(dx[j] / divisor);
@@ -85,12 +87,16 @@ KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, RE
     return total + block;
 }
 
-static layers_code NAME(loss)(layers_call *call, layers_error *error) {
-    (void)error;
+static double typed(some_rows)(const layers_call *call, size_t first, size_t count) {
     size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    double total = NAME(rows)(N, C, call->inputs[LOSS_X].data, call->inputs[LOSS_Y].data,
-                              call->outputs[LOSS_DX].data);
-    *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)(total / (double)N);
+    return typed(rows)(N, count, C, (const REAL *)call->inputs[LOSS_X].data + first * C,
+                       (const int64_t *)call->inputs[LOSS_Y].data + first,
+                       (REAL *)call->outputs[LOSS_DX].data + first * C);
+}
+
+static layers_code typed(loss)(layers_call *call, layers_error *error) {
+    (void)error;
+    *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)loss_mean(call, typed(some_rows));
     return LAYERS_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "kernel.h"
 #include "loss.h"
 
-#define LAYER_FILE "layers/svm.c"
+#define THIS_FILE "layers/svm.c"
 #include "both_dtypes.h"
 
 const layers_operation svm_loss = {
@@ -25,8 +25,8 @@ const layers_operation svm_loss = {
 
 /* Adds up the margins of x[0 .. C) over `right`, counts those that are positive, and sets dx to
  * `share` there and to 0 elsewhere. A margin of NaN is added, as in NumPy, and not counted. */
-INLINED double NAME(margins)(size_t C, REAL right, REAL share, const REAL *x, REAL *dx,
-                             size_t *count) {
+INLINED double typed(margins)(size_t C, REAL right, REAL share, const REAL *x, REAL *dx,
+                              size_t *count) {
     double total = 0;
     for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
         size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
@@ -58,15 +58,16 @@ INLINED double NAME(margins)(size_t C, REAL right, REAL share, const REAL *x, RE
     return total;
 }
 
-/* Sets dx; returns the sum of the margins, taken over blocks of rows. */
-KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, REAL *dx) {
+/* Sets `count` of the N rows of dx; returns the sum of the margins, taken over blocks of rows. */
+KERNEL double typed(rows)(size_t N, size_t count, size_t C, const REAL *x, const int64_t *y,
+                          REAL *dx) {
     REAL share = (REAL)(1 / (double)N);
     double total = 0, block = 0;
-    for (size_t n = 0; n < N; n++, x += C, dx += C) {
-        size_t label = (size_t)y[n], after = label + 1, count = 0;
-        block += NAME(margins)(label, x[label], share, x, dx, &count);
-        block += NAME(margins)(C - after, x[label], share, x + after, dx + after, &count);
-        dx[label] = count ? -(REAL)((double)count / (double)N) : 0;
+    for (size_t n = 0; n < count; n++, x += C, dx += C) {
+        size_t label = (size_t)y[n], after = label + 1, positive = 0;
+        block += typed(margins)(label, x[label], share, x, dx, &positive);
+        block += typed(margins)(C - after, x[label], share, x + after, dx + after, &positive);
+        dx[label] = positive ? -(REAL)((double)positive / (double)N) : 0;
         if (n % ROW_BLOCK == ROW_BLOCK - 1) {
             total += block;
             block = 0;
@@ -75,12 +76,16 @@ KERNEL double NAME(rows)(size_t N, size_t C, const REAL *x, const int64_t *y, RE
     return total + block;
 }
 
-static layers_code NAME(loss)(layers_call *call, layers_error *error) {
-    (void)error;
+static double typed(some_rows)(const layers_call *call, size_t first, size_t count) {
     size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    double total = NAME(rows)(N, C, call->inputs[LOSS_X].data, call->inputs[LOSS_Y].data,
-                              call->outputs[LOSS_DX].data);
-    *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)(total / (double)N);
+    return typed(rows)(N, count, C, (const REAL *)call->inputs[LOSS_X].data + first * C,
+                       (const int64_t *)call->inputs[LOSS_Y].data + first,
+                       (REAL *)call->outputs[LOSS_DX].data + first * C);
+}
+
+static layers_code typed(loss)(layers_call *call, layers_error *error) {
+    (void)error;
+    *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)loss_mean(call, typed(some_rows));
     return LAYERS_OK;
 }
 

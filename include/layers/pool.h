@@ -1,0 +1,35 @@
+/* Threads that share the work of large calls.
+ *
+ * One pool serves any number of calls at once: a call's own thread always works on it, and threads
+ * of the pool that have nothing to do help. How work is cut depends on its shape alone, so a result
+ * has the same bytes with any number of threads, and whatever else is being computed. */
+#ifndef LAYERS_POOL_H
+#define LAYERS_POOL_H
+
+#include "layers/error.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct layers_pool layers_pool;
+
+/* Starts a pool of `threads` helpers, none of them for 0. They block the signals that the caller
+ * blocks. NULL where there is no memory or no thread. */
+LAYERS_API layers_pool *layers_pool_make(unsigned threads);
+
+/* Ends the threads and frees. No call may be using the pool. NULL is fine. */
+LAYERS_API void layers_pool_free(layers_pool *pool);
+
+/* Runs task(argument, i) once for each i from 0 to count - 1, in any order and several at a time,
+ * and returns when all are done. In the calling thread alone where pool is NULL. May be called from
+ * any thread, but not by a task. */
+LAYERS_API void layers_pool_run(layers_pool *pool, size_t count,
+                                void (*task)(void *argument, size_t i), void *argument);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,120 @@
+/* Threads that share the work of large calls. */
+#include "layers/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* On the stack of the call that it belongs to, and in the pool's list until its last piece has been
+ * taken; the call returns when no helper is at it any more. */
+typedef struct job {
+    void (*task)(void *argument, size_t i);
+    void *argument;
+    size_t count;
+    atomic_size_t next; /* piece to be taken; may pass `count` */
+    unsigned helpers;   /* at it now; under the pool's lock */
+    bool listed;        /* under the pool's lock */
+    struct job *before, *after;
+} job;
+
+struct layers_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* there may be a job, or the end */
+    pthread_cond_t done; /* a job's last helper has left it */
+    job *first;
+    bool ending;
+    unsigned threads;
+    pthread_t thread[];
+};
+
+static void take_pieces(job *job) {
+    size_t i;
+    while ((i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->count)
+        job->task(job->argument, i);
+}
+
+static void unlist(layers_pool *pool, job *job) {
+    if (!job->listed)
+        return;
+    *(job->before ? &job->before->after : &pool->first) = job->after;
+    if (job->after)
+        job->after->before = job->before;
+    job->listed = false;
+}
+
+static void *help(void *argument) {
+    layers_pool *pool = argument;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->first && !pool->ending)
+            pthread_cond_wait(&pool->work, &pool->lock);
+        if (pool->ending)
+            break;
+        job *job = pool->first;
+        job->helpers++;
+        pthread_mutex_unlock(&pool->lock);
+        take_pieces(job);
+        pthread_mutex_lock(&pool->lock);
+        unlist(pool, job); /* it has no piece left */
+        if (--job->helpers == 0)
+            pthread_cond_broadcast(&pool->done);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argument, size_t i),
+                     void *argument) {
+    if (!pool || pool->threads == 0 || count < 2) {
+        for (size_t i = 0; i < count; i++)
+            task(argument, i);
+        return;
+    }
+    job job = {.task = task, .argument = argument, .count = count, .listed = true};
+    pthread_mutex_lock(&pool->lock);
+    job.after = pool->first;
+    if (pool->first)
+        pool->first->before = &job;
+    pool->first = &job;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+
+    take_pieces(&job);
+
+    pthread_mutex_lock(&pool->lock);
+    unlist(pool, &job);
+    while (job.helpers > 0)
+        pthread_cond_wait(&pool->done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+layers_pool *layers_pool_make(unsigned threads) {
+    layers_pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
+    if (!pool)
+        return NULL;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    for (; pool->threads < threads; pool->threads++)
+        if (pthread_create(&pool->thread[pool->threads], NULL, help, pool) != 0) {
+            layers_pool_free(pool);
+            return NULL;
+        }
+    return pool;
+}
+
+void layers_pool_free(layers_pool *pool) {
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->threads; i++)
+        pthread_join(pool->thread[i], NULL);
+    pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
