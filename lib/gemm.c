@@ -63,8 +63,8 @@ static double expected(size_t row, size_t column) {
 }
 
 static bool products_are_right(bool ta, bool tb) {
-    double a[CHECK_M * CHECK_K], b[CHECK_K * CHECK_N], c[CHECK_M * CHECK_N];
-    float af[CHECK_M * CHECK_K], bf[CHECK_K * CHECK_N], cf[CHECK_M * CHECK_N];
+    double a[CHECK_M * CHECK_K], b[CHECK_K * CHECK_N], c[CHECK_M * CHECK_N] = {0};
+    float af[CHECK_M * CHECK_K], bf[CHECK_K * CHECK_N], cf[CHECK_M * CHECK_N] = {0};
     size_t a_columns = ta ? CHECK_M : CHECK_K, b_columns = tb ? CHECK_K : CHECK_N;
     for (size_t i = 0; i < CHECK_M * CHECK_K; i++)
         af[i] = (float)(a[i] = element(ta, i / a_columns, i % a_columns));

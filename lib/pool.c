@@ -76,6 +76,7 @@ void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argumen
     job.after = pool->first;
     if (pool->first)
         pool->first->before = &job;
+    /* cppcheck-suppress autoVariables; it is out of the list before this function returns */
     pool->first = &job;
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);

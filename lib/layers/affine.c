@@ -74,13 +74,14 @@ const layers_operation affine_backward = {
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
-    typed(gemm)(call->pool, &(product){.m = dims_length(&call->dims, 'N'),
-                                       .n = dims_length(&call->dims, 'M'),
-                                       .k = dims_length(&call->dims, 'D'),
-                                       .a = call->inputs[X].data,
-                                       .b = call->inputs[W].data,
-                                       .bias = call->inputs[B].data,
-                                       .c = call->outputs[0].data});
+    const product out = {.m = dims_length(&call->dims, 'N'),
+                         .n = dims_length(&call->dims, 'M'),
+                         .k = dims_length(&call->dims, 'D'),
+                         .a = call->inputs[X].data,
+                         .b = call->inputs[W].data,
+                         .bias = call->inputs[B].data,
+                         .c = call->outputs[0].data};
+    typed(gemm)(call->pool, &out);
     return LAYERS_OK;
 }
 
@@ -108,20 +109,22 @@ static layers_code typed(backward)(layers_call *call, layers_error *error) {
            M = dims_length(&call->dims, 'M');
     const REAL *dout = call->inputs[0].data, *x = call->cache->saved[X].data,
                *w = call->cache->saved[W].data;
-    typed(gemm)(call->pool, &(product){.transpose_b = true,
-                                       .m = N,
-                                       .n = D,
-                                       .k = M,
-                                       .a = dout,
-                                       .b = w,
-                                       .c = call->outputs[DX].data});
-    typed(gemm)(call->pool, &(product){.transpose_a = true,
-                                       .m = D,
-                                       .n = M,
-                                       .k = N,
-                                       .a = x,
-                                       .b = dout,
-                                       .c = call->outputs[DW].data});
+    const product dx = {.transpose_b = true,
+                        .m = N,
+                        .n = D,
+                        .k = M,
+                        .a = dout,
+                        .b = w,
+                        .c = call->outputs[DX].data};
+    const product dw = {.transpose_a = true,
+                        .m = D,
+                        .n = M,
+                        .k = N,
+                        .a = x,
+                        .b = dout,
+                        .c = call->outputs[DW].data};
+    typed(gemm)(call->pool, &dx);
+    typed(gemm)(call->pool, &dw);
     typed(sum_rows)(N, M, dout, call->outputs[DB].data);
     return LAYERS_OK;
 }
