@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +41,8 @@ typedef struct {
     char id[ID_TEXT];
     char *body;
     size_t body_capacity;
-    bool refused; /* by its headers, or by its length on the way: what `problem` says */
+    size_t declared; /* length of the body, SIZE_MAX where it was not said */
+    bool refused;    /* by its headers, or by its length on the way: what `problem` says */
     problem problem;
     reply reply;
 } exchange;
@@ -75,6 +78,47 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
         return MHD_NO;
     request->query[request->query_count++] = (query_pair){key, value};
     return MHD_YES;
+}
+
+/* What libmicrohttpd lets through and RFC 9112 (5.1, 6.1, 6.3) does not, because two readers could
+ * see two different messages: two lengths or codings, a coding beside a length or other than
+ * chunked, and space before the colon of a name. */
+typedef struct {
+    unsigned lengths, codings;
+    bool sound;
+} framing;
+
+static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                      const char *value) {
+    (void)kind;
+    framing *framing = cls;
+    size_t length = strlen(name);
+    if (!strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+        framing->lengths++;
+    } else if (!strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        framing->codings++;
+        framing->sound = framing->sound && value && !strcasecmp(value, "chunked");
+    }
+    framing->sound =
+        framing->sound && length > 0 && name[length - 1] != ' ' && name[length - 1] != '\t';
+    return MHD_YES;
+}
+
+static bool is_framed_well(struct MHD_Connection *connection, const char *method) {
+    framing framing = {.sound = true};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_header, &framing);
+    return framing.sound && framing.lengths + framing.codings <= 1 &&
+           strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                          "!#$%&'*+-.^_`|~") == strlen(method);
+}
+
+/* Whether the caller has closed his side. libmicrohttpd, whose epoll is edge-triggered, does not
+ * see an end that arrives together with data. */
+static bool is_half_closed(struct MHD_Connection *connection) {
+    char byte;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* The length that the request says its body has; SIZE_MAX where it does not say. */
@@ -157,7 +201,8 @@ static const char *timing_text(const reply *reply, char text[128]) {
     return text;
 }
 
-static bool add_headers(struct MHD_Response *response, const http *http, const exchange *x) {
+static bool add_headers(struct MHD_Response *response, const http *http, const exchange *x,
+                        bool last) {
     char timing[128], seconds[16];
     bool good = MHD_add_response_header(response, "X-Request-Id", x->id) &&
                 MHD_add_response_header(response, "Server-Timing", timing_text(&x->reply, timing));
@@ -170,7 +215,7 @@ static bool add_headers(struct MHD_Response *response, const http *http, const e
         snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    if (atomic_load_explicit(&http->service->draining, memory_order_relaxed))
+    if (last || atomic_load_explicit(&http->service->draining, memory_order_relaxed))
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return good;
 }
@@ -199,7 +244,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, const http 
     if (!response)
         return MHD_NO;
     enum MHD_Result result = MHD_NO;
-    if (add_headers(response, http, x))
+    if (add_headers(response, http, x, is_half_closed(connection)))
         result = MHD_queue_response(connection, (unsigned)x->reply.status, response);
     MHD_destroy_response(response);
     return result;
@@ -209,7 +254,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, const http 
  * for a 100 Continue, is answered now and its connection ends; any other that is refused is
  * answered once its body has been read and thrown away, so that the connection can go on. */
 static enum MHD_Result begin(http *http, struct MHD_Connection *connection, exchange *x) {
-    size_t limit = http->service->options->body_limit, length = declared_length(connection);
+    size_t limit = http->service->options->body_limit;
+    size_t length = x->declared = declared_length(connection);
     if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
         problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
         x->refused = true;
@@ -251,7 +297,8 @@ static bool make_room(exchange *x, size_t more, size_t limit) {
 
 /* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
  * on after that is cut off. */
-static enum MHD_Result receive(http *http, exchange *x, const char *data, size_t *size) {
+static enum MHD_Result receive(http *http, struct MHD_Connection *connection, exchange *x,
+                               const char *data, size_t *size) {
     size_t limit = http->service->options->body_limit, more = *size;
     *size = 0;
     if (!x->refused && more > limit - x->request.body_length)
@@ -259,7 +306,10 @@ static enum MHD_Result receive(http *http, exchange *x, const char *data, size_t
     if (!x->refused && make_room(x, more, limit))
         memcpy(x->body + x->request.body_length, data, more);
     x->request.body_length += more;
-    return x->request.body_length <= 2 * limit ? MHD_YES : MHD_NO;
+    if (x->request.body_length > 2 * limit)
+        return MHD_NO;
+    bool more_to_come = x->declared != SIZE_MAX && x->request.body_length < x->declared;
+    return more_to_come && is_half_closed(connection) ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result answer(http *http, struct MHD_Connection *connection, exchange *x) {
@@ -278,11 +328,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     http *http = cls;
     exchange *x = *state;
     if (!x) {
+        if (!is_framed_well(connection, method))
+            return MHD_NO; /* there is no telling where the request ends */
         *state = x = exchange_new(http, connection, path, method);
         return x ? begin(http, connection, x) : MHD_NO;
     }
     if (*size > 0)
-        return receive(http, x, data, size);
+        return receive(http, connection, x, data, size);
     return answer(http, connection, x);
 }
 
@@ -311,6 +363,15 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
     log_line(LOG_DEBUG, "libmicrohttpd: %s", text);
 }
 
+/* A NUL, which would end the text for everyone after, becomes a byte that nothing is named with. */
+static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *text) {
+    (void)cls, (void)connection;
+    size_t length = MHD_http_unescape(text);
+    for (char *nul; (nul = memchr(text, '\0', length));)
+        *nul = '\x01';
+    return length;
+}
+
 http *http_start(service *service, char *address, size_t length) {
     int fd = listen_open(service->options->listen, address, length);
     if (fd < 0)
@@ -329,9 +390,9 @@ http *http_start(service *service, char *address, size_t length) {
             MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-            on_completed, http, threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads,
-            MHD_OPTION_END);
+            (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+            on_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+            threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, MHD_OPTION_END);
     }
     if (http && http->daemon)
         return http;

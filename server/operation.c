@@ -63,7 +63,7 @@ static bool check_keys(work *w, json_t *object, const char *parent, const char *
             continue;
         char name[64], pointer[POINTER];
         text_clip(name, sizeof name, key);
-        snprintf(pointer, sizeof pointer, "%s/%s", parent, name);
+        pointer_add(strcpy(pointer, parent), sizeof pointer, name);
         return problem_set(w->problem, PROBLEM_UNKNOWN_FIELD, pointer,
                            "%s/%s takes no \"%s\"%s%s; the nearest that it takes is \"%s\"",
                            w->operation->layer, w->operation->name, name, *parent ? " in " : "",
@@ -93,7 +93,7 @@ static bool read_dtype(work *w) {
         call->dtype = call->cache ? layers_cache_dtype(call->cache) : LAYERS_F64;
         return true;
     }
-    const char *name = json_string_value(value);
+    const char *name = json_plain_text(value);
     if (!name)
         return problem_set(w->problem, PROBLEM_WRONG_TYPE, "/dtype",
                            "dtype is %s, but must be \"float64\" or \"float32\"",
@@ -112,7 +112,7 @@ static bool read_cache(work *w) {
     json_t *value = json_object_get(w->document.root, "cache");
     if (w->operation->cache != LAYERS_CACHE_TAKEN || !value)
         return true;
-    w->handle = json_string_value(value);
+    w->handle = json_plain_text(value);
     if (!w->handle)
         return problem_set(w->problem, PROBLEM_WRONG_TYPE, "/cache",
                            "cache is %s, but must be the string that forward gave",
@@ -128,7 +128,7 @@ static bool read_cache(work *w) {
 
 static bool read_choice(work *w, const layers_param *param, json_t *json, const char *pointer,
                         layers_value *value) {
-    const char *word = json_string_value(json);
+    const char *word = json_plain_text(json);
     char choices[64] = "", text[48];
     for (int i = 0; param->choices[i]; i++) {
         if (word && !strcmp(word, param->choices[i])) {

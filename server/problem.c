@@ -77,14 +77,45 @@ char *problem_body(const problem *problem, size_t *length) {
     return text;
 }
 
+/* Bytes of the UTF-8 character at `text`, 0 for what is none (RFC 3629). */
+static size_t character_length(const unsigned char *text) {
+    size_t length = text[0] < 0x80                      ? 1
+                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                        : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
+    bool beyond = (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f);
+    return overlong || beyond ? 0 : length;
+}
+
 char *text_clip(char *out, size_t size, const char *text) {
-    size_t length = strnlen(text, size);
-    if (length == size) {
-        length = size - 1;
-        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-            length--;
+    size_t used = 0;
+    while (*text) {
+        size_t length = character_length((const unsigned char *)text), step = length ? length : 1;
+        if (used + step >= size)
+            break;
+        memcpy(out + used, length ? text : "?", step);
+        used += step;
+        text += step;
     }
-    memcpy(out, text, length);
-    out[length] = '\0';
+    out[used] = '\0';
     return out;
+}
+
+char *pointer_add(char *pointer, size_t size, const char *key) {
+    size_t used = strlen(pointer);
+    if (used + 1 < size)
+        pointer[used++] = '/';
+    for (; *key && used + 2 < size; key++) {
+        bool escaped = *key == '~' || *key == '/';
+        if (escaped)
+            pointer[used++] = '~';
+        pointer[used++] = *key == '~' ? '0' : *key == '/' ? '1' : *key;
+    }
+    pointer[used] = '\0';
+    return pointer;
 }

@@ -64,7 +64,12 @@ const char *problem_code(problem_kind kind);
 /* The answer's body, to be freed by the caller; NULL where there is no memory. */
 char *problem_body(const problem *problem, size_t *length);
 
-/* Copies at most size - 1 bytes of UTF-8, cut between characters. Returns `out`. */
+/* Copies at most size - 1 bytes of UTF-8, cut between characters; bytes that are no UTF-8 become
+ * '?'. Returns `out`. */
 char *text_clip(char *out, size_t size, const char *text);
+
+/* Adds a key to a JSON pointer of at most size - 1 bytes: '/', then the key with ~ and / as ~0 and
+ * ~1. Returns `pointer`. */
+char *pointer_add(char *pointer, size_t size, const char *key);
 
 #endif

@@ -43,13 +43,10 @@ INLINED REAL typed(row_largest)(size_t C, const REAL *x) {
     return largest;
 }
 
-/* e = exp(x − largest); returns its sum */
-INLINED double typed(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
+INLINED double typed(row_sum)(size_t C, const REAL *e) {
     double total = 0;
     for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
         size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
-        for (size_t i = j0; i < end; i++)
-            e[i] = typed(exp)(x[i] - largest);
         if (j + LANES <= end) {
             double lane[LANES] = {0};
             for (; j + LANES <= end; j += LANES)
@@ -65,20 +62,33 @@ INLINED double typed(row_exp)(size_t C, REAL largest, const REAL *x, REAL *e) {
     return total;
 }
 
+/* The loss of one row; dx becomes its gradient, divided by N. Where the label has the largest
+ * score, its exponential is 1: the others are summed without it, so that neither the loss nor the
+ * gradient at the label, softmax − 1, loses its digits when the others are small. */
+INLINED double typed(row)(size_t N, size_t C, size_t label, const REAL *x, REAL *dx) {
+    REAL largest = typed(row_largest)(C, x);
+    for (size_t j = 0; j < C; j++)
+        dx[j] = typed(exp)(x[j] - largest);
+    bool top = x[label] == largest;
+    double right = dx[label];
+    if (top)
+        dx[label] = 0;
+    double sum = typed(row_sum)(C, dx), whole = top ? 1 + sum : sum;
+    double divisor = whole * (double)N;
+    for (size_t j = 0; j < C; j++)
+        dx[j] = (REAL)(dx[j] / divisor);
+    dx[label] = (REAL)((top ? -sum : right - sum) / divisor);
+    /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
+    return (top ? log1p(sum) : log(sum)) - ((double)x[label] - (double)largest);
+}
+
 /* Sets `count` of the N rows of dx; returns the sum of the rows' losses, taken over blocks of rows.
  */
 KERNEL double typed(rows)(size_t N, size_t count, size_t C, const REAL *x, const int64_t *y,
                           REAL *dx) {
     double total = 0, block = 0;
-    for (size_t n = 0; n < count; n++, x += C, dx += C) {
-        REAL largest = typed(row_largest)(C, x);
-        double sum = typed(row_exp)(C, largest, x, dx), divisor = sum * (double)N;
-        REAL right = (REAL)((dx[y[n]] - sum) / divisor);
-        for (size_t j = 0; j < C; j++)
-            dx[j] = (REAL)(dx[j] / divisor);
-        dx[y[n]] = right;
-        /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
-        block += log(sum) - ((double)x[y[n]] - (double)largest);
+    for (size_t n = 0; n < count; n++) {
+        block += typed(row)(N, C, (size_t)y[n], x + n * C, dx + n * C);
         if (n % ROW_BLOCK == ROW_BLOCK - 1) {
             total += block;
             block = 0;

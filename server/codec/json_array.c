@@ -138,7 +138,7 @@ static bool read_element(reader *r) {
         return false;
     char first = **at;
     bool digits =
-        (first >= '0' && first <= '9') || (first == '-' && end - *at > 1 && (*at)[1] != 'I');
+        (first >= '0' && first <= '9') || (first == '-' && !(end - *at > 1 && (*at)[1] == 'I'));
     double word = 0;
     if (!digits && !read_word(r, &word))
         return false;
@@ -237,7 +237,7 @@ static bool read_value(reader *r) {
                 return false;
         } else if (first == '{' && r->depth > 0) {
             return fail_at(r, r->depth, PROBLEM_WRONG_TYPE, "is an object, but must be a number");
-        } else if ((r->depth > 0 && !contains(r, NUMBERS)) || !read_element(r)) {
+        } else if (!read_element(r) || (r->depth > 0 && !contains(r, NUMBERS))) {
             return false;
         }
         if (!after_element(r))

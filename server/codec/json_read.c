@@ -1,6 +1,7 @@
 /* JSON request bodies: numbers and arrays into tensors, the rest by Jansson. */
 #include "codec/json_read.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,14 +57,13 @@ static bool copy_string(splitter *s) {
 /* "/bn_param/running_mean": the keys that lead to the value at hand. Keys with escapes stand as
  * they are in the text. */
 static const char *pointer_here(const splitter *s, char pointer[192]) {
-    size_t used = 0;
     pointer[0] = '\0';
-    for (size_t i = 0; i < s->depth && i < KEY_DEPTH && used < 192; i++) {
+    for (size_t i = 0; i < s->depth && i < KEY_DEPTH; i++) {
         char key[64];
         size_t length = s->key[i].length < sizeof key ? s->key[i].length : sizeof key - 1;
         memcpy(key, s->key[i].at, length);
         key[length] = '\0';
-        used += (size_t)snprintf(pointer + used, 192 - used, "/%s", key);
+        pointer_add(pointer, 192, key);
     }
     return pointer;
 }
@@ -81,8 +81,8 @@ static bool grow(splitter *s) {
     return true;
 }
 
-/* Reads the array or number at hand and leaves its index. The spaces keep it from growing together
- * with what stands beside it. */
+/* Reads the array or number at hand and leaves its index. The space keeps it from growing together
+ * with the next. */
 static bool take_array(splitter *s) {
     char pointer[192], index[32];
     if (!grow(s))
@@ -90,10 +90,17 @@ static bool take_array(splitter *s) {
     json_document *document = s->document;
     json_number_array *array = &document->arrays[document->count];
     array->text = s->cursor.at;
-    if (!json_array_read(&s->cursor, s->dtype, pointer_here(s, pointer), &array->tensor,
-                         s->problem))
+    /* Single numbers are mostly parameters, which are doubles in any case. */
+    layers_dtype dtype = *array->text == '[' ? s->dtype : LAYERS_F64;
+    bool read =
+        json_array_read(&s->cursor, dtype, pointer_here(s, pointer), &array->tensor, s->problem);
+    if (!read && s->problem->kind == PROBLEM_NUMBER_OUT_OF_RANGE && dtype == LAYERS_F32) {
+        s->cursor.at = array->text; /* it may be wanted in float64 after all */
+        read = json_array_read(&s->cursor, LAYERS_F64, pointer, &array->tensor, s->problem);
+    }
+    if (!read)
         return false;
-    int length = snprintf(index, sizeof index, " %zu ", document->count);
+    int length = snprintf(index, sizeof index, "%zu ", document->count);
     document->count++;
     if (!copy(s, index, (size_t)length))
         return false;
@@ -127,22 +134,44 @@ static bool split(splitter *s) {
     return true;
 }
 
-/* invalid_json from Jansson's error, whose position is behind the token that it quotes as "near
- * '...'", and in the text that was left of the body. */
+static bool is_word(char c) {
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Where the token that ends at `end` starts. */
+static size_t token_start(const char *rest, size_t end) {
+    size_t at = 0, start = 0;
+    while (at < end) {
+        start = at++;
+        if (rest[start] == '"') {
+            while (at < end && rest[at] != '"')
+                at += rest[at] == '\\' ? 2 : 1;
+            at++;
+        } else if (is_word(rest[start])) {
+            while (at < end && is_word(rest[at]))
+                at++;
+        }
+    }
+    return start;
+}
+
+/* invalid_json from Jansson's error, whose position is behind the token at fault, and in the text
+ * that was left of the body. */
 static bool fail_rest(const splitter *s, const json_error_t *error) {
+    if (json_error_code(error) == json_error_out_of_memory)
+        return problem_set_memory(s->problem, "the body");
     const json_document *document = s->document;
-    size_t left = error->position > 0 ? (size_t)error->position : 0;
-    const char *near = strstr(error->text, " near '");
-    if (near && strlen(near) > sizeof " near '" && left >= strlen(near) - sizeof " near '")
-        left -= strlen(near) - sizeof " near '";
-    const char *at = document->text + left;
-    for (size_t i = 0; i < document->count && document->arrays[i].left <= left; i++)
-        at = document->arrays[i].end + (left - document->arrays[i].left);
-    if (at > document->end || left >= s->used)
-        at = document->end;
+    size_t end = error->position > 0 ? (size_t)error->position : 0;
+    const char *near = strstr(error->text, " near ");
+    const char *at = document->end;
+    if (end < s->used || !strstr(error->text, "near end of file")) {
+        size_t left = token_start(s->rest, end);
+        at = document->text + left;
+        for (size_t i = 0; i < document->count && document->arrays[i].left <= left; i++)
+            at = document->arrays[i].end + (left - document->arrays[i].left);
+    }
     char reason[JSON_ERROR_TEXT_LENGTH];
-    snprintf(reason, sizeof reason, "%.*s",
-             near ? (int)(near - error->text) : (int)sizeof reason - 1, error->text);
+    text_clip(reason, near ? (size_t)(near - error->text) + 1 : sizeof reason, error->text);
     return json_malformed(&s->cursor, at, reason, s->problem);
 }
 
@@ -172,6 +201,7 @@ bool json_document_read(json_document *document, const char *text, size_t length
                   .cursor = {text, text, text + length},
                   .dtype = dtype,
                   .rest = rest,
+                  .last = {"", 0},
                   .problem = problem};
     if (read_parts(&s))
         return true;
@@ -189,6 +219,11 @@ void json_document_free(json_document *document) {
 
 static json_number_array *array_of(const json_document *document, const json_t *value) {
     return json_is_integer(value) ? &document->arrays[json_integer_value(value)] : NULL;
+}
+
+const char *json_plain_text(const json_t *value) {
+    const char *text = json_string_value(value);
+    return text && strlen(text) != json_string_length(value) ? "\\u0000" : text;
 }
 
 const char *json_kind(const json_document *document, const json_t *value) {
@@ -281,7 +316,8 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
         if (!strcmp(key, "shape") || !strcmp(key, "data"))
             continue;
         char name[48];
-        snprintf(place, sizeof place, "%s/%s", pointer, text_clip(name, sizeof name, key));
+        snprintf(place, sizeof place, "%s", pointer);
+        pointer_add(place, sizeof place, text_clip(name, sizeof name, key));
         return problem_set(problem, PROBLEM_UNKNOWN_FIELD, place,
                            "\"%s\" is not a part of a tensor, which has \"shape\" and \"data\"",
                            name);
@@ -329,7 +365,7 @@ bool json_tensor(json_document *document, const json_t *value, layers_dtype dtyp
         return flat_tensor(document, value, dtype, pointer, tensor, problem);
     double number;
     if (!json_is_string(value) ||
-        !json_word_value(json_string_value(value), json_string_length(value), &number) ||
+        !json_word_value(json_plain_text(value), strlen(json_plain_text(value)), &number) ||
         dtype == LAYERS_I64)
         return problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
                            "%s is %s, but must be a nested list of numbers, or have \"shape\" and "
@@ -349,6 +385,9 @@ bool json_double(json_document *document, const json_t *value, const char *point
                  problem *problem) {
     json_number_array *array = array_of(document, value);
     layers_tensor scalar;
+    if (json_is_string(value) &&
+        json_word_value(json_plain_text(value), strlen(json_plain_text(value)), number))
+        return true;
     if (!array || *array->text == '[')
         return problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be a number",
                            pointer, json_kind(document, value));

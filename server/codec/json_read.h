@@ -43,6 +43,10 @@ bool json_tensor(json_document *document, const json_t *value, layers_dtype dtyp
 bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,
                  problem *problem);
 
+/* The text of a string, NULL for anything else. One with a NUL in it, which is never what is looked
+ * for, is the text \\u0000. */
+const char *json_plain_text(const json_t *value);
+
 /* "a string", "a list", ...: what a value is, for sentences. */
 const char *json_kind(const json_document *document, const json_t *value);
 

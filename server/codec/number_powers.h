@@ -21,7 +21,9 @@ struct power {
 };
 
 /* floor(log2(10^n)), exact for |n| <= 1233. */
-constexpr int floor_log2_pow10(int n) { return (n * 1741647) >> 19; }
+constexpr int floor_log2_pow10(int n) {
+    return (n * 1741647) >> 19;
+}
 
 /* A natural number of up to 30 limbs, lowest first, of which `used` count. */
 struct natural {
@@ -83,7 +85,9 @@ struct power_table {
         }
     }
 
-    constexpr power operator[](int n) const { return entry[n - min_power]; }
+    constexpr power operator[](int n) const {
+        return entry[n - min_power];
+    }
 };
 
 inline constexpr power_table powers;

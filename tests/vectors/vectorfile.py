@@ -101,12 +101,13 @@ def refusal(path, request, status, code, pointer=None, query=""):
 
 
 def verbatim(step):
-    """The step with its request as a text too, for literals that a JSON reader would change."""
+    """The step with its request as a text, for literals that a JSON reader would change."""
     made = {}
     for key, value in step.items():
-        made[key] = value
         if key == "request":
             made["request_text"] = LITERAL.sub(r"\1", json.dumps(value))
+        else:
+            made[key] = value
     return made
 
 

@@ -1,0 +1,3 @@
+#include "check.h"
+
+bool check_failed;

@@ -1,0 +1,128 @@
+/* The conformance vectors, over HTTP. tests/vectors/README.md tells their format. */
+#include <glob.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "contract.h"
+#include "daemon.h"
+
+DAEMON_SUITE(vectors);
+
+static struct {
+    const char *path;
+    int answers, errors;
+} operations[] = {
+    {"/affine/forward", 0, 0},  {"/affine/backward", 0, 0},   {"/relu/forward", 0, 0},
+    {"/relu/backward", 0, 0},   {"/batchnorm/forward", 0, 0}, {"/batchnorm/backward", 0, 0},
+    {"/dropout/forward", 0, 0}, {"/dropout/backward", 0, 0},  {"/svm/loss", 0, 0},
+    {"/softmax/loss", 0, 0},
+};
+enum { OPERATIONS = sizeof operations / sizeof *operations };
+
+static void count(const char *path, bool error) {
+    for (int i = 0; i < OPERATIONS; i++)
+        if (!strcmp(operations[i].path, path)) {
+            operations[i].answers += !error;
+            operations[i].errors += error;
+        }
+}
+
+/* The text of a request, with the handle in the place of "$cache". */
+static char *request_text(const json_t *step, const char *cache) {
+    static const char mark[] = "\"$cache\"";
+    const char *verbatim = json_string_value(json_object_get(step, "request_text"));
+    char *text = verbatim ? strdup(verbatim)
+                          : json_dumps(json_object_get(step, "request"),
+                                       JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *at = text ? strstr(text, mark) : NULL, *replaced;
+    if (!at)
+        return text;
+    if (asprintf(&replaced, "%.*s\"%s\"%s", (int)(at - text), text, cache, at + strlen(mark)) < 0)
+        abort();
+    free(text);
+    return replaced;
+}
+
+static void check_error(const answer *a, const json_t *error, const char *name) {
+    int status = (int)json_integer_value(json_object_get(error, "status"));
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *pointer = json_string_value(json_object_get(error, "pointer"));
+    bool good = a->status == status && !strcmp(text_at(a, "code"), code) &&
+                (!pointer || !strcmp(text_at(a, "pointer"), pointer));
+    CHECK(good, "%s: %s: not %d %s %s but %d %.300s", name, a->about, status, code,
+          pointer ? pointer : "", a->status, a->body);
+}
+
+static void check_answer(const answer *a, const json_t *step, const char *name) {
+    char why[256];
+    double rtol = json_number_value(json_object_get(step, "rtol"));
+    double atol = json_number_value(json_object_get(step, "atol"));
+    const char *query = json_string_value(json_object_get(step, "query"));
+    bool same = json_same(a->json, json_object_get(step, "answer"), rtol, atol, why);
+    CHECK(a->status == 200 && same, "%s: %s: %d %s: %.200s", name, a->about, a->status, why,
+          a->body);
+    bool forward = strstr(a->about, "/forward"), none = query && strstr(query, "cache=none");
+    CHECK(a->status != 200 || (*text_at(a, "cache") != '\0') == (forward && !none),
+          "%s: %s: a cache too many or too few: %.200s", name, a->about, a->body);
+}
+
+/* Runs one step; the handle that it gave goes to `cache`. */
+static void run_step(caller *caller, const json_t *step, const char *name, char cache[128]) {
+    const char *path = json_string_value(json_object_get(step, "path"));
+    const char *query = json_string_value(json_object_get(step, "query"));
+    const json_t *error = json_object_get(step, "error");
+    char *body = request_text(step, cache), target[256];
+    cr_assert(path && body, "%s: a step without path or request", name);
+    snprintf(target, sizeof target, "%s%s%s", path, query && *query ? "?" : "", query ? query : "");
+    const answer *a = post_bytes(caller, target, NULL, body, strlen(body));
+    free(body);
+    count(path, error);
+    if (error)
+        check_error(a, error, name);
+    else
+        check_answer(a, step, name);
+    if (*text_at(a, "cache"))
+        snprintf(cache, 128, "%s", text_at(a, "cache"));
+}
+
+static int run_file(caller *caller, const char *path) {
+    json_error_t error;
+    json_t *file = json_load_file(path, 0, &error);
+    cr_assert(file, "%s: %s", path, error.text);
+    const json_t *cases = json_object_get(file, "cases");
+    int count = (int)json_array_size(cases);
+    for (int i = 0; i < count; i++) {
+        const json_t *one = json_array_get(cases, (size_t)i);
+        const json_t *steps = json_object_get(one, "steps");
+        char cache[128] = "";
+        cr_assert(json_array_size(steps) > 0);
+        for (size_t s = 0; s < json_array_size(steps); s++)
+            run_step(caller, json_array_get(steps, s),
+                     json_string_value(json_object_get(one, "name")), cache);
+        caller_forget(caller);
+    }
+    json_decref(file);
+    return count;
+}
+
+Test(vectors, every_case_is_answered_as_it_says) {
+    process *p = daemon_start(NULL);
+    glob_t files;
+    int cases = 0;
+    cr_assert(glob("tests/vectors/*.json", 0, NULL, &files) == 0,
+              "no tests/vectors/*.json: run from the project's root");
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        cases += run_file(p->caller, files.gl_pathv[i]);
+    int answers = 0, errors = 0;
+    for (int i = 0; i < OPERATIONS; i++) {
+        CHECK(operations[i].answers > 0 && operations[i].errors > 0,
+              "%s was never called, or never refused", operations[i].path);
+        answers += operations[i].answers;
+        errors += operations[i].errors;
+    }
+    printf("vectors: %zu files, %d cases, %d answers and %d errors of %d operations\n",
+           files.gl_pathc, cases, answers, errors, OPERATIONS);
+    globfree(&files);
+    daemon_stop(p);
+}

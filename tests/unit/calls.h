@@ -1,0 +1,63 @@
+/* Tensors and calls for the tests, made in one line each. Whatever fails in here fails the test. */
+#ifndef UNIT_CALLS_H
+#define UNIT_CALLS_H
+
+#include <criterion/criterion.h>
+
+#include "layers/layers.h"
+
+/* A shape with its rank, as two arguments: SHAPE(2, 3). */
+#define SHAPE(...)                                                                                 \
+    ((const size_t[]){__VA_ARGS__}), (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t))
+#define SCALAR ((const size_t *)NULL), 0
+
+/* The values of a tensor, as an argument: VALUES(1, 2.5). */
+#define VALUES(...) ((const double[]){__VA_ARGS__})
+
+/* Uninitialised; in C order from `values`; and uniform in [low, high). */
+layers_tensor tensor_make(layers_dtype dtype, const size_t *shape, int rank);
+layers_tensor tensor_of(layers_dtype dtype, const size_t *shape, int rank, const double *values);
+layers_tensor tensor_random(layers_dtype dtype, const size_t *shape, int rank, uint64_t *seed,
+                            double low, double high);
+
+/* The same values in another dtype. */
+layers_tensor tensor_as(layers_dtype dtype, const layers_tensor *tensor);
+
+double element(const layers_tensor *tensor, size_t i);
+void set_element(layers_tensor *tensor, size_t i, double value);
+
+/* Uniform in [0, 1); *seed moves on. */
+double uniform(uint64_t *seed);
+
+/* |got - want| <= atol + rtol * |want|, NaN like NaN, and infinities alike. */
+bool is_close(double got, double want, double rtol, double atol);
+
+/* Each element close, and as many as there are. */
+void assert_values(const layers_tensor *tensor, const double *values, size_t count, double rtol,
+                   double atol, const char *what);
+void assert_shape(const layers_tensor *tensor, const size_t *shape, int rank, const char *what);
+
+/* The layer's operation; it must be there. */
+layers_call call_of(const char *layer, const char *operation, layers_dtype dtype);
+
+/* layers_prepare and layers_run, both of which must succeed. */
+void run(layers_call *call);
+
+/* layers_prepare must fail: with this code, this field, and each of these texts in its sentence. */
+void assert_refused(layers_call *call, layers_code code, const char *field, const char *text1,
+                    const char *text2);
+
+/* The operation of the same layer that gives the cache that `operation` takes. */
+const layers_operation *giver_of(const layers_operation *operation);
+
+/* A call that is right by its description alone: random inputs of shapes that fit each other, every
+ * parameter at a middling value, and choice number `choice` (where there are as many). Equal seeds
+ * give equal calls. A cache that is taken comes from a run of its giver. */
+layers_call valid_call(const layers_operation *operation, layers_dtype dtype, int choice,
+                       uint64_t seed);
+
+/* How many values the operation's largest choice has, of its own or of its cache's giver; 1 where
+ * there is no choice. */
+int choices_of(const layers_operation *operation);
+
+#endif
