@@ -1,0 +1,137 @@
+/* The pool: each piece runs once, and results do not depend on who computed them. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "calls.h"
+
+enum { PIECES = 1000, CALLERS = 6 };
+
+typedef struct {
+    layers_pool *pool;
+    atomic_int runs[PIECES];
+} work;
+
+static void count_run(void *argument, size_t i) {
+    atomic_fetch_add(&((work *)argument)->runs[i], 1);
+}
+
+static void expect_once_each(layers_pool *pool) {
+    static _Thread_local work work;
+    memset(&work, 0, sizeof work);
+    layers_pool_run(pool, PIECES, count_run, &work);
+    for (int i = 0; i < PIECES; i++)
+        cr_assert_eq(atomic_load(&work.runs[i]), 1, "piece %d ran %d times", i,
+                     atomic_load(&work.runs[i]));
+}
+
+Test(pool, runs_each_piece_once) {
+    for (unsigned threads = 0; threads < 5; threads++) {
+        layers_pool *pool = layers_pool_make(threads);
+        cr_assert_not_null(pool);
+        expect_once_each(pool);
+        layers_pool_free(pool);
+    }
+    expect_once_each(NULL);
+}
+
+static void *call_often(void *pool) {
+    for (int i = 0; i < 50; i++)
+        expect_once_each(pool);
+    return NULL;
+}
+
+Test(pool, serves_several_callers_at_once) {
+    layers_pool *pool = layers_pool_make(3);
+    pthread_t caller[CALLERS];
+    for (int i = 0; i < CALLERS; i++)
+        cr_assert_eq(pthread_create(&caller[i], NULL, call_often, pool), 0);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(caller[i], NULL);
+    layers_pool_free(pool);
+}
+
+Test(pool, no_pieces_are_no_work) {
+    layers_pool *pool = layers_pool_make(2);
+    layers_pool_run(pool, 0, NULL, NULL);
+    layers_pool_free(pool);
+    layers_pool_free(NULL);
+}
+
+/* Large enough for the pool to be asked. */
+static layers_call large_call(const char *layer, const char *operation, layers_dtype dtype) {
+    uint64_t seed = 7;
+    bool affine = !strcmp(layer, "affine");
+    size_t rows = affine ? 700 : 1500, columns = affine ? 520 : 301;
+    layers_call call = call_of(layer, operation, dtype);
+    call.inputs[0] = tensor_random(dtype, SHAPE(rows, columns), &seed, -3, 3);
+    if (affine) {
+        call.inputs[1] = tensor_random(dtype, SHAPE(columns, 530), &seed, -1, 1);
+        call.inputs[2] = tensor_random(dtype, SHAPE(530), &seed, -1, 1);
+    } else if (!strcmp(layer, "batchnorm")) {
+        call.inputs[1] = tensor_random(dtype, SHAPE(columns), &seed, 0.5, 2);
+        call.inputs[2] = tensor_random(dtype, SHAPE(columns), &seed, -1, 1);
+        call.params[0].given = true; /* mode: train */
+    } else if (!strcmp(layer, "dropout")) {
+        call.params[0] = (layers_value){.given = true, .number = 0.7};
+        call.params[1].given = true; /* mode: train */
+        call.params[2] = (layers_value){.given = true, .number = 11};
+    } else if (!strcmp(operation, "loss")) {
+        call.inputs[1] = tensor_make(LAYERS_I64, SHAPE(rows));
+        for (size_t i = 0; i < rows; i++)
+            ((int64_t *)call.inputs[1].data)[i] = (int64_t)(uniform(&seed) * (double)columns);
+    }
+    return call;
+}
+
+static void expect_same_outputs(const layers_call *a, const layers_call *b, unsigned threads) {
+    for (int i = 0; a->operation->outputs[i].name; i++) {
+        size_t bytes;
+        cr_assert(layers_dtype_bytes(a->dtype, a->outputs[i].size, &bytes));
+        cr_assert_eq(a->outputs[i].size, b->outputs[i].size);
+        cr_assert_eq(memcmp(a->outputs[i].data, b->outputs[i].data, bytes), 0,
+                     "%s/%s gives another %s with %u helpers", a->operation->layer,
+                     a->operation->name, a->operation->outputs[i].name, threads);
+    }
+}
+
+/* Backward of a forward that has been run, with the forward's output for its gradient. */
+static layers_call backward_of(const layers_call *forward, layers_pool *pool) {
+    layers_call call = call_of(forward->operation->layer, "backward", forward->dtype);
+    call.inputs[0] = layers_tensor_share(&forward->outputs[0]);
+    call.cache = layers_cache_ref(forward->cache);
+    call.pool = pool;
+    run(&call);
+    return call;
+}
+
+static void expect_same(const char *layer, const char *operation, layers_dtype dtype) {
+    layers_call alone = large_call(layer, operation, dtype), alone_back;
+    run(&alone);
+    if (alone.cache)
+        alone_back = backward_of(&alone, NULL);
+    for (unsigned threads = 1; threads < 4; threads++) {
+        layers_pool *pool = layers_pool_make(threads);
+        layers_call helped = large_call(layer, operation, dtype);
+        helped.pool = pool;
+        run(&helped);
+        expect_same_outputs(&alone, &helped, threads);
+        if (alone.cache) {
+            layers_call back = backward_of(&helped, pool);
+            expect_same_outputs(&alone_back, &back, threads);
+            layers_call_clear(&back);
+        }
+        layers_call_clear(&helped);
+        layers_pool_free(pool);
+    }
+    if (alone.cache)
+        layers_call_clear(&alone_back);
+    layers_call_clear(&alone);
+}
+
+Test(pool, does_not_change_a_byte) {
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+            if ((*row)->cache != LAYERS_CACHE_TAKEN)
+                expect_same((*row)->layer, (*row)->name, dtype);
+}
