@@ -162,6 +162,7 @@ static bool fail_rest(const splitter *s, const json_error_t *error) {
         return problem_set_memory(s->problem, "the body");
     const json_document *document = s->document;
     size_t end = error->position > 0 ? (size_t)error->position : 0;
+    end = end < s->used ? end : s->used;
     const char *near = strstr(error->text, " near ");
     const char *at = document->end;
     if (end < s->used || !strstr(error->text, "near end of file")) {
@@ -196,6 +197,7 @@ static bool read_parts(splitter *s) {
 bool json_document_read(json_document *document, const char *text, size_t length,
                         layers_dtype dtype, problem *problem) {
     char rest[REST_LIMIT];
+    rest[0] = '\0';
     *document = (json_document){.text = text, .end = text + length};
     splitter s = {.document = document,
                   .cursor = {text, text, text + length},

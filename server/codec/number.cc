@@ -79,7 +79,9 @@ inline uint64_t value_of_eight(uint64_t bytes) {
     return (bytes * (uint64_t{10000} << 32 | 1)) >> 32;
 }
 
-inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+inline bool is_digit(char c) {
+    return static_cast<unsigned char>(c - '0') < 10;
+}
 
 /* What the scan of a number finds: its value is significand * 10^exponent if exact, that is, if no
  * more than 19 digits count. */
@@ -416,6 +418,10 @@ number_status number_read_f32(const char **text, const char *end, float *value) 
     return number::read(*text, end, *value);
 }
 
-size_t number_write_f64(char *out, double value) { return number::write(out, value); }
+size_t number_write_f64(char *out, double value) {
+    return number::write(out, value);
+}
 
-size_t number_write_f32(char *out, float value) { return number::write(out, value); }
+size_t number_write_f32(char *out, float value) {
+    return number::write(out, value);
+}
