@@ -25,11 +25,8 @@ bool handle_health(service *service, const route *route, const request *request,
 bool handle_ready(service *service, const route *route, const request *request, reply *reply,
                   problem *problem) {
     (void)route, (void)request;
-    if (atomic_load(&service->draining)) {
-        problem_set(problem, PROBLEM_DRAINING, NULL, "the server is about to stop");
-        problem->retry_after = 1;
-        return false;
-    }
+    if (atomic_load(&service->draining))
+        return problem_set_draining(problem);
     if (!service->store->ready(service->store)) {
         problem_set(problem, PROBLEM_OVERLOADED, NULL, "the cache store does not answer");
         problem->retry_after = 1;

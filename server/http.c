@@ -261,7 +261,9 @@ static enum MHD_Result begin(http *http, struct MHD_Connection *connection, exch
         x->refused = true;
     } else {
         MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
-        x->refused = !route_find(&x->request, &x->route, &x->problem);
+        x->refused = !route_find(&x->request, &x->route, &x->problem) ||
+                     (x->route.operation && atomic_load(&http->service->draining) &&
+                      !problem_set_draining(&x->problem));
     }
     if (length != SIZE_MAX && length > limit) {
         too_large(x, limit);

@@ -32,6 +32,13 @@ bool problem_set(problem *problem, problem_kind kind, const char *pointer, const
     return false;
 }
 
+bool problem_set_draining(problem *problem) {
+    problem_set(problem, PROBLEM_DRAINING, NULL,
+                "the server is about to stop and takes no new work");
+    problem->retry_after = 1;
+    return false;
+}
+
 bool problem_set_memory(problem *problem, const char *what) {
     problem_set(problem, PROBLEM_OVERLOADED, NULL, "no memory for %s; try again", what);
     problem->retry_after = 1;

@@ -55,6 +55,9 @@ bool problem_set(problem *problem, problem_kind kind, const char *pointer, const
 /* The same from an error of liblayers. */
 bool problem_set_layers(problem *problem, const layers_error *error);
 
+/* 503 draining, to be tried again elsewhere. Always false. */
+bool problem_set_draining(problem *problem);
+
 /* "no memory for ...": 503 overloaded, to be tried again. Always false. */
 bool problem_set_memory(problem *problem, const char *what);
 

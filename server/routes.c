@@ -142,8 +142,9 @@ static bool find_document(const request *request, route *route, problem *problem
     char path[128];
     return problem_set(problem, PROBLEM_NOT_FOUND, NULL,
                        "there is nothing at %s; operations are POST /<layer>/<operation>, e.g. "
-                       "/affine/forward",
-                       text_clip(path, sizeof path, request->path));
+                       "/%s/%s",
+                       text_clip(path, sizeof path, request->path), layers_operations[0]->layer,
+                       layers_operations[0]->name);
 }
 
 bool route_find(const request *request, route *route, problem *problem) {

@@ -51,6 +51,20 @@ Test(stopping, sigint_lets_a_slow_request_finish) {
     finish_while_stopping(SIGINT);
 }
 
+Test(stopping, new_work_is_refused_while_draining) {
+    process *p = daemon_start(NULL);
+    raw slow = begin_slow(p);
+    kill(p->pid, SIGTERM);
+    see_draining(p);
+    const answer *a = post(p->caller, "/relu/forward", "{'x':[1]}");
+    expect_problem(a, "draining", "");
+    CHECK_TRUE(atoi(header_of(a, "Retry-After")) >= 1);
+    raw_print(&slow, "-1,2]}");
+    raw_expect(&slow, 200, "{\"out\":[0.0,2.0]");
+    daemon_wait(p);
+    raw_close(&slow);
+}
+
 Test(stopping, an_answer_while_draining_ends_its_connection) {
     process *p = daemon_start(NULL);
     raw slow = begin_slow(p), other = raw_open(p);
