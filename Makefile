@@ -23,9 +23,11 @@ comma := ,
 B := build$(if $(filter-out gcc,$(CC)),/$(notdir $(CC)))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-BLAS_DIR := /usr/lib/$(MULTIARCH)/openblas-serial
-BLAS_CFLAGS ?= -I/usr/include/$(MULTIARCH)/openblas-serial
-BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a
+# The OpenMP build: the serial one has no lock on its buffers and computes wrongly when several
+# threads call it at once; the pthread one makes callers wait for each other.
+BLAS_DIR := /usr/lib/$(MULTIARCH)/openblas-openmp
+BLAS_CFLAGS ?= -I/usr/include/$(MULTIARCH)/openblas-openmp
+BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a -lgomp
 BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
 
 WERROR ?= -Werror
@@ -56,7 +58,7 @@ HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
 SERVER_LIBS := -lmicrohttpd -ljansson -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
-PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-serial-dev \
+PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck

@@ -1,8 +1,9 @@
 /* Matrix products through CBLAS, and the look that a BLAS is trusted after.
  *
  * A large product is cut along its longer side into pieces that are products of their own, each
- * computed by one thread of a BLAS that has no threads. The cut depends on the shape alone, and so
- * do the bytes of the result. A piece packs the other operand anew: at 256 rows that costs 3 %. */
+ * computed by the one thread that took it: the BLAS uses no threads of its own. The cut depends on
+ * the shape alone, and so do the bytes of the result. A piece packs the other operand anew: at 256
+ * rows that costs 3 %. */
 #ifndef REAL
 #include "gemm.h"
 
@@ -11,6 +12,11 @@
 
 #include "blocks.h"
 #include "layers/layers.h"
+
+/* OpenMP's, where the BLAS is built on it: this thread computes by itself. Any other BLAS leaves
+ * them NULL. */
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int threads) __attribute__((weak));
 
 enum {
     LONG_PIECE = 256,  /* rows or columns of a piece, at least, where there are twice as many */
@@ -80,7 +86,21 @@ static bool products_are_right(bool ta, bool tb) {
     return true;
 }
 
+/* OpenBLAS's own; any other CBLAS leaves them NULL. */
+extern char *openblas_get_config(void) __attribute__((weak));
+extern int openblas_get_parallel(void) __attribute__((weak));
+
+const char *layers_blas(void) {
+    return openblas_get_config ? openblas_get_config() : "CBLAS";
+}
+
 layers_code layers_check_blas(layers_error *error) {
+    if (openblas_get_parallel && openblas_get_parallel() == 0)
+        return layers_fail(
+            error, LAYERS_BAD_BLAS, NULL,
+            "the BLAS (%s) is built without threads and computes wrongly when several "
+            "threads call it at once; link OpenBLAS's OpenMP build",
+            layers_blas());
     for (int way = 0; way < 4; way++)
         if (!products_are_right(way & 1, way & 2))
             return layers_fail(error, LAYERS_BAD_BLAS, NULL,
@@ -90,22 +110,20 @@ layers_code layers_check_blas(layers_error *error) {
     return LAYERS_OK;
 }
 
-/* OpenBLAS's own; any other CBLAS leaves it NULL. */
-extern char *openblas_get_config(void) __attribute__((weak));
-
-const char *layers_blas(void) {
-    return openblas_get_config ? openblas_get_config() : "CBLAS";
-}
-
 #else /* for REAL */
 
 static void typed(multiply)(const product *p, size_t m, size_t n, const REAL *a, const REAL *b,
                             REAL *c) {
+    int threads = omp_get_max_threads ? omp_get_max_threads() : 1;
+    if (threads > 1)
+        omp_set_num_threads(1);
     _Generic((REAL)0, double
              : cblas_dgemm, float
              : cblas_sgemm)(CblasRowMajor, transpose(p->transpose_a), transpose(p->transpose_b),
                             (int)m, (int)n, (int)p->k, 1, a, (int)(p->transpose_a ? p->m : p->k), b,
                             (int)(p->transpose_b ? p->k : p->n), 0, c, (int)p->n);
+    if (threads > 1)
+        omp_set_num_threads(threads);
 }
 
 /* One piece, and its part of the bias while it is in the cache. */

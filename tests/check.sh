@@ -21,5 +21,5 @@ cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \
 echo "clang-tidy"
 printf '%s\n' "${tidy[@]}" | xargs -P "$jobs" -n 4 sh -c \
     'clang-tidy --quiet "$@" -- -std=c17 -D_GNU_SOURCE -DLAYERD_COMMIT=\"\" '"${includes[*]}"' \
-        -I/usr/include/$(gcc -print-multiarch)/openblas-serial 2>/dev/null' clang-tidy
+        -I/usr/include/$(gcc -print-multiarch)/openblas-openmp 2>/dev/null' clang-tidy
 echo "checks: all passed"

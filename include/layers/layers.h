@@ -30,7 +30,9 @@ LAYERS_API const char *layers_blas(void);
 
 /* Compares a few small matrix products, in both dtypes, with a plain loop. Some builds of BLAS
  * compute wrongly on processors newer than they are: a program should call this once at its start
- * and stop where it is not LAYERS_OK. */
+ * and stop where it is not LAYERS_OK. Nor is OpenBLAS's build without threads: its calls may not be
+ * made from several threads at once. Of its pthread build, openblas_set_num_threads(1) makes one
+ * that calls do not wait for. */
 LAYERS_API layers_code layers_check_blas(layers_error *error) __attribute__((warn_unused_result));
 
 #ifdef __cplusplus
