@@ -39,29 +39,38 @@ layers_code loss_check(const layers_call *call, layers_error *error) {
 enum { PIECES_MOST = 256 };
 
 typedef struct {
-    layers_call *call;
-    double (*some_rows)(const layers_call *call, size_t first, size_t count);
-    size_t rows; /* of a piece */
+    const layers_call *call;
+    loss_rows *rows;
+    size_t N, C, element;
+    size_t length; /* rows of a piece */
     double sum[PIECES_MOST];
 } loss_pieces;
 
 static void run_piece(void *argument, size_t i) {
     loss_pieces *all = argument;
-    size_t first = i * all->rows;
-    size_t count = at_most(all->rows, dims_length(&all->call->dims, 'N') - first);
-    all->sum[i] = all->some_rows(all->call, first, count);
+    size_t first = i * all->length, offset = first * all->C * all->element;
+    all->sum[i] = all->rows(all->N, at_most(all->length, all->N - first), all->C,
+                            (const char *)all->call->inputs[LOSS_X].data + offset,
+                            (const int64_t *)all->call->inputs[LOSS_Y].data + first,
+                            (char *)all->call->outputs[LOSS_DX].data + offset);
 }
 
-double loss_mean(layers_call *call,
-                 double (*some_rows)(const layers_call *call, size_t first, size_t count)) {
-    size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    loss_pieces all = {.call = call, .some_rows = some_rows};
-    size_t fit = PIECE / C + 1, least = (N + PIECES_MOST - 1) / PIECES_MOST;
-    all.rows = fit > least ? fit : least;
-    size_t count = (N + all.rows - 1) / all.rows;
-    layers_pool_run(call_pool(call, N * C), count, run_piece, &all);
+layers_code loss_run(layers_call *call, loss_rows *rows) {
+    loss_pieces all = {.call = call,
+                       .rows = rows,
+                       .N = dims_length(&call->dims, 'N'),
+                       .C = dims_length(&call->dims, 'C'),
+                       .element = call->dtype == LAYERS_F32 ? sizeof(float) : sizeof(double)};
+    size_t fit = PIECE / all.C + 1, least = (all.N + PIECES_MOST - 1) / PIECES_MOST;
+    all.length = fit > least ? fit : least;
+    size_t count = (all.N + all.length - 1) / all.length;
+    layers_pool_run(call_pool(call, all.N * all.C), count, run_piece, &all);
     double total = 0;
     for (size_t i = 0; i < count; i++)
         total += all.sum[i];
-    return total / (double)N;
+    if (call->dtype == LAYERS_F32)
+        *(float *)call->outputs[LOSS_LOSS].data = (float)(total / (double)all.N);
+    else
+        *(double *)call->outputs[LOSS_LOSS].data = total / (double)all.N;
+    return LAYERS_OK;
 }

@@ -12,9 +12,13 @@ extern const layers_field loss_inputs[], loss_outputs[];
 /* N ≥ 1, and 0 ≤ y < C for each label. */
 layers_code loss_check(const layers_call *call, layers_error *error);
 
-/* The mean over all rows of what some_rows returns the sum of for `count` rows from `first` on, in
- * pieces that the call's pool may share. The pieces depend on the shape alone. */
-double loss_mean(layers_call *call,
-                 double (*some_rows)(const layers_call *call, size_t first, size_t count));
+/* Computes `count` of the N rows of C scores at x, with the labels y: sets dx there, and returns
+ * the sum of the rows' losses. x and dx are of the call's dtype. */
+typedef double loss_rows(size_t N, size_t count, size_t C, const void *x, const int64_t *y,
+                         void *dx);
+
+/* Runs a loss: its mean over all rows, and dx. Its pool shares the rows in pieces that depend on
+ * the shape alone. */
+layers_code loss_run(layers_call *call, loss_rows *rows);
 
 #endif

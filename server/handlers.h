@@ -6,23 +6,9 @@
 
 #include "routes.h"
 
-/* operation.c: POST /<layer>/<operation> */
-bool handle_operation(service *service, const route *route, const request *request, reply *reply,
-                      problem *problem);
-
-/* caches.c: GET and DELETE /cache/<handle> */
-bool handle_cache_info(service *service, const route *route, const request *request, reply *reply,
-                       problem *problem);
-bool handle_cache_remove(service *service, const route *route, const request *request, reply *reply,
-                         problem *problem);
-
-/* about.c: GET /healthz, /readyz, /version */
-bool handle_health(service *service, const route *route, const request *request, reply *reply,
-                   problem *problem);
-bool handle_ready(service *service, const route *route, const request *request, reply *reply,
-                  problem *problem);
-bool handle_version(service *service, const route *route, const request *request, reply *reply,
-                    problem *problem);
+handler handle_operation;                            /* operation.c: POST /<layer>/<operation> */
+handler handle_cache_info, handle_cache_remove;      /* caches.c: GET, DELETE /cache/<handle> */
+handler handle_health, handle_ready, handle_version; /* about.c: GET /healthz, ... */
 
 /* A reply of 200 with a JSON document; takes over the reference, which may be NULL where there was
  * no memory. */

@@ -270,7 +270,7 @@ static char *write_param(char *out, const work *w, int i) {
     case LAYERS_NUMBER:
         return json_write_double(out, value->number);
     case LAYERS_INTEGER:
-        return out + sprintf(out, "%.0f", value->number);
+        return out + sprintf(out, "%lld", (long long)value->number);
     case LAYERS_CHOICE:
         return out + sprintf(out, "\"%s\"", param->choices[value->choice]);
     case LAYERS_VECTOR:

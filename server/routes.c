@@ -7,8 +7,6 @@
 
 #include "handlers.h"
 
-typedef bool handler(service *, const route *, const request *, reply *, problem *);
-
 static const struct {
     const char *path; /* one that ends in '/' is a prefix */
     const char *allow;

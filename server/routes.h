@@ -6,10 +6,12 @@
 
 typedef struct route route;
 
+/* Answers a request whose body is there. False with a problem. */
+typedef bool handler(service *service, const route *route, const request *request, reply *reply,
+                     problem *problem);
+
 struct route {
-    /* Answers a request whose body is there. False with a problem. */
-    bool (*handle)(service *service, const route *route, const request *request, reply *reply,
-                   problem *problem);
+    handler *handle;
     const layers_operation *operation; /* of POST /<layer>/<operation> */
     const char *rest;                  /* what the path has behind a prefix: the handle */
 };

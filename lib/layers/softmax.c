@@ -82,10 +82,13 @@ INLINED double typed(row)(size_t N, size_t C, size_t label, const REAL *x, REAL 
     return (top ? log1p(sum) : log(sum)) - ((double)x[label] - (double)largest);
 }
 
-/* Sets `count` of the N rows of dx; returns the sum of the rows' losses, taken over blocks of rows.
+/* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows' losses, taken over
+ * blocks of rows.
  */
-KERNEL double typed(rows)(size_t N, size_t count, size_t C, const REAL *x, const int64_t *y,
-                          REAL *dx) {
+KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, const int64_t *y,
+                          void *gradient) {
+    const REAL *x = scores;
+    REAL *dx = gradient;
     double total = 0, block = 0;
     for (size_t n = 0; n < count; n++) {
         block += typed(row)(N, C, (size_t)y[n], x + n * C, dx + n * C);
@@ -97,17 +100,9 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const REAL *x, const
     return total + block;
 }
 
-static double typed(some_rows)(const layers_call *call, size_t first, size_t count) {
-    size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
-    return typed(rows)(N, count, C, (const REAL *)call->inputs[LOSS_X].data + first * C,
-                       (const int64_t *)call->inputs[LOSS_Y].data + first,
-                       (REAL *)call->outputs[LOSS_DX].data + first * C);
-}
-
 static layers_code typed(loss)(layers_call *call, layers_error *error) {
     (void)error;
-    *(REAL *)call->outputs[LOSS_LOSS].data = (REAL)loss_mean(call, typed(some_rows));
-    return LAYERS_OK;
+    return loss_run(call, typed(rows));
 }
 
 #endif
