@@ -19,7 +19,7 @@ enum {
     FIRST_BUCKETS = 16,
     SWEEP_MOST = 1000, /* milliseconds between looks at what has expired */
     SWEEP_LEAST = 10,
-    TRIM_BYTES = 1 << 20, /* freed at once, after which the heap is asked to shrink */
+    TRIM_BYTES = 1 << 20, /* expired, after which the heap is asked to shrink */
 };
 
 typedef struct {
@@ -172,6 +172,7 @@ static size_t sweep(memory_store *store) {
 static void *sweep_for_ever(void *argument) {
     memory_store *store = argument;
     int64_t pause = store->lifetime / 8;
+    size_t freed = 0;
     pause = pause > SWEEP_MOST ? SWEEP_MOST : pause < SWEEP_LEAST ? SWEEP_LEAST : pause;
     pthread_mutex_lock(&store->lock);
     while (!store->stopping) {
@@ -179,8 +180,11 @@ static void *sweep_for_ever(void *argument) {
         struct timespec time = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
         pthread_cond_timedwait(&store->wake, &store->lock, &time);
         pthread_mutex_unlock(&store->lock);
-        if (sweep(store) >= TRIM_BYTES)
+        freed += sweep(store);
+        if (freed >= TRIM_BYTES) {
             malloc_trim(0);
+            freed = 0;
+        }
         pthread_mutex_lock(&store->lock);
     }
     pthread_mutex_unlock(&store->lock);
