@@ -115,6 +115,13 @@ vectors: ## make the test vectors again, with Debian's NumPy
 	@$(call install,python3-numpy)
 	$(PYTHON) tests/vectors/make_vectors.py
 
+.PHONY: bench
+bench: ## measure beside peers and floors; PARTS="requests kernels" runs only these
+	@$(call install,$(PACKAGES))
+	@$(MAKE) --no-print-directory all
+	@B=$(B) CC=$(CC) CXX=$(CXX) BLAS_CFLAGS="$(BLAS_CFLAGS)" BLAS_LIBS="$(BLAS_LIBS)" \
+	    tests/bench/run $(PARTS)
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

@@ -1,0 +1,146 @@
+"""Daemons on free ports, and what talks to them."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+from prepare import BUILD, OUT
+
+PROCESSORS = len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def started(command, **kwargs):
+    """Runs a program in a process group of its own, all of which ends with the block"""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **kwargs)
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(5)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+
+
+def announced(stream):
+    """The port that a daemon tells in its first lines"""
+    for line in stream:
+        found = re.search(rb"serves on http://127\.0\.0\.1:(\d+)", line)
+        if found:
+            return int(found[1])
+    raise RuntimeError("a daemon did not start")
+
+
+@contextmanager
+def layerd(*options):
+    """Gives (port, process id)"""
+    command = [str(OUT / "layerd"), "--listen=127.0.0.1:0", *options]
+    plain = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    with started(command, stderr=subprocess.PIPE, env=plain) as process:
+        yield announced(process.stderr), process.pid
+
+
+@contextmanager
+def floor(answer_bytes):
+    """libmicrohttpd alone, with as many threads as layerd has. Gives its port"""
+    command = [str(BUILD / "floor_http"), str(PROCESSORS), str(answer_bytes)]
+    with started(command, stdout=subprocess.PIPE) as process:
+        yield announced(process.stdout)
+
+
+@contextmanager
+def fastapi():
+    """One worker a processor. Gives its port"""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["/usr/bin/python3", "-B", "-m", "uvicorn", "peer_fastapi:app", "--app-dir",
+               "tests/bench", "--port", str(port), "--workers", str(PROCESSORS), "--loop", "uvloop",
+               "--http", "httptools", "--no-access-log", "--log-level", "error"]
+    with started(command):
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        time.sleep(0.5)  # the other workers
+        yield port
+
+
+# ---- clients -----------------------------------------------------------------------------------
+
+def wrk(port, path, body_file, connections=1, seconds=1, content_type="application/json"):
+    """POSTs a file as fast as answers come: {"requests", "seconds", "p50" ms, "p99" ms, "rate"}"""
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s",
+         "tests/bench/post.lua", f"http://127.0.0.1:{port}{path}", "--", str(body_file),
+         content_type], capture_output=True, text=True)
+    seen = [line for line in done.stdout.splitlines() if line.startswith('{"requests"')]
+    if not seen:
+        raise RuntimeError(done.stdout + done.stderr)
+    figures = json.loads(seen[0])
+    if figures["failed"] or not figures["requests"]:
+        raise RuntimeError(f"{path}: {figures['failed']} of {figures['requests']} failed")
+    figures["rate"] = figures["requests"] / figures["seconds"]
+    return figures
+
+
+class Connection:
+    """A keep-alive connection that knows when its bytes went and came."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.room = bytearray(1 << 16)
+
+    def close(self):
+        self.socket.close()
+
+    def request(self, method, path, body=b"", content_type="application/json"):
+        """(status, body of the answer, seconds)"""
+        message = (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+        start = time.perf_counter()
+        self.socket.sendall(message)
+        status, data = self.answer()
+        return status, data, time.perf_counter() - start
+
+    def post(self, path, body):
+        """(answer, seconds) of a call that succeeds"""
+        status, data, seconds = self.request("POST", path, body)
+        if status != 200:
+            raise RuntimeError(f"{path}: {status} {bytes(data[:300])}")
+        return data, seconds
+
+    def answer(self):
+        """Reads one answer: (status, body)"""
+        got = 0
+        while (end := self.room.find(b"\r\n\r\n", 0, got)) < 0:
+            got += self.more(got)
+        head = bytes(self.room[:end]).lower()
+        length = re.search(rb"\ncontent-length: *(\d+)", head)
+        need = end + 4 + (int(length[1]) if length else 0)
+        if need > len(self.room):
+            self.room.extend(bytes(need - len(self.room)))
+        while got < need:
+            got += self.more(got)
+        return int(head.split()[1]), memoryview(self.room)[end + 4:need].tobytes()
+
+    def more(self, got):
+        count = self.socket.recv_into(memoryview(self.room)[got:])
+        if count == 0:
+            raise RuntimeError("the daemon closed the connection")
+        return count
+
+
+def memory(pid, what):
+    """VmRSS or VmHWM of a process, in bytes"""
+    with open(f"/proc/{pid}/status") as status:
+        line = next(line for line in status if line.startswith(what))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,174 @@
+/* The library for a caller in Python: operations described, calls made, and timed in C. A call as
+ * it is timed here is prepared, run and cleared: what a server pays for it. */
+#define _GNU_SOURCE
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "layers/layers.h"
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+static void describe_params(FILE *out, const layers_param *param) {
+    static const char *const kinds[] = {"number", "integer", "choice", "vector"};
+    for (; param && param->name; param++)
+        fprintf(out, "param\t%s\t%s\t%s\t%.17g\n", param->name, kinds[param->kind],
+                param->kind == LAYERS_CHOICE ? param->choices[0] : "",
+                param->has_fallback ? param->fallback : 0.5);
+}
+
+/* Operation `i` as lines of words with tabs between; its text is the caller's to free. NULL past
+ * the last one. */
+char *bench_describe(int i) {
+    int count = 0;
+    while (layers_operations[count])
+        count++;
+    if (i >= count)
+        return NULL;
+    const layers_operation *operation = layers_operations[i];
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return NULL;
+    fprintf(out, "name\t%s\t%s\n", operation->layer, operation->name);
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        fprintf(out, "input\t%s\t%s\t%d\n", field->name, field->shape, field->labels);
+    for (const layers_field *field = operation->outputs; field->name; field++)
+        fprintf(out, "output\t%s\t%s\n", field->name, field->shape);
+    describe_params(out, operation->params);
+    fclose(out);
+    return text;
+}
+
+/* ---- a call ------------------------------------------------------------------------------ */
+
+typedef struct {
+    layers_call call; /* as it is before it is prepared */
+    layers_call last; /* the one that was run last, with its results */
+    layers_error error;
+} bench;
+
+static layers_pool *pool;
+
+/* The threads of every call from here on. */
+void bench_threads(int threads) {
+    layers_pool_free(pool);
+    pool = layers_pool_make((unsigned)threads - 1);
+}
+
+bench *bench_open(int i, int dtype) {
+    bench *b = calloc(1, sizeof *b);
+    if (b) {
+        b->call.operation = layers_operations[i];
+        b->call.dtype = (layers_dtype)dtype;
+    }
+    return b;
+}
+
+void bench_close(bench *b) {
+    layers_call_clear(&b->last);
+    layers_call_clear(&b->call);
+    free(b);
+}
+
+/* `data` stays the caller's, and must stay. */
+void bench_input(bench *b, int i, int rank, const size_t *shape, void *data) {
+    bool labels = b->call.operation->inputs[i].labels;
+    b->call.inputs[i] = layers_tensor_wrap(labels ? LAYERS_I64 : b->call.dtype, shape, rank, data);
+}
+
+void bench_number(bench *b, int i, double number) {
+    b->call.params[i].given = true;
+    b->call.params[i].number = number;
+}
+
+/* The choice that the description named. */
+void bench_choice(bench *b, int i) {
+    b->call.params[i].given = true;
+    b->call.params[i].choice = 0;
+}
+
+/* The cache that `forward` gave when it was last run. */
+void bench_cache(bench *b, bench *forward) {
+    b->call.cache = layers_cache_ref(forward->last.cache);
+}
+
+/* Seconds a call, on average over `times` of them; -1 where it failed. */
+double bench_run(bench *b, int times) {
+    double start = now();
+    for (int i = 0; i < times; i++) {
+        layers_call_clear(&b->last);
+        b->last = b->call;
+        b->last.pool = pool;
+        if (b->call.cache)
+            layers_cache_ref(b->call.cache);
+        if (layers_prepare(&b->last, &b->error) != LAYERS_OK ||
+            layers_run(&b->last, &b->error) != LAYERS_OK)
+            return -1;
+    }
+    return (now() - start) / times;
+}
+
+const char *bench_error(const bench *b) {
+    return b->error.message;
+}
+
+const void *bench_output(const bench *b, int i, size_t *size) {
+    *size = b->last.outputs[i].size;
+    return b->last.outputs[i].data;
+}
+
+/* ---- floors ------------------------------------------------------------------------------ */
+
+/* Seconds to copy `bytes` from one buffer to another, every thread its part. */
+double bench_copy(char *to, const char *from, size_t bytes, int threads) {
+    double start = now();
+    size_t part = bytes / (size_t)threads;
+#pragma omp parallel for num_threads(threads)
+    for (int i = 0; i < threads; i++)
+        memcpy(to + (size_t)i * part, from + (size_t)i * part, part);
+    return now() - start;
+}
+
+typedef struct {
+    int transpose_a, transpose_b, m, n, k;
+} shape;
+
+typedef void dgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, double,
+                   const double *, int, const double *, int, double, double *, int);
+typedef void sgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float,
+                   const float *, int, const float *, int, float, float *, int);
+
+/* Seconds of c = a · b, on average over `times`, by a cblas_dgemm or (dtype 1) cblas_sgemm. */
+double bench_product(void (*gemm)(void), int dtype, const shape *s, const void *a, const void *b,
+                     void *c, int times) {
+    CBLAS_TRANSPOSE ta = s->transpose_a ? CblasTrans : CblasNoTrans,
+                    tb = s->transpose_b ? CblasTrans : CblasNoTrans;
+    int lda = s->transpose_a ? s->m : s->k, ldb = s->transpose_b ? s->k : s->n;
+    double start = now();
+    for (int i = 0; i < times; i++) {
+        if (dtype == LAYERS_F64)
+            ((dgemm *)gemm)(CblasRowMajor, ta, tb, s->m, s->n, s->k, 1, a, lda, b, ldb, 0, c, s->n);
+        else
+            ((sgemm *)gemm)(CblasRowMajor, ta, tb, s->m, s->n, s->k, 1, a, lda, b, ldb, 0, c, s->n);
+    }
+    return (now() - start) / times;
+}
+
+/* Seconds of a mask of `count` elements from a fresh seed: what dropout/forward draws. */
+double bench_mask(uint32_t seed, double p, size_t count, uint8_t *mask) {
+    layers_random random;
+    double start = now();
+    layers_random_seed(&random, seed);
+    layers_random_mask(&random, p, count, mask);
+    return now() - start;
+}
