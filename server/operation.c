@@ -22,6 +22,7 @@ typedef struct {
     layers_call call;
     const char *handle; /* of the cache that was sent, in the document */
     size_t reserved;    /* bytes of the store's budget set aside */
+    size_t bound;       /* the most bytes that the answer can have */
     problem *problem;
 } work;
 
@@ -226,12 +227,13 @@ static bool prepare(work *w) {
     layers_error error;
     if (layers_prepare(&w->call, &error) != LAYERS_OK)
         return problem_set_layers(w->problem, &error);
-    size_t bound = answer_bound(w), limit = w->service->options->answer_limit;
-    if (bound > limit || w->call.output_bytes > limit)
+    size_t limit = w->service->options->answer_limit;
+    w->bound = answer_bound(w);
+    if (w->bound > limit || w->call.output_bytes > limit)
         return problem_set(w->problem, PROBLEM_RESULT_TOO_LARGE, NULL,
                            "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
                            "send fewer rows at once",
-                           bound > limit ? bound : w->call.output_bytes, limit);
+                           w->bound > limit ? w->bound : w->call.output_bytes, limit);
     if (w->operation->cache != LAYERS_CACHE_GIVEN || w->no_cache)
         return true;
     int retry_after;
@@ -332,8 +334,7 @@ static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
 static bool answer(work *w, reply *reply) {
     char handle[HANDLE_TEXT];
     bool keep = w->reserved > 0;
-    size_t bound = answer_bound(w);
-    char *body = malloc(bound);
+    char *body = malloc(w->bound);
     if (!body)
         return problem_set_memory(w->problem, "the answer");
     if (keep && !keep_cache(w, handle)) {
