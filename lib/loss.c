@@ -46,13 +46,18 @@ typedef struct {
     double sum[PIECES_MOST];
 } loss_pieces;
 
+static double run_block(const loss_pieces *all, size_t first, size_t count) {
+    size_t offset = first * all->C * all->element;
+    return all->rows(all->N, count, all->C, (const char *)all->call->inputs[LOSS_X].data + offset,
+                     (const int64_t *)all->call->inputs[LOSS_Y].data + first,
+                     (char *)all->call->outputs[LOSS_DX].data + offset);
+}
+
 static void run_piece(void *argument, size_t i) {
     loss_pieces *all = argument;
-    size_t first = i * all->length, offset = first * all->C * all->element;
-    all->sum[i] = all->rows(all->N, at_most(all->length, all->N - first), all->C,
-                            (const char *)all->call->inputs[LOSS_X].data + offset,
-                            (const int64_t *)all->call->inputs[LOSS_Y].data + first,
-                            (char *)all->call->outputs[LOSS_DX].data + offset);
+    size_t first = i * all->length, end = at_most(first + all->length, all->N);
+    for (size_t n = first; n < end; n += ROW_BLOCK)
+        all->sum[i] += run_block(all, n, at_most(ROW_BLOCK, end - n));
 }
 
 layers_code loss_run(layers_call *call, loss_rows *rows) {

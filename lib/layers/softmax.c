@@ -82,22 +82,17 @@ INLINED double typed(row)(size_t N, size_t C, size_t label, const REAL *x, REAL 
     return (top ? log1p(sum) : log(sum)) - ((double)x[label] - (double)largest);
 }
 
-/* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows' losses, taken over
- * blocks of rows.
- */
+/* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows'
+ * losses. */
 KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, const int64_t *y,
                           void *gradient) {
     const REAL *x = scores;
     REAL *dx = gradient;
-    double total = 0, block = 0;
+    double total = 0;
     for (size_t n = 0; n < count; n++) {
-        block += typed(row)(N, C, (size_t)y[n], x + n * C, dx + n * C);
-        if (n % ROW_BLOCK == ROW_BLOCK - 1) {
-            total += block;
-            block = 0;
-        }
+        total += typed(row)(N, C, (size_t)y[n], x + n * C, dx + n * C);
     }
-    return total + block;
+    return total;
 }
 
 static layers_code typed(loss)(layers_call *call, layers_error *error) {

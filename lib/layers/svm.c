@@ -58,25 +58,20 @@ INLINED double typed(margins)(size_t C, REAL right, REAL share, const REAL *x, R
     return total;
 }
 
-/* loss_rows: sets `count` of the N rows of dx; returns the sum of the margins, taken over blocks of
- * rows. */
+/* loss_rows: sets `count` of the N rows of dx; returns the sum of the margins. */
 KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, const int64_t *y,
                           void *gradient) {
     const REAL *x = scores;
     REAL *dx = gradient;
     REAL share = (REAL)(1 / (double)N);
-    double total = 0, block = 0;
+    double total = 0;
     for (size_t n = 0; n < count; n++, x += C, dx += C) {
         size_t label = (size_t)y[n], after = label + 1, positive = 0;
-        block += typed(margins)(label, x[label], share, x, dx, &positive);
-        block += typed(margins)(C - after, x[label], share, x + after, dx + after, &positive);
+        total += typed(margins)(label, x[label], share, x, dx, &positive);
+        total += typed(margins)(C - after, x[label], share, x + after, dx + after, &positive);
         dx[label] = positive ? -(REAL)((double)positive / (double)N) : 0;
-        if (n % ROW_BLOCK == ROW_BLOCK - 1) {
-            total += block;
-            block = 0;
-        }
     }
-    return total + block;
+    return total;
 }
 
 static layers_code typed(loss)(layers_call *call, layers_error *error) {
