@@ -157,6 +157,22 @@ static layers_code plan_cache(layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
+static double work_of(const layers_call *call) {
+    const layers_operation *operation = call->operation;
+    double work = 0;
+    if (operation->work.lengths) {
+        work = operation->work.times;
+        for (const char *letter = operation->work.lengths; *letter; letter++)
+            work *= *letter == ' ' ? 1 : (double)dims_length(&call->dims, *letter);
+        return work;
+    }
+    for (int i = 0; operation->inputs[i].name; i++)
+        work += (double)call->inputs[i].size;
+    for (int i = 0; operation->outputs[i].name; i++)
+        work += (double)call->outputs[i].size;
+    return work;
+}
+
 layers_code layers_prepare(layers_call *call, layers_error *error) {
     const layers_operation *operation = call->operation;
     layers_code code;
@@ -183,6 +199,7 @@ layers_code layers_prepare(layers_call *call, layers_error *error) {
         return code;
     if ((code = plan_outputs(call, error)) != LAYERS_OK)
         return code;
+    call->work = work_of(call);
     call->cache_bytes = 0;
     return operation->saved ? plan_cache(call, error) : LAYERS_OK;
 }

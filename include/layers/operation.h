@@ -74,6 +74,13 @@ typedef struct {
     layers_dtype dtype; /* of a tensor of its own */
 } layers_saved;
 
+/* How much arithmetic a call is: `times` the product of the lengths of these letters ("N D M"); for
+ * NULL, an operation that passes over its tensors, the elements of its inputs and outputs. */
+typedef struct {
+    double times;
+    const char *lengths;
+} layers_work;
+
 typedef struct layers_call layers_call;
 
 typedef struct layers_operation {
@@ -86,6 +93,7 @@ typedef struct layers_operation {
     const layers_param *params;  /* ended by a NULL name, or NULL */
     layers_cache_use cache;      /* whether a cache is given or taken */
     const layers_saved *saved;   /* LAYERS_CACHE_GIVEN: what the cache keeps */
+    layers_work work;            /* how much arithmetic a call of it is */
     /* What the patterns cannot say, after the shapes have been matched; may be NULL. */
     layers_code (*check)(const layers_call *call, layers_error *error);
     /* Computes in LAYERS_F64 and in LAYERS_F32. Every output and saved tensor is there,
@@ -131,6 +139,7 @@ struct layers_call {
     layers_dims dims;
     size_t output_bytes; /* memory that the outputs will take */
     size_t cache_bytes;  /* memory that the cache will hold, shared inputs counted */
+    double work;         /* arithmetic that it takes, roughly: see layers_work */
 
     /* From layers_run; the shapes are there after layers_prepare. */
     layers_tensor outputs[LAYERS_MAX_TENSORS];
@@ -144,8 +153,8 @@ LAYERS_API const layers_operation *layers_find(const char *layer, const char *na
 
 /* Checks everything that can be wrong with a call (fields that are missing, dtypes, shapes,
  * parameters, labels, the cache's layer), fills in fallbacks, and gives the outputs their shapes.
- * Allocates nothing. After LAYERS_OK, `output_bytes` and `cache_bytes` tell what layers_run will
- * take: a server compares them with its limits in between. */
+ * Allocates nothing. After LAYERS_OK, `output_bytes`, `cache_bytes` and `work` tell what layers_run
+ * will take: a server compares them with its limits in between. */
 LAYERS_API layers_code layers_prepare(layers_call *call, layers_error *error)
     __attribute__((warn_unused_result));
 

@@ -45,6 +45,7 @@ const layers_operation affine_forward = {
         },
     .cache = LAYERS_CACHE_GIVEN,
     .saved = (const layers_saved[]){{.name = "x"}, {.name = "w"}, {0}},
+    .work = {2, "N D M"},
     .check = check_lengths,
     .run = {forward_f64, forward_f32},
 };
@@ -66,6 +67,7 @@ const layers_operation affine_backward = {
             {0},
         },
     .cache = LAYERS_CACHE_TAKEN,
+    .work = {4, "N D M"},
     .check = check_lengths,
     .run = {backward_f64, backward_f32},
 };

@@ -136,6 +136,7 @@ Test(table, what_an_operation_makes_has_lengths_that_it_was_given) {
         for (const layers_param *param = op->params; param && param->name; param++)
             if (param->kind == LAYERS_VECTOR)
                 check_letters(op, param->shape);
+        check_letters(op, op->work.lengths ? op->work.lengths : "");
         int letters = 0;
         for (char letter = 'A'; letter <= 'Z'; letter++)
             letters += has_letter(op, letter);
