@@ -27,11 +27,8 @@ bool handle_ready(service *service, const route *route, const request *request, 
     (void)route, (void)request;
     if (atomic_load(&service->draining))
         return problem_set_draining(problem);
-    if (!service->store->ready(service->store)) {
-        problem_set(problem, PROBLEM_OVERLOADED, NULL, "the cache store does not answer");
-        problem->retry_after = 1;
-        return false;
-    }
+    if (!service->store->ready(service->store))
+        return problem_set_overloaded(problem, "the cache store does not answer");
     return reply_document(reply, json_pack("{ss}", "status", "ready"), problem);
 }
 

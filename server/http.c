@@ -1,5 +1,6 @@
 /* HTTP over libmicrohttpd: the only file that knows it. A request's body is gathered once, into one
- * buffer; its answer is handed over without a copy. */
+ * buffer; its answer is handed over without a copy. Cheap requests are answered by the thread of
+ * their connection; dear ones leave it to the workers, while the connection is suspended. */
 #include "http.h"
 
 #include <errno.h>
@@ -10,39 +11,59 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "connections.h"
 #include "listen.h"
 #include "log.h"
 #include "routes.h"
 
 enum {
     CONNECTION_MEMORY = 32 << 10, /* cleared for each request: small is fast */
-    CONNECTION_MOST = 4096,
-    IDLE_SECONDS = 60,
-    FIRST_BODY = 16 << 10, /* room for a body of unknown length */
-    ID_TEXT = 65,          /* X-Request-Id and a terminator */
+    FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
+    CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
+    ID_TEXT = 65,                 /* X-Request-Id and a terminator */
+    TRANSFER_MS = 10000,          /* any body or answer may take so long, however small */
 };
+
+/* One thread of libmicrohttpd's and its connections. Each has a daemon of its own, not a pool, so
+ * that connections can be dealt out evenly. */
+typedef struct {
+    http *http;
+    struct MHD_Daemon *daemon;
+    atomic_size_t connections;
+} loop;
 
 struct http {
     service *service;
-    struct MHD_Daemon *daemon;
+    connections *connections;
     atomic_size_t running;
     atomic_uint_fast64_t requests;
     char id_prefix[24]; /* tells the requests of this process from another's */
+    size_t loops;
+    loop loop[];
 };
 
 /* A request from its first header to the last byte of its answer. */
 typedef struct {
     request request;
     route route;
+    http *http;
+    struct MHD_Connection *mhd;
+    connection *connection;
+    int64_t begun; /* of clock_coarse_ms() */
     char id[ID_TEXT];
     char *body;
     size_t body_capacity;
     size_t declared; /* length of the body, SIZE_MAX where it was not said */
     bool refused;    /* by its headers, or by its length on the way: what `problem` says */
+    job job;         /* for the workers */
+    bool computed;   /* by them, or dropped */
+    bool unwanted;   /* the caller has gone */
+    bool good;       /* there is a reply; else a problem */
+    charge charge;   /* of the memory budget */
     problem problem;
     reply reply;
 } exchange;
@@ -112,15 +133,6 @@ static bool is_framed_well(struct MHD_Connection *connection, const char *method
                           "!#$%&'*+-.^_`|~") == strlen(method);
 }
 
-/* Whether the caller has closed his side. libmicrohttpd, whose epoll is edge-triggered, does not
- * see an end that arrives together with data. */
-static bool is_half_closed(struct MHD_Connection *connection) {
-    char byte;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 /* The length that the request says its body has; SIZE_MAX where it does not say. */
 static size_t declared_length(struct MHD_Connection *connection) {
     const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -131,7 +143,14 @@ static size_t declared_length(struct MHD_Connection *connection) {
     return errno == 0 && value < SIZE_MAX ? (size_t)value : SIZE_MAX - 1;
 }
 
-static bool too_large(exchange *x, size_t limit) {
+/* The largest body: one that is larger than the memory for all requests would never be taken. */
+static size_t body_limit(const http *http) {
+    const options *options = http->service->options;
+    return options->body_limit < options->memory ? options->body_limit : options->memory;
+}
+
+static bool too_large(exchange *x) {
+    size_t limit = body_limit(x->http);
     x->refused = true;
     return problem_set(&x->problem, PROBLEM_BODY_TOO_LARGE, NULL,
                        "the body is larger than the %zu bytes that are allowed (--body-limit)",
@@ -143,11 +162,19 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
     exchange *x = malloc(sizeof *x);
     if (!x)
         return NULL;
+    x->http = http;
+    x->mhd = connection;
+    x->connection =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    x->begun = clock_coarse_ms();
+    x->charge = (charge){.budget = &http->service->memory};
+    x->computed = x->unwanted = false;
     x->request = (request){
         .method = method,
         .path = path,
         .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
+        .charge = &x->charge,
     };
     x->body = NULL;
     x->body_capacity = 0;
@@ -201,8 +228,7 @@ static const char *timing_text(const reply *reply, char text[128]) {
     return text;
 }
 
-static bool add_headers(struct MHD_Response *response, const http *http, const exchange *x,
-                        bool last) {
+static bool add_headers(struct MHD_Response *response, const exchange *x) {
     char timing[128], seconds[16];
     bool good = MHD_add_response_header(response, "X-Request-Id", x->id) &&
                 MHD_add_response_header(response, "Server-Timing", timing_text(&x->reply, timing));
@@ -215,7 +241,7 @@ static bool add_headers(struct MHD_Response *response, const http *http, const e
         snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    if (last || atomic_load_explicit(&http->service->draining, memory_order_relaxed))
+    if (atomic_load_explicit(&x->http->service->draining, memory_order_relaxed))
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return good;
 }
@@ -230,128 +256,198 @@ static void log_request(const exchange *x) {
                  x->reply.body_length, x->reply.read_ms + x->reply.compute_ms + x->reply.write_ms);
 }
 
+/* Time for so many bytes. */
+static int64_t transfer_ms(const http *http, size_t bytes) {
+    return TRANSFER_MS +
+           (int64_t)((double)bytes * 1e3 / (double)http->service->options->least_rate);
+}
+
 /* The one place where answers go out. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, const http *http, exchange *x,
-                                  bool good) {
-    if (!good) {
+static enum MHD_Result send_reply(exchange *x) {
+    if (!x->good) {
         free(x->reply.body);
         x->reply.body = problem_body(&x->problem, &x->reply.body_length);
         x->reply.status = problem_status(x->problem.kind);
         x->reply.content_type = "application/problem+json";
     }
     log_request(x);
+    connection_send_to_caller(x->connection, transfer_ms(x->http, x->reply.body_length));
     struct MHD_Response *response = make_response(&x->reply);
     if (!response)
         return MHD_NO;
     enum MHD_Result result = MHD_NO;
-    if (add_headers(response, http, x, is_half_closed(connection)))
-        result = MHD_queue_response(connection, (unsigned)x->reply.status, response);
+    if (add_headers(response, x))
+        result = MHD_queue_response(x->mhd, (unsigned)x->reply.status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-/* The first look at a request, by its headers. One that is refused for its length, or that waits
- * for a 100 Continue, is answered now and its connection ends; any other that is refused is
- * answered once its body has been read and thrown away, so that the connection can go on. */
-static enum MHD_Result begin(http *http, struct MHD_Connection *connection, exchange *x) {
-    size_t limit = http->service->options->body_limit;
-    size_t length = x->declared = declared_length(connection);
-    if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
-        problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
-        x->refused = true;
-    } else {
-        MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
-        x->refused = !route_find(&x->request, &x->route, &x->problem) ||
-                     (x->route.operation && atomic_load(&http->service->draining) &&
-                      !problem_set_draining(&x->problem));
-    }
-    if (length != SIZE_MAX && length > limit) {
-        too_large(x, limit);
-        return send_reply(connection, http, x, false);
-    }
-    if (x->refused)
-        return header(connection, MHD_HTTP_HEADER_EXPECT) ? send_reply(connection, http, x, false)
-                                                          : MHD_YES;
-    x->body_capacity = length == SIZE_MAX ? FIRST_BODY : length;
-    x->body = x->body_capacity ? malloc(x->body_capacity) : NULL;
-    if (x->body_capacity && !x->body) {
-        problem_set_memory(&x->problem, "the body");
-        return send_reply(connection, http, x, false);
-    }
-    return MHD_YES;
+static enum MHD_Result send_problem(exchange *x) {
+    x->good = false;
+    return send_reply(x);
 }
 
-/* Room for `more` bytes of a body whose length was not said. */
-static bool make_room(exchange *x, size_t more, size_t limit) {
+/* The time for a body to come, by its length or by what has come of it. */
+static void await_body(const exchange *x, size_t bytes) {
+    int64_t passed = clock_coarse_ms() - x->begun;
+    connection_wait_for_caller(x->connection, transfer_ms(x->http, bytes) - passed);
+}
+
+/* Room for `more` bytes of the body: all of them at once where its length was said. */
+static bool make_room(exchange *x, size_t more) {
+    size_t limit = body_limit(x->http);
     size_t need = x->request.body_length + more;
     if (need <= x->body_capacity)
         return true;
     size_t capacity = 2 * x->body_capacity > need ? 2 * x->body_capacity : need;
-    char *body = realloc(x->body, capacity < limit ? capacity : limit);
+    capacity = capacity < limit ? capacity : limit;
+    char *body =
+        charge_add(&x->charge, capacity - x->body_capacity) ? realloc(x->body, capacity) : NULL;
     if (!body) {
         x->refused = true;
         return problem_set_memory(&x->problem, "the body");
     }
     x->body = body;
-    x->body_capacity = capacity < limit ? capacity : limit;
+    x->body_capacity = capacity;
     return true;
+}
+
+/* The first look at a request, by its headers. One that is refused for its length, or that waits
+ * for a 100 Continue, is answered now and its connection ends; any other that is refused is
+ * answered once its body has been read and thrown away, so that the connection can go on. */
+static enum MHD_Result begin(exchange *x) {
+    const service *service = x->http->service;
+    size_t length = x->declared = declared_length(x->mhd);
+    if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
+        problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
+        x->refused = true;
+    } else {
+        MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
+        x->refused = !route_find(&x->request, &x->route, &x->problem) ||
+                     (x->route.operation && atomic_load(&service->draining) &&
+                      !problem_set_draining(&x->problem));
+    }
+    if (length != SIZE_MAX && length > body_limit(x->http)) {
+        too_large(x);
+        return send_problem(x);
+    }
+    await_body(x, length == SIZE_MAX ? 0 : length);
+    if (x->refused)
+        return header(x->mhd, MHD_HTTP_HEADER_EXPECT) ? send_problem(x) : MHD_YES;
+    size_t room = length == SIZE_MAX ? FIRST_BODY : length;
+    return room == 0 || make_room(x, room) ? MHD_YES : send_problem(x);
 }
 
 /* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
  * on after that is cut off. */
-static enum MHD_Result receive(http *http, struct MHD_Connection *connection, exchange *x,
-                               const char *data, size_t *size) {
-    size_t limit = http->service->options->body_limit, more = *size;
+static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
+    size_t limit = body_limit(x->http), more = *size;
     *size = 0;
     if (!x->refused && more > limit - x->request.body_length)
-        too_large(x, limit);
-    if (!x->refused && make_room(x, more, limit))
+        too_large(x);
+    if (!x->refused && make_room(x, more))
         memcpy(x->body + x->request.body_length, data, more);
     x->request.body_length += more;
-    if (x->request.body_length > 2 * limit)
-        return MHD_NO;
-    bool more_to_come = x->declared != SIZE_MAX && x->request.body_length < x->declared;
-    return more_to_come && is_half_closed(connection) ? MHD_NO : MHD_YES;
+    if (x->declared == SIZE_MAX) /* only what has come can be timed */
+        await_body(x, x->request.body_length);
+    return x->request.body_length > 2 * limit ? MHD_NO : MHD_YES;
 }
 
-static enum MHD_Result answer(http *http, struct MHD_Connection *connection, exchange *x) {
+static void compute(exchange *x) {
     x->request.body = x->body ? x->body : "";
-    bool good = !x->refused &&
-                x->route.handle(http->service, &x->route, &x->request, &x->reply, &x->problem);
+    x->good = !x->refused &&
+              x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
+    if (x->reply.later)
+        return;
     free(x->body); /* before the answer goes out: large ones need not be in memory together */
     x->body = NULL;
-    return send_reply(connection, http, x, good);
+    charge_reduce(&x->charge, x->good ? x->reply.body_length : 0);
+}
+
+static exchange *exchange_of(job *job) {
+    return (exchange *)((char *)job - offsetof(exchange, job));
+}
+
+static void run_job(job *job) {
+    exchange *x = exchange_of(job);
+    compute(x);
+    x->computed = true;
+    MHD_resume_connection(x->mhd);
+}
+
+static void drop_job(job *job, drop_reason reason) {
+    exchange *x = exchange_of(job);
+    x->unwanted = reason == DROP_UNWANTED;
+    if (reason == DROP_STOPPING)
+        problem_set_draining(&x->problem);
+    else
+        problem_set_overloaded(&x->problem, "the request waited for longer than it may "
+                                            "(--queue-time); try again");
+    x->good = false;
+    x->computed = true;
+    MHD_resume_connection(x->mhd);
+}
+
+static bool is_wanted(job *job) {
+    return !connection_has_hung_up(exchange_of(job)->connection);
+}
+
+/* Leaves a dear request to the workers. */
+static enum MHD_Result hand_over(exchange *x) {
+    workers *workers = x->http->service->workers;
+    if (!workers_admit(workers)) {
+        problem_set_overloaded(&x->problem, "as many requests wait as may (--queue); try again");
+        return send_problem(x);
+    }
+    x->reply.later = false;
+    x->request.at_leisure = true;
+    x->job = (job){.run = run_job, .drop = drop_job, .is_wanted = is_wanted};
+    MHD_suspend_connection(x->mhd);
+    workers_post(workers, &x->job);
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(exchange *x) {
+    connection_rest(x->connection);
+    if (!x->refused && x->request.body_length > CHEAP_BODY)
+        return hand_over(x);
+    compute(x);
+    return x->reply.later ? hand_over(x) : send_reply(x);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state) {
     (void)version;
-    http *http = cls;
+    loop *loop = cls;
     exchange *x = *state;
     if (!x) {
         if (!is_framed_well(connection, method))
             return MHD_NO; /* there is no telling where the request ends */
-        *state = x = exchange_new(http, connection, path, method);
-        return x ? begin(http, connection, x) : MHD_NO;
+        *state = x = exchange_new(loop->http, connection, path, method);
+        return x ? begin(x) : MHD_NO;
     }
+    if (x->computed)
+        return x->unwanted ? MHD_NO : send_reply(x);
     if (*size > 0)
-        return receive(http, connection, x, data, size);
-    return answer(http, connection, x);
+        return receive(x, data, size);
+    return answer(x);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
     (void)connection;
-    http *http = cls;
+    http *http = ((loop *)cls)->http;
     exchange *x = *state;
     if (!x)
         return;
+    connection_wait_for_caller(x->connection, (int64_t)http->service->options->idle_time);
     if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
     free(x->body);
     free(x->reply.body);
+    charge_reduce(&x->charge, 0);
     free(x);
     *state = NULL;
     atomic_fetch_sub(&http->running, 1);
@@ -374,32 +470,90 @@ static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *te
     return length;
 }
 
-http *http_start(service *service, char *address, size_t length) {
-    int fd = listen_open(service->options->listen, address, length);
-    if (fd < 0)
-        return NULL;
-    http *http = calloc(1, sizeof *http);
-    if (http) {
-        uint64_t prefix = (uint64_t)time(NULL);
-        if (getrandom(&prefix, sizeof prefix, 0) < 0)
-            log_line(LOG_WARN,
-                     "no random numbers from the kernel: request ids start with the time");
-        snprintf(http->id_prefix, sizeof http->id_prefix, "%016" PRIx64 "-", prefix);
-        unsigned threads = (unsigned)service->options->threads;
-        http->service = service;
-        http->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
-            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-            on_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-            threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, MHD_OPTION_END);
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    loop *loop = cls;
+    http *http = loop->http;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *context = connections_find(http->connections, fd);
+        connection_wait_for_caller(*context, (int64_t)http->service->options->idle_time);
+    } else {
+        atomic_fetch_sub(&loop->connections, 1);
+        connections_leave(http->connections, *context);
     }
-    if (http && http->daemon)
-        return http;
+}
+
+/* Gives a connection to the thread that has the fewest. */
+static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t length) {
+    http *http = context;
+    loop *least = http->loop;
+    for (loop *l = http->loop; l < http->loop + http->loops; l++)
+        if (atomic_load(&l->connections) < atomic_load(&least->connections))
+            least = l;
+    atomic_fetch_add(&least->connections, 1);
+    return MHD_add_connection(least->daemon, fd, from, length) == MHD_YES;
+}
+
+static void tick(void *context) {
+    http *http = context;
+    workers_tend(http->service->workers);
+}
+
+static bool start_loop(http *http) {
+    loop *loop = &http->loop[http->loops];
+    loop->http = http;
+    loop->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, loop, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)http->service->options->connections, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        loop, MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+    http->loops += loop->daemon != NULL;
+    return loop->daemon != NULL;
+}
+
+static void stop_loops(http *http) {
+    for (size_t i = 0; i < http->loops; i++)
+        MHD_stop_daemon(http->loop[i].daemon);
+}
+
+static bool start(http *http, int listener) {
+    const options *options = http->service->options;
+    uint64_t prefix = (uint64_t)time(NULL);
+    if (getrandom(&prefix, sizeof prefix, 0) < 0)
+        log_line(LOG_WARN, "no random numbers from the kernel: request ids start with the time");
+    snprintf(http->id_prefix, sizeof http->id_prefix, "%016" PRIx64 "-", prefix);
+    for (size_t i = 0; i < options->threads; i++)
+        if (!start_loop(http))
+            return false;
+    const connections_setup setup = {
+        .most = options->connections,
+        .most_per_address = options->address_connections,
+        .serve = serve,
+        .tick = tick,
+        .context = http,
+    };
+    http->connections = connections_start(listener, &setup);
+    return http->connections;
+}
+
+http *http_start(service *service, char *address, size_t length) {
+    int listener = listen_open(service->options->listen, address, length);
+    if (listener < 0)
+        return NULL;
+    size_t threads = service->options->threads;
+    http *http = calloc(1, sizeof *http + threads * sizeof *http->loop);
+    if (http) {
+        http->service = service;
+        if (start(http, listener))
+            return http;
+        stop_loops(http);
+    }
     log_line(LOG_ERROR, "cannot start to serve: %s", strerror(errno));
-    close(fd);
+    close(listener);
     free(http);
     return NULL;
 }
@@ -409,6 +563,8 @@ size_t http_running(const http *http) {
 }
 
 void http_stop(http *http) {
-    MHD_stop_daemon(http->daemon);
+    connections_stop_accepting(http->connections);
+    stop_loops(http);
+    connections_free(http->connections);
     free(http);
 }

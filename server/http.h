@@ -14,7 +14,7 @@ http *http_start(service *service, char *address, size_t length);
 /* Requests that have begun and whose answer has not gone out. */
 size_t http_running(const http *http);
 
-/* Closes every connection and frees. */
+/* Closes every connection and frees. No request may be with the workers. */
 void http_stop(http *http);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "http.h"
 #include "log.h"
@@ -21,19 +22,21 @@ static void raise_descriptor_limit(void) {
     }
 }
 
-/* Waits until no request runs, the grace time is over, or a second signal comes. */
-static void drain(const http *http, size_t grace_ms, const sigset_t *signals) {
+/* Waits until no request runs. False where the grace time is over or a second signal comes first.
+ */
+static bool drain(const http *http, size_t grace_ms, const sigset_t *signals) {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
     for (size_t waited = 0; http_running(http) > 0; waited += POLL_MS) {
         if (waited >= grace_ms) {
             log_line(LOG_WARN, "%zu requests did not finish in time", http_running(http));
-            return;
+            return false;
         }
         if (sigtimedwait(signals, NULL, &pause) > 0) {
             log_line(LOG_WARN, "stopping at once: a second signal");
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 int main(int argc, char **argv) {
@@ -63,9 +66,10 @@ int main(int argc, char **argv) {
     service service = {
         .options = &options,
         .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
-        .pool = layers_pool_make((unsigned)options.threads - 1),
+        .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
+        .memory = {.limit = options.memory},
     };
-    if (!service.store || !service.pool) {
+    if (!service.store || !service.workers) {
         log_line(LOG_ERROR, "cannot start: no memory, or no threads");
         return EXIT_START;
     }
@@ -83,10 +87,11 @@ int main(int argc, char **argv) {
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
     atomic_store(&service.draining, true);
-    drain(http, options.grace, &signals);
+    if (!drain(http, options.grace, &signals))
+        _exit(0); /* whatever still computes ends with the process */
     http_stop(http);
+    workers_stop(service.workers);
     service.store->close(service.store);
-    layers_pool_free(service.pool);
     log_line(LOG_INFO, "stopped");
     return 0;
 }

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "listen.h"
+#include "machine.h"
 #include "version.h"
 
 typedef struct {
@@ -32,24 +32,39 @@ static const struct option {
     const unit *units;   /* of a number; NULL: an address to listen at */
     bool words;          /* the units are the values themselves */
     const char *initial; /* NULL: one a processor */
+    size_t share;        /* and at most one so-manieth of the memory that there is; 0 for any */
     size_t minimum, maximum;
     const char *help;
 } rows[] = {
-    {"listen", offsetof(options, listen), NULL, false, "127.0.0.1:8080", 0, 0,
+    {"listen", offsetof(options, listen), NULL, false, "127.0.0.1:8080", 0, 0, 0,
      "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
-    {"threads", offsetof(options, threads), counts, false, NULL, 1, 256,
-     "threads that answer and compute (one a processor)"},
-    {"body-limit", offsetof(options, body_limit), bytes, false, "256MiB", 1 << 10, SIZE_MAX / 4,
-     "largest body of a request"},
-    {"answer-limit", offsetof(options, answer_limit), bytes, false, "512MiB", 1 << 10, SIZE_MAX / 4,
-     "largest answer, its numbers at their longest"},
-    {"cache-budget", offsetof(options, cache_budget), bytes, false, "1GiB", 0, SIZE_MAX / 4,
-     "memory for caches; past it forward answers 503"},
-    {"cache-lifetime", offsetof(options, cache_lifetime), times, false, "15min", 1, 365UL * DAY_MS,
-     "time without use after which a cache goes"},
-    {"grace", offsetof(options, grace), times, false, "10s", 0, DAY_MS,
+    {"threads", offsetof(options, threads), counts, false, NULL, 0, 1, 256,
+     "that answer, and as many that compute (one a processor)"},
+    {"connections", offsetof(options, connections), counts, false, "4096", 0, 1, 1 << 20,
+     "open at once; one more is answered 503"},
+    {"address-connections", offsetof(options, address_connections), counts, false, "2048", 0, 1,
+     1 << 20, "of these from one address; one more is answered 429"},
+    {"idle-time", offsetof(options, idle_time), times, false, "60s", 0, 10, DAY_MS,
+     "until a connection's next request has begun"},
+    {"least-rate", offsetof(options, least_rate), bytes, false, "64KiB", 0, 1, SIZE_MAX / 4,
+     "a second, of a body or an answer that takes more than 10 s"},
+    {"queue", offsetof(options, queue), counts, false, "256", 0, 0, 1 << 20,
+     "dear requests that wait; past it 503"},
+    {"queue-time", offsetof(options, queue_time), times, false, "30s", 0, 1, DAY_MS,
+     "that they may wait; past it 503"},
+    {"body-limit", offsetof(options, body_limit), bytes, false, "256MiB", 8, 1 << 10, SIZE_MAX / 4,
+     "largest body of a request (at most 1/8 of the RAM)"},
+    {"answer-limit", offsetof(options, answer_limit), bytes, false, "512MiB", 4, 1 << 10,
+     SIZE_MAX / 4, "largest answer, its numbers at their longest (1/4 of the RAM)"},
+    {"memory", offsetof(options, memory), bytes, false, "16GiB", 2, 1 << 20, SIZE_MAX / 4,
+     "for all requests in flight; past it 503 (1/2 of the RAM)"},
+    {"cache-budget", offsetof(options, cache_budget), bytes, false, "1GiB", 4, 0, SIZE_MAX / 4,
+     "for caches; past it forward answers 503 (1/4 of the RAM)"},
+    {"cache-lifetime", offsetof(options, cache_lifetime), times, false, "15min", 0, 1,
+     365UL * DAY_MS, "time without use after which a cache goes"},
+    {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
      "time for running requests to finish at SIGTERM"},
-    {"log-level", offsetof(options, log_level), levels, true, "info", 0, 3,
+    {"log-level", offsetof(options, log_level), levels, true, "info", 0, 0, 3,
      "error, warn, info or debug (each request)"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -66,8 +81,8 @@ static void print_help(void) {
     printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP\n\n"
            "usage: layerd [--option value]...\n\n");
     for (const struct option *row = rows; row < rows + ROWS; row++)
-        printf("  --%-15s %-15s %s\n", row->name, row->initial ? row->initial : "", row->help);
-    printf("  --%-15s %-15s %s\n  --%-15s %-15s %s\n\n", "help", "", "this text", "version", "",
+        printf("  --%-19s %-14s %s\n", row->name, row->initial ? row->initial : "", row->help);
+    printf("  --%-19s %-14s %s\n  --%-19s %-14s %s\n\n", "help", "", "this text", "version", "",
            "name, version and commit");
     printf(
         "Sizes take KiB, MiB, GiB; times ms, s, min, h. Each option may stand in the environment\n"
@@ -126,16 +141,23 @@ static bool set(options *options, const struct option *row, const char *from, co
     return false;
 }
 
+/* The default, which suits the machine or the container. */
+static void set_default(options *options, const struct option *row, size_t memory) {
+    size_t *value = (size_t *)((char *)options + row->place);
+    if (row->initial)
+        set(options, row, row->name, row->initial);
+    else
+        *value = machine_processors();
+    if (row->share && *value > memory / row->share)
+        *value = memory / row->share;
+}
+
 static bool set_initial(options *options) {
+    size_t memory = machine_memory();
     for (const struct option *row = rows; row < rows + ROWS; row++) {
         char name[64];
         const char *given = getenv(environment_name(row, name));
-        if (!row->initial) {
-            long processors = sysconf(_SC_NPROCESSORS_ONLN);
-            *(size_t *)((char *)options + row->place) = processors > 0 ? (size_t)processors : 1;
-        } else if (!set(options, row, row->name, row->initial)) {
-            return false;
-        }
+        set_default(options, row, memory);
         if (given && *given && !set(options, row, name, given))
             return false;
     }

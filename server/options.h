@@ -5,14 +5,21 @@
 #include <stddef.h>
 
 typedef struct {
-    const char *listen;    /* "127.0.0.1:8080", "[::1]:8080" */
-    size_t threads;        /* that answer requests */
-    size_t body_limit;     /* bytes */
-    size_t answer_limit;   /* bytes */
-    size_t cache_budget;   /* bytes */
-    size_t cache_lifetime; /* milliseconds without use */
-    size_t grace;          /* milliseconds for running requests at the stop */
-    size_t log_level;      /* a log_level */
+    const char *listen;         /* "127.0.0.1:8080", "[::1]:8080" */
+    size_t threads;             /* that answer requests */
+    size_t connections;         /* open at once */
+    size_t address_connections; /* of these from one address */
+    size_t idle_time;           /* milliseconds until a connection's next request has begun */
+    size_t least_rate;          /* bytes a second of a body or an answer */
+    size_t queue;               /* dear requests that wait */
+    size_t queue_time;          /* milliseconds that they may */
+    size_t body_limit;          /* bytes */
+    size_t answer_limit;        /* bytes */
+    size_t memory;              /* bytes, of all requests in flight */
+    size_t cache_budget;        /* bytes */
+    size_t cache_lifetime;      /* milliseconds without use */
+    size_t grace;               /* milliseconds for running requests at the stop */
+    size_t log_level;           /* a log_level */
 } options;
 
 typedef enum {

@@ -39,10 +39,16 @@ bool problem_set_draining(problem *problem) {
     return false;
 }
 
-bool problem_set_memory(problem *problem, const char *what) {
-    problem_set(problem, PROBLEM_OVERLOADED, NULL, "no memory for %s; try again", what);
+bool problem_set_overloaded(problem *problem, const char *detail) {
+    problem_set(problem, PROBLEM_OVERLOADED, NULL, "%s", detail);
     problem->retry_after = 1;
     return false;
+}
+
+bool problem_set_memory(problem *problem, const char *what) {
+    char detail[128];
+    snprintf(detail, sizeof detail, "no memory for %s; try again", what);
+    return problem_set_overloaded(problem, detail);
 }
 
 bool problem_set_layers(problem *problem, const layers_error *error) {

@@ -28,6 +28,7 @@
     X(PROBLEM_NUMBER_OUT_OF_RANGE, 422, "number_out_of_range", "A number is too large")            \
     X(PROBLEM_WRONG_CACHE, 422, "wrong_cache", "The cache is another layer's")                     \
     X(PROBLEM_RESULT_TOO_LARGE, 422, "result_too_large", "The result would be too large")          \
+    X(PROBLEM_RATE_LIMITED, 429, "rate_limited", "Too much from one caller")                       \
     X(PROBLEM_INTERNAL, 500, "internal", "The server failed")                                      \
     X(PROBLEM_OVERLOADED, 503, "overloaded", "The server has too much to do")                      \
     X(PROBLEM_CACHE_FULL, 503, "cache_full", "The cache is full")                                  \
@@ -57,6 +58,9 @@ bool problem_set_layers(problem *problem, const layers_error *error);
 
 /* 503 draining, to be tried again elsewhere. Always false. */
 bool problem_set_draining(problem *problem);
+
+/* 503 overloaded, to be tried again. Always false. */
+bool problem_set_overloaded(problem *problem, const char *detail);
 
 /* "no memory for ...": 503 overloaded, to be tried again. Always false. */
 bool problem_set_memory(problem *problem, const char *what);

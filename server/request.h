@@ -4,15 +4,18 @@
 
 #include <stdatomic.h>
 
+#include "budget.h"
 #include "cache/store.h"
 #include "options.h"
 #include "problem.h"
+#include "workers.h"
 
 /* What all requests share. */
 typedef struct {
     const options *options;
     store *store;
-    layers_pool *pool;    /* shares the work of large calls */
+    workers *workers;     /* compute what is dear */
+    budget memory;        /* of all requests in flight */
     atomic_bool draining; /* the process is about to stop */
 } service;
 
@@ -30,6 +33,8 @@ typedef struct {
     const char *content_type, *accept; /* NULL where the header is absent */
     const char *body;
     size_t body_length;
+    charge *charge;  /* of the memory budget */
+    bool at_leisure; /* it may take its time: no connection waits for this thread */
 } request;
 
 typedef struct {
@@ -38,6 +43,7 @@ typedef struct {
     char *body;               /* malloc'd; the receiver frees it */
     size_t body_length;
     double read_ms, compute_ms, write_ms;
+    bool later; /* nothing was done: the request is dear, and has to come again at leisure */
 } reply;
 
 #endif
