@@ -39,8 +39,6 @@ typedef struct {
     request request;
     route route;
     char id[ID_TEXT];
-    char *body;
-    size_t body_capacity;
     size_t declared; /* length of the body, SIZE_MAX where it was not said */
     bool refused;    /* by its headers, or by its length on the way: what `problem` says */
     problem problem;
@@ -149,8 +147,6 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
         .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
     };
-    x->body = NULL;
-    x->body_capacity = 0;
     x->refused = false;
     x->reply = (reply){0};
     const char *id = header(connection, "X-Request-Id");
@@ -272,29 +268,35 @@ static enum MHD_Result begin(http *http, struct MHD_Connection *connection, exch
     if (x->refused)
         return header(connection, MHD_HTTP_HEADER_EXPECT) ? send_reply(connection, http, x, false)
                                                           : MHD_YES;
-    x->body_capacity = length == SIZE_MAX ? FIRST_BODY : length;
-    x->body = x->body_capacity ? malloc(x->body_capacity) : NULL;
-    if (x->body_capacity && !x->body) {
+    size_t capacity = length == SIZE_MAX ? FIRST_BODY : length;
+    layers_error error;
+    if (layers_tensor_make(&x->request.body, LAYERS_U8, &capacity, 1, &error) != LAYERS_OK) {
         problem_set_memory(&x->problem, "the body");
         return send_reply(connection, http, x, false);
     }
     return MHD_YES;
 }
 
+static bool resize(exchange *x, size_t capacity) {
+    layers_error error;
+    if (layers_tensor_resize(&x->request.body, capacity, &error) == LAYERS_OK)
+        return true;
+    x->refused = true;
+    return problem_set_memory(&x->problem, "the body");
+}
+
 /* Room for `more` bytes of a body whose length was not said. */
 static bool make_room(exchange *x, size_t more, size_t limit) {
-    size_t need = x->request.body_length + more;
-    if (need <= x->body_capacity)
+    size_t need = x->request.body_length + more, room = x->request.body.size;
+    if (need <= room)
         return true;
-    size_t capacity = 2 * x->body_capacity > need ? 2 * x->body_capacity : need;
-    char *body = realloc(x->body, capacity < limit ? capacity : limit);
-    if (!body) {
-        x->refused = true;
-        return problem_set_memory(&x->problem, "the body");
-    }
-    x->body = body;
-    x->body_capacity = capacity < limit ? capacity : limit;
-    return true;
+    size_t capacity = 2 * room > need ? 2 * room : need;
+    return resize(x, capacity < limit ? capacity : limit);
+}
+
+/* Gives back the room that was too much: a cache may keep the body. */
+static bool trim(exchange *x) {
+    return x->request.body.size == x->request.body_length || resize(x, x->request.body_length);
 }
 
 /* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
@@ -306,7 +308,7 @@ static enum MHD_Result receive(http *http, struct MHD_Connection *connection, ex
     if (!x->refused && more > limit - x->request.body_length)
         too_large(x, limit);
     if (!x->refused && make_room(x, more, limit))
-        memcpy(x->body + x->request.body_length, data, more);
+        memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
     if (x->request.body_length > 2 * limit)
         return MHD_NO;
@@ -315,11 +317,10 @@ static enum MHD_Result receive(http *http, struct MHD_Connection *connection, ex
 }
 
 static enum MHD_Result answer(http *http, struct MHD_Connection *connection, exchange *x) {
-    x->request.body = x->body ? x->body : "";
-    bool good = !x->refused &&
+    bool good = !x->refused && trim(x) &&
                 x->route.handle(http->service, &x->route, &x->request, &x->reply, &x->problem);
-    free(x->body); /* before the answer goes out: large ones need not be in memory together */
-    x->body = NULL;
+    /* before the answer goes out: large ones need not be in memory together */
+    layers_tensor_clear(&x->request.body);
     return send_reply(connection, http, x, good);
 }
 
@@ -350,7 +351,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
-    free(x->body);
+    layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     free(x);
     *state = NULL;

@@ -130,7 +130,8 @@ struct layers_call {
     /* From layers_prepare. */
     layers_dims dims;
     size_t output_bytes; /* memory that the outputs will take */
-    size_t cache_bytes;  /* memory that the cache will hold, shared inputs counted */
+    size_t
+        cache_bytes; /* memory that the cache will hold, shared inputs counted, each buffer once */
 
     /* From layers_run; the shapes are there after layers_prepare. */
     layers_tensor outputs[LAYERS_MAX_TENSORS];
