@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buffer.h"
+
 enum {
     /* Elements from which helpers pay: a pass over so many takes some ten times as long as it takes
      * a helper to wake. */
@@ -144,13 +146,27 @@ const layers_tensor *call_input(const layers_call *call, const char *name) {
     return &call->inputs[i];
 }
 
+/* The buffer that a saved tensor shares; NULL for one of its own. */
+static const layers_buffer *shared_buffer(const layers_call *call, int i) {
+    const layers_saved *saved = &call->operation->saved[i];
+    return saved->shape ? NULL : call_input(call, saved->name)->buffer;
+}
+
+static bool is_counted(const layers_call *call, int i) {
+    for (int j = 0; j < i; j++)
+        if (shared_buffer(call, j) == shared_buffer(call, i))
+            return true;
+    return false;
+}
+
 static layers_code plan_cache(layers_call *call, layers_error *error) {
     call->cache_bytes = sizeof *call->cache + sizeof(size_t) * (size_t)call->dims.tail_rank;
     for (int i = 0; call->operation->saved[i].name; i++) {
         const layers_saved *saved = &call->operation->saved[i];
         layers_tensor own = {0};
         if (!saved->shape)
-            call->cache_bytes += layers_tensor_memory(call_input(call, saved->name));
+            call->cache_bytes +=
+                is_counted(call, i) ? 0 : layers_buffer_bytes(shared_buffer(call, i));
         else if (plan(call, saved->shape, saved->dtype, &own, &call->cache_bytes) != LAYERS_OK)
             return layers_fail(error, LAYERS_TOO_LARGE, NULL, "the cache would be too large");
     }

@@ -24,6 +24,9 @@ bool layers_dtype_bytes(layers_dtype dtype, size_t size, size_t *bytes) {
     case LAYERS_BIT:
         *bytes = size / 8 + (size % 8 != 0);
         return true;
+    case LAYERS_U8:
+        *bytes = size;
+        return true;
     case LAYERS_F32:
         return !__builtin_mul_overflow(size, sizeof(float), bytes);
     case LAYERS_F64:
@@ -35,10 +38,8 @@ bool layers_dtype_bytes(layers_dtype dtype, size_t size, size_t *bytes) {
 
 const char *layers_dtype_name(layers_dtype dtype) {
     static const char *const names[] = {
-        [LAYERS_F64] = "float64",
-        [LAYERS_F32] = "float32",
-        [LAYERS_I64] = "int64",
-        [LAYERS_BIT] = "bit",
+        [LAYERS_F64] = "float64", [LAYERS_F32] = "float32", [LAYERS_I64] = "int64",
+        [LAYERS_BIT] = "bit",     [LAYERS_U8] = "uint8",
     };
     return names[dtype];
 }
@@ -152,6 +153,27 @@ size_t layers_buffer_bytes(const layers_buffer *buffer) {
 layers_tensor layers_tensor_share(const layers_tensor *tensor) {
     layers_buffer_ref(tensor->buffer);
     return *tensor;
+}
+
+static bool is_aligned(const void *data, layers_dtype dtype) {
+    size_t one;
+    layers_dtype_bytes(dtype, 1, &one); /* of all of these types the size is the alignment */
+    return (uintptr_t)data % one == 0;
+}
+
+bool layers_tensor_view(layers_tensor *view, const layers_tensor *whole, layers_dtype dtype,
+                        const size_t *shape, int rank, size_t offset) {
+    size_t size, bytes, room;
+    char *data = whole->data;
+    *view = (layers_tensor){0};
+    if (!data || !layers_shape_size(shape, rank, &size) ||
+        !layers_dtype_bytes(dtype, size, &bytes) ||
+        !layers_dtype_bytes(whole->dtype, whole->size, &room) || offset > room ||
+        bytes > room - offset || !is_aligned(data + offset, dtype))
+        return false;
+    *view = layers_tensor_wrap(dtype, shape, rank, data + offset);
+    view->buffer = layers_buffer_ref(whole->buffer);
+    return true;
 }
 
 void layers_tensor_clear(layers_tensor *tensor) {

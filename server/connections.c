@@ -90,10 +90,11 @@ static void refuse(int fd, problem *problem) {
     size_t length;
     problem->retry_after = 1;
     char *body = problem_body(problem, &length), head[256];
-    int head_length = snprintf(head, sizeof head,
-                               "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"
-                               "Retry-After: %d\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                               problem_status(problem->kind), problem->retry_after, length);
+    int head_length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"
+                 "Retry-After: %d\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+                 problem_status(problem->kind), problem->retry_after, length);
     if (body && send(fd, head, (size_t)head_length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0)
         send(fd, body, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     free(body);

@@ -14,7 +14,8 @@ typedef struct connection connection;
 typedef struct {
     size_t most;             /* open at once */
     size_t most_per_address; /* of these from one address */
-    /* Serves a socket that was accepted and entered; false where it cannot, and then it is closed. */
+    /* Serves a socket that was accepted and entered; false where it cannot, and then it is closed.
+     */
     bool (*serve)(void *context, int fd, const struct sockaddr *from, socklen_t length);
     /* Called some times a second while there are connections. */
     void (*tick)(void *context);

@@ -55,8 +55,6 @@ typedef struct {
     connection *connection;
     int64_t begun; /* of clock_coarse_ms() */
     char id[ID_TEXT];
-    char *body;
-    size_t body_capacity;
     size_t declared; /* length of the body, SIZE_MAX where it was not said */
     bool refused;    /* by its headers, or by its length on the way: what `problem` says */
     job job;         /* for the workers */
@@ -176,8 +174,6 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
         .charge = &x->charge,
     };
-    x->body = NULL;
-    x->body_capacity = 0;
     x->refused = false;
     x->reply = (reply){0};
     const char *id = header(connection, "X-Request-Id");
@@ -295,21 +291,26 @@ static void await_body(const exchange *x, size_t bytes) {
 
 /* Room for `more` bytes of the body: all of them at once where its length was said. */
 static bool make_room(exchange *x, size_t more) {
-    size_t limit = body_limit(x->http);
+    size_t limit = body_limit(x->http), room = x->request.body.size;
     size_t need = x->request.body_length + more;
-    if (need <= x->body_capacity)
+    if (need <= room)
         return true;
-    size_t capacity = 2 * x->body_capacity > need ? 2 * x->body_capacity : need;
+    size_t capacity = 2 * room > need ? 2 * room : need;
     capacity = capacity < limit ? capacity : limit;
-    char *body =
-        charge_add(&x->charge, capacity - x->body_capacity) ? realloc(x->body, capacity) : NULL;
-    if (!body) {
-        x->refused = true;
-        return problem_set_memory(&x->problem, "the body");
-    }
-    x->body = body;
-    x->body_capacity = capacity;
-    return true;
+    layers_error error;
+    if (charge_add(&x->charge, capacity - room) &&
+        layers_tensor_resize(&x->request.body, capacity, &error) == LAYERS_OK)
+        return true;
+    x->refused = true;
+    return problem_set_memory(&x->problem, "the body");
+}
+
+/* Gives back the room that was too much: a cache may keep the body. */
+static bool trim(exchange *x) {
+    layers_error error;
+    return x->request.body.size == x->request.body_length ||
+           layers_tensor_resize(&x->request.body, x->request.body_length, &error) == LAYERS_OK ||
+           problem_set_memory(&x->problem, "the body");
 }
 
 /* The first look at a request, by its headers. One that is refused for its length, or that waits
@@ -346,7 +347,7 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
     if (!x->refused && more > limit - x->request.body_length)
         too_large(x);
     if (!x->refused && make_room(x, more))
-        memcpy(x->body + x->request.body_length, data, more);
+        memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
     if (x->declared == SIZE_MAX) /* only what has come can be timed */
         await_body(x, x->request.body_length);
@@ -354,13 +355,12 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
 }
 
 static void compute(exchange *x) {
-    x->request.body = x->body ? x->body : "";
-    x->good = !x->refused &&
+    x->good = !x->refused && trim(x) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
     if (x->reply.later)
         return;
-    free(x->body); /* before the answer goes out: large ones need not be in memory together */
-    x->body = NULL;
+    /* before the answer goes out: large ones need not be in memory together */
+    layers_tensor_clear(&x->request.body);
     charge_reduce(&x->charge, x->good ? x->reply.body_length : 0);
 }
 
@@ -445,7 +445,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
-    free(x->body);
+    layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
     free(x);

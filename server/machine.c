@@ -79,8 +79,7 @@ size_t machine_memory(void) {
     char line[LINE];
     size_t pages = (size_t)sysconf(_SC_PHYS_PAGES), page = (size_t)sysconf(_SC_PAGESIZE);
     size_t bytes = pages * page;
-    size_t two =
-        least_of_groups("/sys/fs/cgroup", group_of("0::", line), "memory.max", read_limit);
+    size_t two = least_of_groups("/sys/fs/cgroup", group_of("0::", line), "memory.max", read_limit);
     size_t one = least_of_groups("/sys/fs/cgroup/memory", group_of(":memory:", line),
                                  "memory.limit_in_bytes", read_limit);
     bytes = two < bytes ? two : bytes;

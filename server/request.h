@@ -31,10 +31,10 @@ typedef struct {
     query_pair query[QUERY_MOST];
     size_t query_count;
     const char *content_type, *accept; /* NULL where the header is absent */
-    const char *body;
-    size_t body_length;
-    charge *charge;  /* of the memory budget */
-    bool at_leisure; /* it may take its time: no connection waits for this thread */
+    layers_tensor body; /* LAYERS_U8, all of it; a cache may share it beyond the reply */
+    size_t body_length; /* bytes that have come so far */
+    charge *charge;     /* of the memory budget */
+    bool at_leisure;    /* it may take its time: no connection waits for this thread */
 } request;
 
 typedef struct {

@@ -1,11 +1,21 @@
 /* Method and path → handler. The operations come from their table, the rest from a table here. */
 #include "routes.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "handlers.h"
+
+enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a sentence */
+
+/* What an Accept says of a media type. */
+typedef struct {
+    double quality;
+    int closeness;
+} preference;
 
 static const struct {
     const char *path; /* one that ends in '/' is a prefix */
@@ -68,47 +78,80 @@ static bool is_type(const char *type, const char *name) {
     return type_length(type) == strlen(name) && !strncasecmp(type, name, strlen(name));
 }
 
-static bool check_content_type(const request *request, problem *problem) {
-    const char *type = request->content_type;
-    char text[96];
-    if (!type || is_type(type, "application/json"))
-        return true;
-    return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
-                       "the body is %s, but must be JSON: send \"Content-Type: application/json\"",
-                       text_clip(text, sizeof text, type));
+/* "application/json or ..." */
+static const char *type_names(char *text, size_t size) {
+    size_t used = 0;
+    for (const form *const *form = forms; *form && used < size; form++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " or " : "",
+                                 (*form)->media_type);
+    return text;
 }
 
-/* The q of a media range: 1 where it has none. */
+static bool choose_request_form(const request *request, route *route, problem *problem) {
+    const char *type = request->content_type;
+    for (const form *const *form = forms; *form; form++)
+        if (!type || is_type(type, (*form)->media_type)) {
+            route->request_form = *form;
+            return true;
+        }
+    char text[96], names[TYPE_NAMES];
+    return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
+                       "the body is %s, but must be %s: say which in Content-Type",
+                       text_clip(text, sizeof text, type), type_names(names, sizeof names));
+}
+
+/* The q of a media range, from 0 to 1: 1 where it has none. */
 static double quality(const char *range, size_t length) {
     for (const char *p = range; (p = memchr(p, ';', length - (size_t)(p - range)));) {
         p += 1 + strspn(p + 1, " \t");
-        if ((size_t)(p - range) + 2 <= length && (*p | 32) == 'q' && p[1] == '=')
-            return strtod(p + 2, NULL);
+        if ((size_t)(p - range) + 2 <= length && (*p | 32) == 'q' && p[1] == '=') {
+            double q = strtod(p + 2, NULL);
+            return q > 0 ? fmin(q, 1) : 0;
+        }
     }
     return 1;
 }
 
-/* Whether Accept lets JSON through: the most specific range that fits decides (RFC 9110, 12.5.1).
- */
-static bool check_accept(const request *request, problem *problem) {
-    static const char *const ranges[] = {"*/*", "application/*", "application/json"};
-    const char *accept = request->accept;
-    double q = 0;
-    int best = -1;
-    if (!accept || !*accept)
-        return true;
+/* How closely a media range names a type: 3 for the type itself, 2 for "application/" and a star,
+ * 1 for two stars, 0 for another. */
+static int closeness(const char *range, const char *type) {
+    size_t main_length = strcspn(type, "/") + 1;
+    if (is_type(range, type))
+        return 3;
+    if (type_length(range) == main_length + 1 && !strncasecmp(range, type, main_length) &&
+        range[main_length] == '*')
+        return 2;
+    return is_type(range, "*/*");
+}
+
+/* How much an Accept wants a type: the closest range decides (RFC 9110, 12.5.1). */
+static preference preference_for(const char *accept, const char *type) {
+    preference best = {0, 0};
     for (const char *range = accept; *range; range += strcspn(range, ","), range += *range == ',') {
         range += strspn(range, " \t");
-        for (int i = 0; i < 3; i++)
-            if (is_type(range, ranges[i]) && i > best) {
-                best = i;
-                q = quality(range, strcspn(range, ","));
-            }
+        int closer = closeness(range, type);
+        if (closer > best.closeness)
+            best = (preference){quality(range, strcspn(range, ",")), closer};
     }
-    char text[96];
-    return q > 0 || problem_set(problem, PROBLEM_NOT_ACCEPTABLE, NULL,
-                                "Accept is %s, but answers are application/json",
-                                text_clip(text, sizeof text, accept));
+    return best;
+}
+
+/* The form of the highest q; of several the one that is named more closely, then the first. */
+static bool choose_answer_form(const request *request, route *route, problem *problem) {
+    const char *accept = request->accept && *request->accept ? request->accept : "*/*";
+    preference best = {0, 0};
+    for (const form *const *form = forms; *form; form++) {
+        preference this = preference_for(accept, (*form)->media_type);
+        if (this.quality > best.quality ||
+            (this.quality == best.quality && this.quality > 0 && this.closeness > best.closeness)) {
+            best = this;
+            route->answer_form = *form;
+        }
+    }
+    char text[96], names[TYPE_NAMES];
+    return route->answer_form ||
+           problem_set(problem, PROBLEM_NOT_ACCEPTABLE, NULL, "Accept is %s, but answers are %s",
+                       text_clip(text, sizeof text, accept), type_names(names, sizeof names));
 }
 
 static const layers_operation *find_operation(const char *path) {
@@ -153,5 +196,6 @@ bool route_find(const request *request, route *route, problem *problem) {
     if (strcmp(request->method, "POST") != 0)
         return not_allowed(request, "POST", problem);
     return check_query(request, route->operation, problem) &&
-           check_content_type(request, problem) && check_accept(request, problem);
+           choose_request_form(request, route, problem) &&
+           choose_answer_form(request, route, problem);
 }

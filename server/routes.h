@@ -2,6 +2,7 @@
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H
 
+#include "form.h"
 #include "request.h"
 
 typedef struct route route;
@@ -13,7 +14,8 @@ typedef bool handler(service *service, const route *route, const request *reques
 struct route {
     handler *handle;
     const layers_operation *operation; /* of POST /<layer>/<operation> */
-    const char *rest;                  /* what the path has behind a prefix: the handle */
+    const form *request_form, *answer_form;
+    const char *rest; /* what the path has behind a prefix: the handle */
 };
 
 /* Finds the route of a request by everything but its body, and refuses what is already wrong:

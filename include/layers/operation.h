@@ -138,8 +138,9 @@ struct layers_call {
     /* From layers_prepare. */
     layers_dims dims;
     size_t output_bytes; /* memory that the outputs will take */
-    size_t cache_bytes;  /* memory that the cache will hold, shared inputs counted */
-    double work;         /* arithmetic that it takes, roughly: see layers_work */
+    size_t
+        cache_bytes; /* memory that the cache will hold, shared inputs counted, each buffer once */
+    double work;     /* arithmetic that it takes, roughly: see layers_work */
 
     /* From layers_run; the shapes are there after layers_prepare. */
     layers_tensor outputs[LAYERS_MAX_TENSORS];

@@ -24,6 +24,7 @@ typedef enum {
     LAYERS_F32, /* float */
     LAYERS_I64, /* int64_t: labels */
     LAYERS_BIT, /* one bit an element, least significant first: masks that a cache keeps */
+    LAYERS_U8,  /* uint8_t: the bytes of a message or file that other tensors are views of */
 } layers_dtype;
 
 typedef struct layers_buffer layers_buffer;
@@ -40,7 +41,7 @@ typedef struct {
 /* Bytes of a buffer of `size` elements of `dtype`; false where that overflows. */
 LAYERS_API bool layers_dtype_bytes(layers_dtype dtype, size_t size, size_t *bytes);
 
-/* "float64", "float32", "int64", "bit". Never NULL; static. */
+/* "float64", "float32", "int64", "bit", "uint8". Never NULL; static. */
 LAYERS_API const char *layers_dtype_name(layers_dtype dtype);
 
 /* The product of `rank` dimensions into *size. False where the product of those that are not zero
@@ -66,6 +67,13 @@ LAYERS_API layers_tensor layers_tensor_wrap(layers_dtype dtype, const size_t *sh
 
 /* A second tensor over the same buffer. */
 LAYERS_API layers_tensor layers_tensor_share(const layers_tensor *tensor);
+
+/* Makes *view a tensor over part of another's memory, from `offset` bytes behind its start on: it
+ * shares the buffer, and nothing is copied. False, and *view empty, where the elements would not
+ * lie within that memory or not be aligned for their dtype. */
+LAYERS_API bool layers_tensor_view(layers_tensor *view, const layers_tensor *whole,
+                                   layers_dtype dtype, const size_t *shape, int rank,
+                                   size_t offset);
 
 /* Gives up the reference and empties *tensor. An empty (zeroed) tensor is fine. */
 LAYERS_API void layers_tensor_clear(layers_tensor *tensor);

@@ -20,6 +20,8 @@ double element(const layers_tensor *tensor, size_t i) {
         return (double)((const float *)tensor->data)[i];
     case LAYERS_I64:
         return (double)((const int64_t *)tensor->data)[i];
+    case LAYERS_U8:
+        return ((const uint8_t *)tensor->data)[i];
     case LAYERS_BIT:
         break;
     }
@@ -27,7 +29,7 @@ double element(const layers_tensor *tensor, size_t i) {
 }
 
 void set_element(layers_tensor *tensor, size_t i, double value) {
-    cr_assert(tensor->dtype != LAYERS_BIT);
+    cr_assert(tensor->dtype != LAYERS_BIT && tensor->dtype != LAYERS_U8);
     if (tensor->dtype == LAYERS_F64)
         ((double *)tensor->data)[i] = value;
     else if (tensor->dtype == LAYERS_F32)

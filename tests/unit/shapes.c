@@ -34,6 +34,7 @@ Test(shapes, memory_follows_the_dtype) {
         {LAYERS_I64, 3, 24, "int64"},   {LAYERS_BIT, 0, 0, "bit"},
         {LAYERS_BIT, 1, 1, "bit"},      {LAYERS_BIT, 8, 1, "bit"},
         {LAYERS_BIT, 9, 2, "bit"},      {LAYERS_F64, 0, 0, "float64"},
+        {LAYERS_U8, 5, 5, "uint8"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t bytes = 99;
@@ -53,6 +54,46 @@ Test(shapes, bytes_that_overflow_are_told) {
     cr_assert(!layers_dtype_bytes(LAYERS_F32, SIZE_MAX / 4 + 1, &bytes));
     cr_assert(layers_dtype_bytes(LAYERS_F32, SIZE_MAX / 4, &bytes) && bytes == SIZE_MAX - 3);
     cr_assert(layers_dtype_bytes(LAYERS_BIT, SIZE_MAX, &bytes) && bytes == SIZE_MAX / 8 + 1);
+}
+
+Test(shapes, a_view_shares_memory_and_outlives_the_whole) {
+    layers_tensor whole = tensor_make(LAYERS_U8, SHAPE(40)), view;
+    for (size_t i = 0; i < 4; i++)
+        ((double *)whole.data)[i] = (double)i;
+    cr_assert(layers_tensor_view(&view, &whole, LAYERS_F64, SHAPE(3, 1), 8));
+    cr_assert(view.data == (char *)whole.data + 8 && layers_tensor_memory(&view) == 40);
+    layers_tensor_clear(&whole);
+    assert_shape(&view, SHAPE(3, 1), "view");
+    assert_values(&view, VALUES(1, 2, 3), 3, 0, 0, "view");
+    layers_tensor_clear(&view);
+}
+
+Test(shapes, a_view_lies_within_and_is_aligned) {
+    static const struct {
+        layers_dtype dtype;
+        size_t shape[2], offset;
+        bool good;
+    } rows[] = {
+        {LAYERS_F64, {2, 1}, 0, true},         {LAYERS_F64, {2, 1}, 8, false},
+        {LAYERS_F64, {1, 1}, 8, true},         {LAYERS_F64, {1, 1}, 4, false},
+        {LAYERS_F64, {3, 1}, 0, false},        {LAYERS_F64, {0, 9}, 16, true},
+        {LAYERS_F64, {0, 9}, 24, false},       {LAYERS_F32, {2, 2}, 4, true},
+        {LAYERS_F32, {2, 2}, 8, false},        {LAYERS_F32, {1, 1}, 2, false},
+        {LAYERS_I64, {1, 1}, 12, false},       {LAYERS_U8, {4, 5}, 0, true},
+        {LAYERS_U8, {19, 1}, 1, true},         {LAYERS_U8, {20, 1}, 1, false},
+        {LAYERS_BIT, {8, 3}, 17, true},        {LAYERS_BIT, {5, 5}, 17, false},
+        {LAYERS_U8, {1, 1}, 20, false},        {LAYERS_U8, {1, 1}, SIZE_MAX, false},
+        {LAYERS_F64, {SIZE_MAX, 2}, 0, false},
+    };
+    layers_tensor whole = tensor_make(LAYERS_U8, SHAPE(20)), view;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool good =
+            layers_tensor_view(&view, &whole, rows[i].dtype, rows[i].shape, 2, rows[i].offset);
+        cr_assert(good == rows[i].good, "row %zu", i);
+        cr_assert(good || (!view.data && !view.buffer), "row %zu", i);
+        layers_tensor_clear(&view);
+    }
+    layers_tensor_clear(&whole);
 }
 
 Test(shapes, share_is_the_same_memory_and_outlives_the_first) {

@@ -455,7 +455,7 @@ static void refuses_dtypes(layers_call *call) {
     const layers_operation *op = call->operation;
     for (int i = 0; op->inputs[i].name; i++) {
         layers_dtype right = call->inputs[i].dtype;
-        for (layers_dtype wrong = LAYERS_F64; wrong <= LAYERS_BIT; wrong++) {
+        for (layers_dtype wrong = LAYERS_F64; wrong <= LAYERS_U8; wrong++) {
             if (wrong == right)
                 continue;
             call->inputs[i].dtype = wrong;

@@ -1,0 +1,75 @@
+/* Forms of messages: how the body of a request becomes a call of an operation, and how the result
+ * of a call becomes the body of an answer. What a message holds follows from the operation's
+ * description; a form says how it looks. */
+#ifndef SERVER_FORM_H
+#define SERVER_FORM_H
+
+#include "request.h"
+
+/* A request on its way into a call. */
+typedef struct {
+    const layers_tensor *body; /* LAYERS_U8; tensors of the call may share it */
+    store *store;              /* where caches are */
+    layers_call *call;         /* its operation is there; the form fills in all that was sent */
+    char handle[HANDLE_TEXT];  /* from the form: of the cache that was sent */
+    problem *problem;
+} form_request;
+
+/* What an answer holds. */
+typedef struct {
+    const layers_call *call;
+    const char *handle; /* of the cache that is given; NULL for none */
+    bool flat;          /* tensors as a shape and a list, where the form has two ways */
+} form_answer;
+
+typedef struct {
+    const char *media_type; /* "application/json" */
+    /* Reads a body into a call, its dtype and cache included. False with a problem. What is missing
+     * or does not fit is left to layers_prepare. */
+    bool (*read)(form_request *request);
+    /* The most bytes that an answer can have, from the shapes after layers_prepare; its handle is
+     * not looked at. SIZE_MAX where that is more than there can be. */
+    size_t (*bound)(const form_answer *answer);
+    /* Writes an answer, after layers_run, and returns its end. */
+    char *(*write)(char *out, const form_answer *answer);
+} form;
+
+extern const form form_json, form_safetensors;
+
+/* All forms, ended by NULL. The first is the one of messages that do not say theirs. */
+extern const form *const forms[];
+
+/* ---- what forms share --------------------------------------------------------------------------
+ */
+
+enum {
+    FORM_POINTER = 192,                                          /* of a problem's pointer */
+    FORM_NAMES = 2 * LAYERS_MAX_TENSORS + 2 * LAYERS_MAX_PARAMS, /* that a request can hold */
+};
+
+/* Holds a key to the names that may stand where it does, at the pointer `parent`: unknown_field,
+ * which tells the nearest. `names` ends with NULL. */
+bool form_check_name(const form_request *request, const char *parent, const char *key,
+                     const char *const *names);
+
+/* "float64" and "float32" as the call's dtype. */
+bool form_dtype(form_request *request, const char *name);
+
+/* The cache of a handle, for the call. */
+bool form_cache(form_request *request, const char *handle);
+
+/* The value of the parameter `i`, one of its choices. `word` may be NULL: then `kind` tells what
+ * was sent in its place. */
+bool form_choice(form_request *request, int i, const char *word, const char *kind);
+
+/* "/bn_param/eps". Returns `pointer`. */
+const char *form_param_pointer(const layers_operation *operation, int i,
+                               char pointer[FORM_POINTER]);
+
+/* Whether a parameter stands in the answer: all that have a value, and vectors in any case. */
+bool form_gives_param(const layers_call *call, int i);
+
+/* a + b, SIZE_MAX where that is too large. */
+size_t form_add(size_t a, size_t b);
+
+#endif
