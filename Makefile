@@ -55,11 +55,12 @@ CLIENT_OBJ := $(call obj,$(CLIENT_SRC))
 UNIT_OBJ := $(call obj,$(UNIT_SRC) $(TEST_SRC))
 HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
 
-SERVER_LIBS := -lmicrohttpd -ljansson -lpthread -lm
+# jemalloc: see server/main.c; sanitizers have an allocator of their own
+SERVER_LIBS := $(if $(SAN),,-ljemalloc) -lmicrohttpd -ljansson -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
-            libfast-float-dev
+            libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 

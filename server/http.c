@@ -289,6 +289,13 @@ static void await_body(const exchange *x, size_t bytes) {
     connection_wait_for_caller(x->connection, transfer_ms(x->http, bytes) - passed);
 }
 
+static bool resize_body(exchange *x, size_t capacity) {
+    layers_tensor *body = &x->request.body;
+    layers_error error;
+    return (body->buffer ? layers_tensor_resize(body, capacity, &error)
+                         : layers_tensor_make(body, LAYERS_U8, &capacity, 1, &error)) == LAYERS_OK;
+}
+
 /* Room for `more` bytes of the body: all of them at once where its length was said. */
 static bool make_room(exchange *x, size_t more) {
     size_t limit = body_limit(x->http), room = x->request.body.size;
@@ -297,9 +304,7 @@ static bool make_room(exchange *x, size_t more) {
         return true;
     size_t capacity = 2 * room > need ? 2 * room : need;
     capacity = capacity < limit ? capacity : limit;
-    layers_error error;
-    if (charge_add(&x->charge, capacity - room) &&
-        layers_tensor_resize(&x->request.body, capacity, &error) == LAYERS_OK)
+    if (charge_add(&x->charge, capacity - room) && resize_body(x, capacity))
         return true;
     x->refused = true;
     return problem_set_memory(&x->problem, "the body");
@@ -307,10 +312,8 @@ static bool make_room(exchange *x, size_t more) {
 
 /* Gives back the room that was too much: a cache may keep the body. */
 static bool trim(exchange *x) {
-    layers_error error;
     return x->request.body.size == x->request.body_length ||
-           layers_tensor_resize(&x->request.body, x->request.body_length, &error) == LAYERS_OK ||
-           problem_set_memory(&x->problem, "the body");
+           resize_body(x, x->request.body_length) || problem_set_memory(&x->problem, "the body");
 }
 
 /* The first look at a request, by its headers. One that is refused for its length, or that waits

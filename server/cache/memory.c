@@ -3,7 +3,6 @@
  *
  * All entries live equally long after their last use. So a shard's list in order of use is also its
  * list in order of expiry: what has expired is at its head. */
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,7 +18,6 @@ enum {
     FIRST_BUCKETS = 16,
     SWEEP_MOST = 1000, /* milliseconds between looks at what has expired */
     SWEEP_LEAST = 10,
-    TRIM_BYTES = 1 << 20, /* expired, after which the heap is asked to shrink */
 };
 
 typedef struct {
@@ -145,10 +143,10 @@ static void grow(shard *shard) {
     }
 }
 
-/* Frees what has expired; returns its bytes. */
-static size_t sweep(memory_store *store) {
+/* Frees what has expired; whether there was any. */
+static bool sweep(memory_store *store) {
     int64_t dead = clock_ms(CLOCK_MONOTONIC) - store->lifetime;
-    size_t freed = 0;
+    bool any = false;
     for (shard *s = store->shard; s < store->shard + SHARDS; s++) {
         entry *expired = NULL;
         pthread_mutex_lock(&s->lock);
@@ -157,22 +155,21 @@ static size_t sweep(memory_store *store) {
             take_out(s, e);
             e->chain = expired;
             expired = e;
+            any = true;
         }
         pthread_mutex_unlock(&s->lock);
         while (expired) {
             entry *next = expired->chain;
-            freed += expired->bytes;
             free_entry(store, expired);
             expired = next;
         }
     }
-    return freed;
+    return any;
 }
 
 static void *sweep_for_ever(void *argument) {
     memory_store *store = argument;
     int64_t pause = store->lifetime / 8;
-    size_t freed = 0;
     pause = pause > SWEEP_MOST ? SWEEP_MOST : pause < SWEEP_LEAST ? SWEEP_LEAST : pause;
     pthread_mutex_lock(&store->lock);
     while (!store->stopping) {
@@ -180,11 +177,7 @@ static void *sweep_for_ever(void *argument) {
         struct timespec time = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
         pthread_cond_timedwait(&store->wake, &store->lock, &time);
         pthread_mutex_unlock(&store->lock);
-        freed += sweep(store);
-        if (freed >= TRIM_BYTES) {
-            malloc_trim(0);
-            freed = 0;
-        }
+        sweep(store);
         pthread_mutex_lock(&store->lock);
     }
     pthread_mutex_unlock(&store->lock);
@@ -214,7 +207,7 @@ static bool try_reserve(memory_store *store, size_t bytes) {
 
 static bool memory_reserve(store *interface, size_t bytes, int *retry_after) {
     memory_store *store = (memory_store *)interface;
-    if (try_reserve(store, bytes) || (sweep(store) > 0 && try_reserve(store, bytes)))
+    if (try_reserve(store, bytes) || (sweep(store) && try_reserve(store, bytes)))
         return true;
     *retry_after = retry_seconds(store);
     return false;
