@@ -4,18 +4,16 @@
 #include "http.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "connections.h"
+#include "header.h"
 #include "listen.h"
 #include "log.h"
 #include "routes.h"
@@ -24,8 +22,6 @@ enum {
     CONNECTION_MEMORY = 32 << 10, /* cleared for each request: small is fast */
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
-    ID_TEXT = 65,                 /* X-Request-Id and a terminator */
-    TRANSFER_MS = 10000,          /* any body or answer may take so long, however small */
 };
 
 /* One thread of libmicrohttpd's and its connections. Each has a daemon of its own, not a pool, so
@@ -40,8 +36,7 @@ struct http {
     service *service;
     connections *connections;
     atomic_size_t running;
-    atomic_uint_fast64_t requests;
-    char id_prefix[24]; /* tells the requests of this process from another's */
+    header_ids ids;
     size_t loops;
     loop loop[];
 };
@@ -54,7 +49,7 @@ typedef struct {
     struct MHD_Connection *mhd;
     connection *connection;
     int64_t begun; /* of clock_coarse_ms() */
-    char id[ID_TEXT];
+    char id[HEADER_ID_TEXT];
     size_t declared; /* length of the body, SIZE_MAX where it was not said */
     bool refused;    /* by its headers, or by its length on the way: what `problem` says */
     job job;         /* for the workers */
@@ -65,25 +60,6 @@ typedef struct {
     problem problem;
     reply reply;
 } exchange;
-
-/* The caller's own X-Request-Id if it is one that can be echoed and logged as it is. */
-static bool is_sane_id(const char *id) {
-    size_t length = id ? strlen(id) : 0;
-    return length > 0 && length < ID_TEXT &&
-           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") ==
-               length;
-}
-
-static char *put_decimal(char *out, uint64_t number) {
-    char digits[20];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (count > 0)
-        *out++ = digits[--count];
-    return out;
-}
 
 static const char *header(struct MHD_Connection *connection, const char *name) {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
@@ -126,9 +102,7 @@ static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const 
 static bool is_framed_well(struct MHD_Connection *connection, const char *method) {
     framing framing = {.sound = true};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_header, &framing);
-    return framing.sound && framing.lengths + framing.codings <= 1 &&
-           strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                          "!#$%&'*+-.^_`|~") == strlen(method);
+    return framing.sound && framing.lengths + framing.codings <= 1 && header_is_token(method);
 }
 
 /* The length that the request says its body has; SIZE_MAX where it does not say. */
@@ -176,12 +150,7 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
     };
     x->refused = false;
     x->reply = (reply){0};
-    const char *id = header(connection, "X-Request-Id");
-    if (is_sane_id(id))
-        strcpy(x->id, id);
-    else
-        *put_decimal(stpcpy(x->id, http->id_prefix),
-                     atomic_fetch_add_explicit(&http->requests, 1, memory_order_relaxed)) = '\0';
+    header_request_id(&http->ids, header(connection, "X-Request-Id"), x->id);
     atomic_fetch_add(&http->running, 1);
     return x;
 }
@@ -203,31 +172,11 @@ static struct MHD_Response *make_response(reply *reply) {
     return response;
 }
 
-/* "read;dur=0.012, compute;dur=0.003, write;dur=0.001", in milliseconds. By hand, because printf
- * costs more here than a small computation. */
-static const char *timing_text(const reply *reply, char text[128]) {
-    const struct {
-        const char *name;
-        double ms;
-    } parts[] = {{"read;dur=", reply->read_ms},
-                 {", compute;dur=", reply->compute_ms},
-                 {", write;dur=", reply->write_ms}};
-    char *out = text;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        uint64_t us = parts[i].ms > 0 ? (uint64_t)(parts[i].ms * 1e3 + 0.5) : 0;
-        out = put_decimal(stpcpy(out, parts[i].name), us / 1000);
-        *out++ = '.';
-        for (unsigned place = 100; place > 0; place /= 10)
-            *out++ = (char)('0' + us / place % 10);
-    }
-    *out = '\0';
-    return text;
-}
-
 static bool add_headers(struct MHD_Response *response, const exchange *x) {
-    char timing[128], seconds[16];
-    bool good = MHD_add_response_header(response, "X-Request-Id", x->id) &&
-                MHD_add_response_header(response, "Server-Timing", timing_text(&x->reply, timing));
+    char timing[HEADER_TIMING_TEXT], seconds[16];
+    bool good =
+        MHD_add_response_header(response, "X-Request-Id", x->id) &&
+        MHD_add_response_header(response, "Server-Timing", header_timing(&x->reply, timing));
     if (x->reply.content_type)
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                                x->reply.content_type);
@@ -252,10 +201,11 @@ static void log_request(const exchange *x) {
                  x->reply.body_length, x->reply.read_ms + x->reply.compute_ms + x->reply.write_ms);
 }
 
-/* Time for so many bytes. */
+/* Time for so many bytes of a body or an answer. */
 static int64_t transfer_ms(const http *http, size_t bytes) {
-    return TRANSFER_MS +
-           (int64_t)((double)bytes * 1e3 / (double)http->service->options->least_rate);
+    const options *options = http->service->options;
+    return (int64_t)options->idle_time +
+           (int64_t)((double)bytes * 1e3 / (double)options->least_rate);
 }
 
 /* The one place where answers go out. */
@@ -525,10 +475,7 @@ static void stop_loops(http *http) {
 
 static bool start(http *http, int listener) {
     const options *options = http->service->options;
-    uint64_t prefix = (uint64_t)time(NULL);
-    if (getrandom(&prefix, sizeof prefix, 0) < 0)
-        log_line(LOG_WARN, "no random numbers from the kernel: request ids start with the time");
-    snprintf(http->id_prefix, sizeof http->id_prefix, "%016" PRIx64 "-", prefix);
+    header_ids_start(&http->ids);
     for (size_t i = 0; i < options->threads; i++)
         if (!start_loop(http))
             return false;

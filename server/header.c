@@ -1,0 +1,70 @@
+/* Header values that are made or judged here. */
+#include "header.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "log.h"
+
+void header_ids_start(header_ids *ids) {
+    uint64_t prefix = (uint64_t)time(NULL);
+    if (getrandom(&prefix, sizeof prefix, 0) < 0)
+        log_line(LOG_WARN, "no random numbers from the kernel: request ids start with the time");
+    snprintf(ids->prefix, sizeof ids->prefix, "%016" PRIx64 "-", prefix);
+}
+
+static bool is_sane_id(const char *id) {
+    size_t length = id ? strlen(id) : 0;
+    return length > 0 && length < HEADER_ID_TEXT &&
+           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") ==
+               length;
+}
+
+static char *put_decimal(char *out, uint64_t number) {
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (count > 0)
+        *out++ = digits[--count];
+    return out;
+}
+
+void header_request_id(header_ids *ids, const char *given, char id[HEADER_ID_TEXT]) {
+    if (is_sane_id(given))
+        strcpy(id, given);
+    else
+        *put_decimal(stpcpy(id, ids->prefix),
+                     atomic_fetch_add_explicit(&ids->next, 1, memory_order_relaxed)) = '\0';
+}
+
+/* By hand, because printf costs more here than a small computation. */
+const char *header_timing(const reply *reply, char text[HEADER_TIMING_TEXT]) {
+    const struct {
+        const char *name;
+        double ms;
+    } parts[] = {{"read;dur=", reply->read_ms},
+                 {", compute;dur=", reply->compute_ms},
+                 {", write;dur=", reply->write_ms}};
+    char *out = text;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        uint64_t us = parts[i].ms > 0 ? (uint64_t)(parts[i].ms * 1e3 + 0.5) : 0;
+        out = put_decimal(stpcpy(out, parts[i].name), us / 1000);
+        *out++ = '.';
+        for (unsigned place = 100; place > 0; place /= 10)
+            *out++ = (char)('0' + us / place % 10);
+    }
+    *out = '\0';
+    return text;
+}
+
+bool header_is_token(const char *text) {
+    while (isgraph((unsigned char)*text) && !strchr("\"(),/:;<=>?@[\\]{}", *text))
+        text++;
+    return *text == '\0';
+}

@@ -1,0 +1,151 @@
+/* Dear requests: small ones do not wait for them, and those that are too many are refused at once.
+ *
+ * Which of two things came first is asked, never how long one took. */
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "raw.h"
+
+DAEMON_SUITE(overload);
+
+enum { SIDE = 1100 }; /* of a product that takes long enough for anything that is asked beside it */
+
+/* The head and body of SIDE × SIDE times SIDE × SIDE, all ones. */
+static char *product(const char *query, size_t *length) {
+    size_t matrix = (size_t)SIDE * (2 * SIDE + 2) + 2;
+    char *text = malloc(2 * matrix + 3 * SIDE + 1024);
+    cr_assert(text);
+    char *row = malloc(2 * SIDE + 8), *at = row;
+    cr_assert(row);
+    *at++ = '[';
+    for (int i = 0; i < SIDE; i++)
+        at = stpcpy(at, i ? ",1" : "1");
+    strcpy(at, "]");
+    char *body = text + 512;
+    at = body;
+    for (int tensor = 0; tensor < 2; tensor++) {
+        at = stpcpy(at, tensor ? "],\"w\":[" : "{\"x\":[");
+        for (int i = 0; i < SIDE; i++)
+            at = stpcpy(stpcpy(at, i ? "," : ""), row);
+    }
+    at += sprintf(at, "],\"b\":%s}", row);
+    free(row);
+    int head = sprintf(text,
+                       "POST /affine/forward?%s HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
+                       query, (size_t)(at - body));
+    memmove(text + head, body, (size_t)(at - body));
+    *length = (size_t)head + (size_t)(at - body);
+    return text;
+}
+
+static raw send_product(const process *p, const char *query) {
+    size_t length;
+    char *text = product(query, &length);
+    raw r = raw_open(p);
+    cr_assert(raw_write(&r, text, length));
+    free(text);
+    return r;
+}
+
+static bool has_answer(const raw *r) {
+    struct pollfd on = {.fd = r->fd, .events = POLLIN};
+    return poll(&on, 1, 0) > 0;
+}
+
+Test(overload, health_and_small_calls_do_not_wait_for_a_product) {
+    process *p = daemon_start(OPTIONS("--threads", "1"));
+    raw r = send_product(p, "cache=none");
+    for (int i = 0; i < 10; i++) {
+        CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
+        expect_json(post(p->caller, "/relu/forward?cache=none", "{'x':[-1,2]}"), "{'out':[0.0,2.0]}");
+    }
+    CHECK_TRUE(!has_answer(&r));
+    CHECK_EQUAL(raw_read(&r).status, 200);
+    raw_close(&r);
+    daemon_stop(p);
+}
+
+/* D times `element` as the data of a tensor. */
+static char *put_data(char *at, const char *shape, const char *element, int count) {
+    at = stpcpy(stpcpy(stpcpy(at, "{\"shape\":"), shape), ",\"data\":[0");
+    for (int i = 1; i < count; i++)
+        at = stpcpy(at, element);
+    return stpcpy(at, "]}");
+}
+
+/* Backward of a large cache has a small body and much to do. */
+Test(overload, a_dear_call_with_a_small_body_is_right_too) {
+    enum { D = 1000000 };
+    process *p = daemon_start(OPTIONS("--threads", "1"));
+    char *body = malloc(4 * D + 256), *at = body;
+    cr_assert(body);
+    at = put_data(stpcpy(at, "{\"x\":"), "[1,1000000]", ",1", D);
+    at = put_data(stpcpy(at, ",\"w\":"), "[1000000,1]", ",2", D);
+    at = stpcpy(at, ",\"b\":[0]}");
+    const answer *a = post_bytes(p->caller, "/affine/forward", NULL, body, (size_t)(at - body));
+    free(body);
+    CHECK_TRUE(strstr(a->body, "\"out\":[[1999998.0]]"));
+    a = post(p->caller, "/affine/backward", "{'dout':[[3]],'cache':'%s'}", cache_of(a));
+    CHECK_TRUE(strstr(a->body, "{\"dx\":[[0.0,6.0,6.0,"));
+    CHECK_TRUE(strstr(a->body, ",6.0,6.0]],\"dw\":[[0.0],[3.0],"));
+    CHECK_TRUE(strstr(a->body, ",[3.0],[3.0]],\"db\":[3.0]}"));
+    daemon_stop(p);
+}
+
+Test(overload, past_the_queue_is_refused_at_once) {
+    enum { PRODUCTS = 5 };
+    process *p = daemon_start(OPTIONS("--threads", "1", "--queue", "1"));
+    raw r[PRODUCTS];
+    int served = 0, refused = 0;
+    for (int i = 0; i < PRODUCTS; i++)
+        r[i] = send_product(p, "cache=none");
+    for (int i = 0; i < PRODUCTS; i++) {
+        raw_answer a = raw_read(&r[i]);
+        served += a.status == 200;
+        refused += a.status == 503 && strstr(a.head, "Retry-After: 1") &&
+                   strstr(a.body, "\"overloaded\"");
+        raw_close(&r[i]);
+    }
+    CHECK_EQUAL(served + refused, PRODUCTS);
+    CHECK(served >= 1 && refused >= 1, "%d were served and %d refused", served, refused);
+    daemon_stop(p);
+}
+
+Test(overload, who_waits_for_too_long_is_refused) {
+    process *p = daemon_start(OPTIONS("--threads", "1", "--queue-time", "1ms"));
+    raw first = send_product(p, "cache=none"), second = send_product(p, "cache=none");
+    int sum = raw_read(&first).status + raw_read(&second).status;
+    CHECK_EQUAL(sum, 200 + 503);
+    raw_close(&first);
+    raw_close(&second);
+    daemon_stop(p);
+}
+
+/* Had it been computed, its cache would leave no room for the next one's. */
+Test(overload, who_goes_away_while_waiting_costs_nothing) {
+    process *p = daemon_start(OPTIONS("--threads", "1", "--cache-budget", "30MiB"));
+    raw first = send_product(p, "cache=none"), gone = send_product(p, "tensors=flat");
+    raw_close(&gone);
+    CHECK_EQUAL(raw_read(&first).status, 200);
+    raw_close(&first);
+    raw last = send_product(p, "tensors=flat");
+    CHECK_EQUAL(raw_read(&last).status, 200);
+    raw_close(&last);
+    daemon_stop(p);
+}
+
+Test(overload, what_waits_at_sigterm_is_finished) {
+    process *p = daemon_start(OPTIONS("--threads", "1"));
+    raw r[3];
+    for (int i = 0; i < 3; i++)
+        r[i] = send_product(p, "cache=none");
+    CHECK_EQUAL(raw_read(&r[0]).status, 200); /* the others have been sent for long */
+    kill(p->pid, SIGTERM);
+    CHECK_EQUAL(raw_read(&r[1]).status, 200);
+    CHECK_EQUAL(raw_read(&r[2]).status, 200);
+    daemon_wait(p);
+    for (int i = 0; i < 3; i++)
+        raw_close(&r[i]);
+}
