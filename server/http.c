@@ -129,6 +129,8 @@ static bool too_large(exchange *x) {
                        limit);
 }
 
+static char nothing[1];
+
 static exchange *exchange_new(http *http, struct MHD_Connection *connection, const char *path,
                               const char *method) {
     exchange *x = malloc(sizeof *x);
@@ -146,6 +148,7 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
         .path = path,
         .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
+        .body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing), /* until some comes */
         .charge = &x->charge,
     };
     x->refused = false;

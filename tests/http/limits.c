@@ -105,8 +105,8 @@ Test(limits, chunks_that_come_too_slowly_are_cut_off) {
 /* A daemon with such a grace stops only once nothing runs any more. */
 Test(limits, an_answer_that_is_not_read_is_cut_off) {
     enum { COUNT = 4000000 }; /* more than sockets hold */
-    process *p = daemon_start(
-        OPTIONS("--idle-time", "300ms", "--least-rate", "100MiB", "--grace", "1h"));
+    process *p =
+        daemon_start(OPTIONS("--idle-time", "300ms", "--least-rate", "100MiB", "--grace", "1h"));
     raw r = raw_open(p);
     char *body = malloc(2 * COUNT + 8);
     cr_assert(body);
@@ -114,7 +114,8 @@ Test(limits, an_answer_that_is_not_read_is_cut_off) {
     for (int i = 1; i < COUNT; i++)
         memcpy(body + 5 + 2 * i, ",1", 2);
     strcpy(body + 2 * COUNT + 5, "]}");
-    raw_print(&r, "POST /relu/forward?cache=none HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
+    raw_print(&r,
+              "POST /relu/forward?cache=none HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
               strlen(body));
     CHECK_TRUE(raw_write(&r, body, strlen(body)));
     free(body);
