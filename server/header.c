@@ -1,7 +1,6 @@
 /* Header values that are made or judged here. */
 #include "header.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,10 +60,4 @@ const char *header_timing(const reply *reply, char text[HEADER_TIMING_TEXT]) {
     }
     *out = '\0';
     return text;
-}
-
-bool header_is_token(const char *text) {
-    while (isgraph((unsigned char)*text) && !strchr("\"(),/:;<=>?@[\\]{}", *text))
-        text++;
-    return *text == '\0';
 }

@@ -1,4 +1,4 @@
-/* Header values that are made or judged here: X-Request-Id, Server-Timing, tokens. */
+/* Header values that are made or judged here: X-Request-Id, Server-Timing. */
 #ifndef SERVER_HEADER_H
 #define SERVER_HEADER_H
 
@@ -21,8 +21,5 @@ void header_request_id(header_ids *ids, const char *given, char id[HEADER_ID_TEX
 /* Server-Timing: "read;dur=0.012, compute;dur=0.003, write;dur=0.001", in milliseconds. Returns
  * `text`. */
 const char *header_timing(const reply *reply, char text[HEADER_TIMING_TEXT]);
-
-/* Whether a text is a token (RFC 9110, 5.6.2), or empty. */
-bool header_is_token(const char *text);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "connections.h"
+#include "framing.h"
 #include "header.h"
 #include "listen.h"
 #include "log.h"
@@ -48,7 +49,9 @@ typedef struct {
     http *http;
     struct MHD_Connection *mhd;
     connection *connection;
-    int64_t begun; /* of clock_coarse_ms() */
+    const char *target_end; /* of the request line, before it was decoded */
+    bool began;             /* its head has come whole */
+    int64_t begun;          /* when, of clock_coarse_ms() */
     char id[HEADER_ID_TEXT];
     size_t declared; /* length of the body, SIZE_MAX where it was not said */
     bool refused;    /* by its headers, or by its length on the way: what `problem` says */
@@ -75,34 +78,19 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-/* What libmicrohttpd lets through and RFC 9112 (5.1, 6.1, 6.3) does not, because two readers could
- * see two different messages: two lengths or codings, a coding beside a length or other than
- * chunked, and space before the colon of a name. */
-typedef struct {
-    unsigned lengths, codings;
-    bool sound;
-} framing;
-
 static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                       const char *value) {
     (void)kind;
-    framing *framing = cls;
-    size_t length = strlen(name);
-    if (!strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
-        framing->lengths++;
-    } else if (!strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
-        framing->codings++;
-        framing->sound = framing->sound && value && !strcasecmp(value, "chunked");
-    }
-    framing->sound =
-        framing->sound && length > 0 && name[length - 1] != ' ' && name[length - 1] != '\t';
+    framing_add(cls, name, value ? value : "");
     return MHD_YES;
 }
 
-static bool is_framed_well(struct MHD_Connection *connection, const char *method) {
-    framing framing = {.sound = true};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_header, &framing);
-    return framing.sound && framing.lengths + framing.codings <= 1 && header_is_token(method);
+static bool is_framed_well(const exchange *x, const char *version) {
+    framing framing = framing_of_line(x->request.method, x->request.path, x->target_end, version);
+    MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, look_at_header, &framing);
+    size_t size =
+        MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+    return framing_is_sound(&framing, x->request.method + size);
 }
 
 /* The length that the request says its body has; SIZE_MAX where it does not say. */
@@ -131,8 +119,9 @@ static bool too_large(exchange *x) {
 
 static char nothing[1];
 
-static exchange *exchange_new(http *http, struct MHD_Connection *connection, const char *path,
-                              const char *method) {
+/* The first line of a request has come; what is returned is its state from here on. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
+    http *http = ((loop *)cls)->http;
     exchange *x = malloc(sizeof *x);
     if (!x)
         return NULL;
@@ -140,21 +129,14 @@ static exchange *exchange_new(http *http, struct MHD_Connection *connection, con
     x->mhd = connection;
     x->connection =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    x->begun = clock_coarse_ms();
+    x->target_end = target + strlen(target);
+    x->began = x->refused = x->computed = x->unwanted = false;
     x->charge = (charge){.budget = &http->service->memory};
-    x->computed = x->unwanted = false;
     x->request = (request){
-        .method = method,
-        .path = path,
-        .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
-        .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
         .body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing), /* until some comes */
         .charge = &x->charge,
     };
-    x->refused = false;
     x->reply = (reply){0};
-    header_request_id(&http->ids, header(connection, "X-Request-Id"), x->id);
-    atomic_fetch_add(&http->running, 1);
     return x;
 }
 
@@ -269,11 +251,26 @@ static bool trim(exchange *x) {
            resize_body(x, x->request.body_length) || problem_set_memory(&x->problem, "the body");
 }
 
+/* "http://host/path" names the same as "/path" (RFC 9112, 3.2.2). */
+static const char *origin_form(const char *target) {
+    if (strncasecmp(target, "http://", 7) != 0)
+        return target;
+    const char *path = strchr(target + 7, '/');
+    return path ? path : "/";
+}
+
 /* The first look at a request, by its headers. One that is refused for its length, or that waits
  * for a 100 Continue, is answered now and its connection ends; any other that is refused is
  * answered once its body has been read and thrown away, so that the connection can go on. */
 static enum MHD_Result begin(exchange *x) {
     const service *service = x->http->service;
+    atomic_fetch_add(&x->http->running, 1);
+    x->began = true;
+    x->begun = clock_coarse_ms();
+    x->request.path = origin_form(x->request.path);
+    x->request.content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
+    x->request.accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
+    header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
     size_t length = x->declared = declared_length(x->mhd);
     if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
         problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
@@ -374,14 +371,15 @@ static enum MHD_Result answer(exchange *x) {
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state) {
-    (void)version;
-    loop *loop = cls;
+    (void)cls, (void)connection;
     exchange *x = *state;
-    if (!x) {
-        if (!is_framed_well(connection, method))
-            return MHD_NO; /* there is no telling where the request ends */
-        *state = x = exchange_new(loop->http, connection, path, method);
-        return x ? begin(x) : MHD_NO;
+    if (!x)
+        return MHD_NO; /* there was no memory */
+    if (!x->began) {
+        x->request.method = method;
+        x->request.path = path; /* as it lies; see begin */
+        /* there is no telling where one that is framed badly ends */
+        return is_framed_well(x, version) ? begin(x) : MHD_NO;
     }
     if (x->computed)
         return x->unwanted ? MHD_NO : send_reply(x);
@@ -398,15 +396,16 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (!x)
         return;
     connection_wait_for_caller(x->connection, (int64_t)http->service->options->idle_time);
-    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+    if (x->began && code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
     layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
+    if (x->began)
+        atomic_fetch_sub(&http->running, 1);
     free(x);
     *state = NULL;
-    atomic_fetch_sub(&http->running, 1);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format,
@@ -465,8 +464,9 @@ static bool start_loop(http *http) {
         0, NULL, NULL, on_request, loop, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)http->service->options->connections, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        loop, MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, loop, MHD_OPTION_END);
     http->loops += loop->daemon != NULL;
     return loop->daemon != NULL;
 }

@@ -196,6 +196,36 @@ Test(wire, bad_framing_is_refused) {
         "GET /healthz HTTP/9.9\r\n\r\n",
         "\r\n\r\n\r\n \r\n\r\n",
         ": \r\n: \r\n\r\n",
+        "GET /healthz HTTP/1.1\nHost: t\n\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\nX: y\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nX: y\r\n\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nX: a\r\n b\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\n Host: t\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nX: a\rContent-Length: 5\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nA B: v\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nA(: v\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nHost: u\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nno colon\r\n\r\n",
+        "GET  /healthz HTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET /health z HTTP/1.1\r\nHost: t\r\n\r\n",
+        " GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET\t/healthz\tHTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET /healthz HTTP/1.10\r\nHost: t\r\n\r\n",
+        "GET /healthz HTTP/2.0\r\nHost: t\r\n\r\n",
+        "GET /healthz http/1.1\r\nHost: t\r\n\r\n",
+        RELU "Content-Length: +9\r\n\r\n{\"x\":[1]}",
+        RELU "Content-Length: 9,9\r\n\r\n{\"x\":[1]}",
+        RELU "Content-Length: 9\r\nContent-Length: 9\r\n\r\n{\"x\":[1]}",
+        RELU "Content-Length : 9\r\n\r\n{\"x\":[1]}",
+        RELU "Content-Length:\r\n 9\r\n\r\n{\"x\":[1]}",
+        RELU "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: \x0b"
+             "chunked\r\n\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: chunked\r\n\r\n0x9\r\n{\"x\":[1]}\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: chunked\r\n\r\n+9\r\n{\"x\":[1]}\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: chunked\r\n\r\n 9\r\n{\"x\":[1]}\r\n0\r\n\r\n",
+        RELU "Transfer-Encoding: chunked\r\n\r\n9h\r\n{\"x\":[1]}\r\n0\r\n\r\n",
     };
     process *p = daemon_start(NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -207,6 +237,56 @@ Test(wire, bad_framing_is_refused) {
         raw_close(&r);
     }
     CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
+    daemon_stop(p);
+}
+
+/* A NUL must not hide what follows it. (In the place of a CR it hides nothing: a line still ends
+ * where it is seen to end, at the LF.) */
+Test(wire, nul_bytes_in_a_head_are_refused) {
+    static const char whole[] = "GET /healthz HTTP/1.1\r\nHost: t\r\nX-Y: ab\r\n\r\n";
+    process *p = daemon_start(NULL);
+    for (size_t i = 0; i < sizeof whole - 1; i++) {
+        char head[sizeof whole];
+        if (whole[i] == '\r')
+            continue;
+        memcpy(head, whole, sizeof whole);
+        head[i] = '\0';
+        raw r = raw_open(p);
+        raw_write(&r, head, sizeof whole - 1);
+        raw_half_close(&r);
+        raw_answer a = raw_read(&r);
+        CHECK(a.status == 0 || a.status >= 400, "byte %zu: %d", i, a.status);
+        raw_close(&r);
+    }
+    CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
+    daemon_stop(p);
+}
+
+Test(wire, heads_beyond_all_measure_are_refused) {
+    enum { LENGTH = 200000 };
+    static const char *const starts[] = {"GET /", "GET /healthz HTTP/1.1\r\nHost: t\r\nX: ",
+                                         "GET /healthz HTTP/1.1\r\nHost: t\r\nX"};
+    static char filler[LENGTH];
+    memset(filler, 'a', sizeof filler);
+    process *p = daemon_start(NULL);
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        raw r = raw_open(p);
+        raw_print(&r, "%s", starts[i]);
+        raw_write(&r, filler, sizeof filler);
+        raw_answer a = raw_read(&r);
+        CHECK(a.status == 0 || a.status == 414 || a.status == 431, "%s: %d", starts[i], a.status);
+        raw_close(&r);
+    }
+    CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
+    daemon_stop(p);
+}
+
+Test(wire, a_target_may_name_the_host_too) {
+    process *p = daemon_start(NULL);
+    raw r = raw_open(p);
+    raw_print(&r, "GET http://t/healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+    raw_expect(&r, 200, "ok");
+    raw_close(&r);
     daemon_stop(p);
 }
 
