@@ -15,22 +15,14 @@ enum {
 };
 
 static const safetensors_dtype dtypes[] = {
-    {"F64", 8, true, LAYERS_F64},
-    {"F32", 4, true, LAYERS_F32},
-    {"I64", 8, true, LAYERS_I64},
-    {"I32", 4, true, LAYERS_I64},
-    {"U8", 1, true, LAYERS_I64},
-    {.name = "BOOL", .bytes = 1},
-    {.name = "I8", .bytes = 1},
-    {.name = "F8_E4M3", .bytes = 1},
-    {.name = "F8_E5M2", .bytes = 1},
-    {.name = "F8_E8M0", .bytes = 1},
-    {.name = "I16", .bytes = 2},
-    {.name = "U16", .bytes = 2},
-    {.name = "F16", .bytes = 2},
-    {.name = "BF16", .bytes = 2},
-    {.name = "U32", .bytes = 4},
-    {.name = "U64", .bytes = 8},
+    {"F64", 8, true, LAYERS_F64},    {"F32", 4, true, LAYERS_F32},
+    {"I64", 8, true, LAYERS_I64},    {"I32", 4, true, LAYERS_I64},
+    {"U8", 1, true, LAYERS_I64},     {.name = "BOOL", .bytes = 1},
+    {.name = "I8", .bytes = 1},      {.name = "F8_E4M3", .bytes = 1},
+    {.name = "F8_E5M2", .bytes = 1}, {.name = "F8_E8M0", .bytes = 1},
+    {.name = "I16", .bytes = 2},     {.name = "U16", .bytes = 2},
+    {.name = "F16", .bytes = 2},     {.name = "BF16", .bytes = 2},
+    {.name = "U32", .bytes = 4},     {.name = "U64", .bytes = 8},
     {.name = "C64", .bytes = 8},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
@@ -220,9 +212,9 @@ static bool read_entries(safetensors_file *file, size_t room, problem *problem) 
     if (!file->entries)
         return problem_set_memory(problem, "the header");
     json_object_foreach(file->header, name, value) {
-        if (!strcmp(name, "__metadata__") ? !read_metadata(file, value, problem)
-                                          : !read_entry(&file->entries[file->count++], name, value,
-                                                        room, problem))
+        if (!strcmp(name, "__metadata__")
+                ? !read_metadata(file, value, problem)
+                : !read_entry(&file->entries[file->count++], name, value, room, problem))
             return false;
     }
     return true;
