@@ -135,9 +135,9 @@ static bool add_param(file_writing *file, const char *parent, const char *key,
     else
         snprintf(text, sizeof text, "%.17g", json_real_value(value));
     return (json_is_string(value) || json_is_number(value)) &&
-           json_object_set_new(file->metadata, name,
-                               json_string(json_is_string(value) ? json_string_value(value)
-                                                                 : text)) == 0;
+           json_object_set_new(
+               file->metadata, name,
+               json_string(json_is_string(value) ? json_string_value(value) : text)) == 0;
 }
 
 static bool add_member(file_writing *file, const char *key, json_t *value) {
@@ -149,9 +149,8 @@ static bool add_member(file_writing *file, const char *key, json_t *value) {
         return json_is_string(value) && json_object_set(file->metadata, key, value) == 0;
     if (!params)
         return add_tensor(file, key, value);
-    json_object_foreach(value, inner, member)
-        if (!add_param(file, key, inner, member))
-            return false;
+    json_object_foreach(value, inner,
+                        member) if (!add_param(file, key, inner, member)) return false;
     return json_is_object(value);
 }
 
@@ -159,9 +158,8 @@ static bool add_member(file_writing *file, const char *key, json_t *value) {
 static bool add_members(file_writing *file, json_t *request) {
     const char *key;
     json_t *value;
-    json_object_foreach(request, key, value)
-        if (strcmp(key, "y") != 0 && !add_member(file, key, value))
-            return false;
+    json_object_foreach(request, key, value) if (strcmp(key, "y") != 0 &&
+                                                 !add_member(file, key, value)) return false;
     value = json_object_get(request, "y");
     return !value || add_member(file, "y", value);
 }
@@ -289,14 +287,15 @@ static bool set_dotted(json_t *object, const char *name, json_t *value) {
 static bool fill(json_t *answer, json_t *header, data_reading *data, bool flat) {
     const char *name;
     json_t *value;
-    json_object_foreach(json_object_get(header, "__metadata__"), name, value)
-        if (!json_is_string(value) ||
-            !set_dotted(answer, name, text_json(name, json_string_value(value))))
-            return false;
-    json_object_foreach(header, name, value)
-        if (strcmp(name, "__metadata__") != 0 &&
-            !set_dotted(answer, name, tensor_json(data, value, flat)))
-            return false;
+    json_object_foreach(
+        json_object_get(header, "__metadata__"), name,
+        value) if (!json_is_string(value) ||
+                   !set_dotted(answer, name,
+                               text_json(name, json_string_value(value)))) return false;
+    json_object_foreach(
+        header, name,
+        value) if (strcmp(name, "__metadata__") != 0 &&
+                   !set_dotted(answer, name, tensor_json(data, value, flat))) return false;
     return data->used == data->length;
 }
 

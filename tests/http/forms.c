@@ -106,20 +106,21 @@ Test(forms, a_content_type_may_have_parameters) {
                                         "Content-Type: " SAFETENSORS "; version=1",
                                         "Content-Type: " SAFETENSORS " ;x"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        expect_json(post_bytes(p->caller, "/relu/forward", HEADERS(types[i]), file, sizeof file - 1),
-                    "{'out':2.0}");
+        expect_json(
+            post_bytes(p->caller, "/relu/forward", HEADERS(types[i]), file, sizeof file - 1),
+            "{'out':2.0}");
     daemon_stop(p);
 }
 
 Test(forms, errors_are_problems_in_json_whatever_is_accepted) {
     process *p = daemon_start(NULL);
-    expect_problem(post_file(p->caller, "/relu/forward", SAFETENSORS, "{'X':[1]}"),
-                   "unknown_field", "/X");
-    expect_problem(post_text(p->caller, "/relu/forward", SAFETENSORS, "{'x':[1,]}"),
-                   "invalid_json", NULL);
-    expect_problem(post_file(p->caller, "/affine/forward", SAFETENSORS,
-                             "{'x':[[1]],'w':[[1],[2]],'b':[1]}"),
-                   "shape_mismatch", "/w");
+    expect_problem(post_file(p->caller, "/relu/forward", SAFETENSORS, "{'X':[1]}"), "unknown_field",
+                   "/X");
+    expect_problem(post_text(p->caller, "/relu/forward", SAFETENSORS, "{'x':[1,]}"), "invalid_json",
+                   NULL);
+    expect_problem(
+        post_file(p->caller, "/affine/forward", SAFETENSORS, "{'x':[[1]],'w':[[1],[2]],'b':[1]}"),
+        "shape_mismatch", "/w");
     daemon_stop(p);
 }
 
@@ -128,8 +129,9 @@ Test(forms, a_cache_is_of_no_form) {
     static const char request[] = "{'x':[[1,2],[3,4]],'w':[[0.5],[-1]],'b':[10]}";
     static const char *const forms[] = {JSON, SAFETENSORS};
     for (int i = 0; i < 4; i++) {
-        const answer *forward = i & 1 ? post_file(p->caller, "/affine/forward", forms[i / 2], request)
-                                      : post_text(p->caller, "/affine/forward", forms[i / 2], request);
+        const answer *forward =
+            i & 1 ? post_file(p->caller, "/affine/forward", forms[i / 2], request)
+                  : post_text(p->caller, "/affine/forward", forms[i / 2], request);
         char backward[128];
         snprintf(backward, sizeof backward, "{'dout':[[1],[1]],'cache':'%s'}", cache_of(forward));
         for (int back = 0; back < 4; back++)

@@ -49,9 +49,9 @@ Test(safetensors, nan_and_infinities_travel_as_themselves) {
                             "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]}}", x, 32),
                 "{'out':['NaN','Infinity',0.0,0.0]}");
     static const char request[] = "{\"x\":[[Infinity,1]],\"y\":[0]}";
-    const answer *a = post_bytes(p->caller, "/softmax/loss",
-                                 HEADERS("Accept: application/vnd.safetensors"), request,
-                                 sizeof request - 1);
+    const answer *a =
+        post_bytes(p->caller, "/softmax/loss", HEADERS("Accept: application/vnd.safetensors"),
+                   request, sizeof request - 1);
     CHECK_TEXT(text_at(a, "loss"), "NaN"); /* a text of __metadata__, without quotes within */
     daemon_stop(p);
 }
