@@ -6,7 +6,7 @@
 
 #include "nearest.h"
 
-const form *const forms[] = {&form_json, NULL};
+const form *const forms[] = {&form_json, &form_safetensors, NULL};
 
 bool form_check_name(const form_request *request, const char *parent, const char *key,
                      const char *const *names) {

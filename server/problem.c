@@ -27,6 +27,7 @@ bool problem_set(problem *problem, problem_kind kind, const char *pointer, const
     text_clip(problem->pointer, sizeof problem->pointer, pointer ? pointer : "");
     text_clip(problem->detail, sizeof problem->detail, detail);
     problem->has_place = false;
+    problem->line = problem->column = 0;
     problem->retry_after = 0;
     problem->allow = NULL;
     return false;
@@ -79,8 +80,9 @@ char *problem_body(const problem *problem, size_t *length) {
                              "code", kinds[problem->kind].code);
     if (*problem->pointer)
         json_object_set_new(body, "pointer", json_string(problem->pointer));
-    if (problem->has_place) {
+    if (problem->has_place)
         json_object_set_new(body, "offset", json_integer((json_int_t)problem->offset));
+    if (problem->has_place && problem->line > 0) {
         json_object_set_new(body, "line", json_integer((json_int_t)problem->line));
         json_object_set_new(body, "column", json_integer((json_int_t)problem->column));
     }

@@ -10,6 +10,8 @@
 /* The one list of error kinds: enumerator, status, code, title. */
 #define PROBLEMS(X)                                                                                \
     X(PROBLEM_INVALID_JSON, 400, "invalid_json", "The body is not valid JSON")                     \
+    X(PROBLEM_INVALID_SAFETENSORS, 400, "invalid_safetensors",                                     \
+      "The body is not valid safetensors")                                                         \
     X(PROBLEM_INVALID_QUERY, 400, "invalid_query", "The query is not understood")                  \
     X(PROBLEM_NOT_FOUND, 404, "not_found", "There is nothing at this path")                        \
     X(PROBLEM_UNKNOWN_CACHE, 404, "unknown_cache", "The cache handle is not known")                \
@@ -42,9 +44,9 @@ typedef struct {
     problem_kind kind;
     char pointer[192];   /* RFC 6901, what is at fault; "" where no single thing is */
     char detail[640];    /* one sentence that a person can act on */
-    bool has_place;      /* invalid_json: */
+    bool has_place;      /* invalid_json, and invalid_safetensors where its header is none: */
     size_t offset;       /* bytes from the start of the body */
-    size_t line, column; /* from 1; the column in bytes */
+    size_t line, column; /* from 1, the column in bytes; 0 where the body has no lines */
     int retry_after;     /* seconds, for the header; 0 for none */
     const char *allow;   /* for the header; NULL for none */
 } problem;

@@ -30,7 +30,7 @@ void layerd_fail_reply(layerd_error *error, const layerd_reply *reply);
 bool layerd_shape_size(layerd_dtype dtype, int rank, const size_t *shape, size_t *size);
 size_t layerd_dtype_bytes(layerd_dtype dtype);
 
-/* An answer is its tensors, by name, and the JSON of everything else. */
+/* An answer is its tensors, by name, and everything else as JSON. */
 typedef struct layerd_named {
     char *name;
     layerd_tensor *tensor; /* NULL once taken */
@@ -43,15 +43,14 @@ struct layerd_answer {
 };
 
 /* Puts a tensor into an answer, which owns it from here on, on failure too. */
-bool layerd_answer_add(layerd_answer *answer, const char *prefix, const char *name,
-                       layerd_tensor *tensor, layerd_error *error);
+bool layerd_answer_add(layerd_answer *answer, const char *name, layerd_tensor *tensor,
+                       layerd_error *error);
 
-/* The body format, one file: a request out, an answer in. Float tensors of the answer get `dtype`.
+/* The body format, one file: a request out, an answer in. `dtype` is that of lists in the params.
  * Both expect LC_NUMERIC to be that of the C locale. */
-bool layerd_json_encode(const layerd_request *request, layerd_dtype dtype, layerd_buffer *body,
-                        layerd_error *error);
-layerd_answer *layerd_json_decode(const char *body, size_t length, layerd_dtype dtype,
-                                  layerd_error *error);
+bool layerd_safetensors_encode(const layerd_request *request, layerd_dtype dtype,
+                               layerd_buffer *body, layerd_error *error);
+layerd_answer *layerd_safetensors_decode(const char *body, size_t length, layerd_error *error);
 
 /* A JSON number, or the string of NaN or an infinity. False for anything else. */
 bool layerd_json_number(const json_t *json, double *number);

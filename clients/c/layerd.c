@@ -7,7 +7,8 @@
 
 #include "internal.h"
 
-/* Jansson, strtod and printf all follow LC_NUMERIC; a comma in a number is not JSON. */
+/* Jansson, strtod and printf all follow LC_NUMERIC; a comma in a number is no
+ * number to the daemon. */
 static locale_t enter_c_locale(locale_t *previous) {
     locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     if (c != (locale_t)0)
@@ -63,38 +64,26 @@ static bool check_request(const layerd_request *request, layerd_dtype *dtype, la
 }
 
 static layerd_answer *exchange(layerd_client *client, const layerd_request *request,
-                               const layerd_buffer *body, layerd_dtype dtype, layerd_error *error) {
+                               const layerd_buffer *body, layerd_error *error) {
     layerd_answer *answer = NULL;
-    layerd_buffer query = {0};
-    if (request->query != NULL && request->query[0] != '\0') {
-        layerd_buffer_text(&query, request->query);
-        layerd_buffer_text(&query, "&");
-    }
-    layerd_buffer_text(&query, "tensors=flat");
-    layerd_buffer_add(&query, "", 1);
-    if (query.failed) {
-        layerd_fail_memory(error);
-        goto done;
-    }
     layerd_message message = {
         .path = request->path,
-        .query = query.data,
-        .headers = (const char *[]){"Content-Type: application/json", NULL},
+        .query = request->query,
+        .headers = (const char *[]){"Content-Type: application/vnd.safetensors",
+                                    "Accept: application/vnd.safetensors", NULL},
         .body = body->data,
         .length = body->length,
     };
     layerd_reply *reply = layerd_raw(client, &message, error);
     if (reply == NULL)
-        goto done;
+        return NULL;
     if (reply->status == 200)
-        answer = layerd_json_decode(reply->body, reply->length, dtype, error);
+        answer = layerd_safetensors_decode(reply->body, reply->length, error);
     else
         layerd_fail_reply(error, reply);
     if (answer == NULL && error != NULL)
         error->status = reply->status;
     layerd_reply_free(reply);
-done:
-    layerd_buffer_free(&query);
     return answer;
 }
 
@@ -110,8 +99,8 @@ layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
     }
     layerd_buffer body = {0};
     layerd_answer *answer = NULL;
-    if (layerd_json_encode(request, dtype, &body, error))
-        answer = exchange(client, request, &body, dtype, error);
+    if (layerd_safetensors_encode(request, dtype, &body, error))
+        answer = exchange(client, request, &body, error);
     layerd_buffer_free(&body);
     leave_c_locale(c, previous);
     return answer;
@@ -146,25 +135,19 @@ bool layerd_release(layerd_client *client, const char *cache, layerd_error *erro
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
-bool layerd_answer_add(layerd_answer *answer, const char *prefix, const char *name,
-                       layerd_tensor *tensor, layerd_error *error) {
-    layerd_buffer full = {0};
-    if (prefix != NULL) {
-        layerd_buffer_text(&full, prefix);
-        layerd_buffer_text(&full, ".");
-    }
-    layerd_buffer_text(&full, name);
-    layerd_buffer_add(&full, "", 1);
+bool layerd_answer_add(layerd_answer *answer, const char *name, layerd_tensor *tensor,
+                       layerd_error *error) {
+    char *own = strdup(name);
     layerd_named *longer = NULL;
-    if (!full.failed)
+    if (own != NULL)
         longer = realloc(answer->tensors, (answer->count + 1) * sizeof *longer);
     if (longer == NULL) {
-        layerd_buffer_free(&full);
+        free(own);
         layerd_tensor_free(tensor);
         return layerd_fail_memory(error);
     }
     answer->tensors = longer;
-    answer->tensors[answer->count++] = (layerd_named){full.data, tensor};
+    answer->tensors[answer->count++] = (layerd_named){own, tensor};
     return true;
 }
 

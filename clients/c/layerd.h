@@ -30,8 +30,8 @@
  * Threads    A client is one keep-alive connection and belongs to one thread at a time. Different
  *            clients are independent. Tensors and answers are plain memory.
  * Shapes     Row-major (C order). Dimensions count elements; sizes of memory are in bytes.
- * Numbers    Every float64, float32 and int64 arrives as the value that was sent, NaN and the
- *            infinities included (of a NaN, not its sign and payload), whatever the locale. */
+ * Numbers    Tensors travel as bytes (safetensors), so that every value arrives as it was sent.
+ *            Parameters do, too, whatever the locale. */
 #ifndef LAYERD_H
 #define LAYERD_H
 
@@ -126,15 +126,16 @@ typedef struct layerd_request {
     const char *cache;    /* the handle of the forward call; NULL for none */
     const json_t *params; /* further members of the request, an object; NULL for none:
                              {"bn_param": {"mode": "train", "momentum": 0.9}}. Takes whatever
-                             layerd_answer_value returned. A name given here and in `inputs` is
-                             sent twice, which the daemon refuses. */
+                             layerd_answer_value returned. Inside, a tensor is a list of
+                             numbers or {"shape": [...], "data": [...]}. A name given here and
+                             in `inputs` is refused as "invalid_input". */
     layerd_input inputs[LAYERD_MAX_INPUTS]; /* ends at the first without a name */
 } layerd_request;
 
 typedef struct layerd_answer layerd_answer;
 
 /* Runs an operation and waits for its answer. The computation is in float32 if the floating tensors
- * of the request are; they may not be mixed. The float tensors of the answer are of that dtype. */
+ * of the request are; they may not be mixed. The tensors of the answer are of that dtype. */
 layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
                           layerd_error *error);
 void layerd_answer_free(layerd_answer *answer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/safetensors.h"
 #include "contract.h"
 
 caller *caller_open(const char *url) {
@@ -31,6 +32,15 @@ void caller_close(caller *caller) {
     free(caller);
 }
 
+static json_t *body_json(const layerd_reply *reply, bool flat) {
+    char type[64];
+    layerd_reply_header(reply, "Content-Type", type, sizeof type);
+    return !strcmp(type, "application/vnd.safetensors")
+               ? safetensors_to_json(reply->body, reply->length, flat)
+               : json_loadb(reply->body, reply->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+                            NULL);
+}
+
 const answer *caller_send(caller *caller, const layerd_message *message) {
     layerd_error error;
     layerd_reply *reply = layerd_raw(caller->client, message, &error);
@@ -47,7 +57,7 @@ const answer *caller_send(caller *caller, const layerd_message *message) {
     a->status = reply->status;
     a->body = reply->body;
     a->length = reply->length;
-    a->json = json_loadb(reply->body, reply->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    a->json = body_json(reply, strstr(message->path, "tensors=flat"));
     snprintf(a->about, sizeof a->about, "%s %.100s", method, message->path);
     a->next = caller->answers;
     caller->answers = a;

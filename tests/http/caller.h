@@ -19,7 +19,7 @@ struct answer {
     int status;
     const char *body; /* a NUL follows its last byte */
     size_t length;
-    json_t *json; /* NULL where the body is empty */
+    json_t *json; /* the body, of safetensors what JSON would be; NULL where it is empty */
     layerd_reply *reply;
     char about[128]; /* method and target of the request */
     answer *next;

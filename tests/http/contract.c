@@ -99,8 +99,11 @@ static bool pointer_good(const json_t *pointer) {
     return true;
 }
 
-static bool members_known(const json_t *problem, bool place) {
-    size_t count = 5 + (json_object_get(problem, "pointer") != NULL) + (place ? 3 : 0);
+static bool members_known(const json_t *problem, const char *code) {
+    bool place = !strcmp(code, "invalid_json");
+    bool offset = !strcmp(code, "invalid_safetensors") && json_object_get(problem, "offset");
+    size_t count =
+        5 + (json_object_get(problem, "pointer") != NULL) + (place ? 3 : 0) + (offset ? 1 : 0);
     return json_object_size(problem) == count;
 }
 
@@ -119,12 +122,11 @@ static bool problem_good(const answer *answer, char fault[FAULT_TEXT]) {
     if (json_string_length(json_object_get(problem, "title")) == 0 ||
         json_string_length(json_object_get(problem, "detail")) == 0)
         return broken(fault, answer, "title or detail is missing");
-    bool place = !strcmp(code, "invalid_json");
-    if (place && !place_good(problem))
+    if (!strcmp(code, "invalid_json") && !place_good(problem))
         return broken(fault, answer, "offset, line or column is missing");
     if (!pointer_good(json_object_get(problem, "pointer")))
         return broken(fault, answer, "pointer is not of RFC 6901");
-    return members_known(problem, place) || broken(fault, answer, "a member is unknown");
+    return members_known(problem, code) || broken(fault, answer, "a member is unknown");
 }
 
 static bool error_headers(const answer *answer, char fault[FAULT_TEXT]) {
@@ -146,7 +148,8 @@ bool contract_kept(const answer *answer, bool head, char fault[FAULT_TEXT]) {
     if (answer->status >= 400)
         return error_headers(answer, fault) && problem_good(answer, fault);
     if (answer->status != 200 || !answer->json)
-        return broken(fault, answer, "neither 200 with JSON nor an error");
-    return !strcmp(header_of(answer, "Content-Type"), "application/json") ||
-           broken(fault, answer, "Content-Type is not application/json");
+        return broken(fault, answer, "neither 200 with JSON or safetensors nor an error");
+    const char *type = header_of(answer, "Content-Type");
+    return !strcmp(type, "application/json") || !strcmp(type, "application/vnd.safetensors") ||
+           broken(fault, answer, "Content-Type is neither of JSON nor of safetensors");
 }

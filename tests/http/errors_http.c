@@ -87,15 +87,15 @@ Test(errors_http, method_not_allowed_names_those_that_are) {
     daemon_stop(p);
 }
 
-Test(errors_http, accept_must_let_json_through) {
+Test(errors_http, accept_must_let_a_form_through) {
     static const char *const refused[] = {
         "text/html",
         "text/*",
         "application/xml, text/html;q=0.9",
         "application/json;q=0",
         "application/json;q=0.0",
-        "application/json; q=0, */*",
         "application/*;q=0, */*;q=1",
+        "application/json;q=0, application/vnd.safetensors;q=0, */*",
         "*/*;q=0",
         "application/jsonx",
         "application/json-seq",
@@ -107,6 +107,7 @@ Test(errors_http, accept_must_let_json_through) {
         const answer *a = post_bytes(p->caller, "/relu/forward", HEADERS(line), "{\"x\":[1]}", 9);
         expect_problem(a, "not_acceptable", "");
         expect_detail(a, refused[i]);
+        expect_detail(a, "application/json or application/vnd.safetensors");
     }
     daemon_stop(p);
 }
@@ -139,10 +140,15 @@ Test(errors_http, accept_may_say_it_in_many_ways) {
     daemon_stop(p);
 }
 
-Test(errors_http, the_type_of_a_body_must_be_json) {
-    static const char *const refused[] = {
-        "application/x-www-form-urlencoded", "text/plain", "application/jsonx",
-        "multipart/form-data; boundary=x",   "text/json",  "json"};
+Test(errors_http, the_type_of_a_body_must_be_known) {
+    static const char *const refused[] = {"application/x-www-form-urlencoded",
+                                          "text/plain",
+                                          "application/jsonx",
+                                          "multipart/form-data; boundary=x",
+                                          "text/json",
+                                          "json",
+                                          "application/safetensors",
+                                          "application/octet-stream"};
     static const char *const taken[] = {"application/json", "application/json; charset=utf-8",
                                         "Application/JSON", "application/json;charset=UTF-8"};
     process *p = daemon_start(NULL);
@@ -152,6 +158,7 @@ Test(errors_http, the_type_of_a_body_must_be_json) {
         const answer *a = post_bytes(p->caller, "/relu/forward", HEADERS(line), "{\"x\":[1]}", 9);
         expect_problem(a, "unsupported_media_type", "");
         expect_detail(a, refused[i]);
+        expect_detail(a, "application/json or application/vnd.safetensors");
     }
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         snprintf(line, sizeof line, "Content-Type: %s", taken[i]);

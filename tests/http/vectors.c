@@ -1,13 +1,21 @@
-/* The conformance vectors, over HTTP. tests/vectors/README.md tells their format. */
+/* The conformance vectors, over HTTP, in both forms and both ways. tests/vectors/README.md tells
+ * their format. */
 #include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/safetensors.h"
 #include "contract.h"
 #include "daemon.h"
 
 DAEMON_SUITE(vectors);
+
+/* In what form requests go and answers come. */
+typedef struct {
+    bool binary_request, binary_answer;
+    const char *labels; /* dtype of labels in a binary request */
+} mode;
 
 static struct {
     const char *path;
@@ -44,12 +52,19 @@ static char *request_text(const json_t *step, const char *cache) {
     return replaced;
 }
 
-static void check_error(const answer *a, const json_t *error, const char *name) {
+/* In safetensors an object of parameters is not there to be missed: its first member is. */
+static bool pointer_same(const char *got, const char *want, const mode *mode) {
+    size_t length = strlen(want);
+    return !strcmp(got, want) ||
+           (mode->binary_request && !strncmp(got, want, length) && got[length] == '/');
+}
+
+static void check_error(const answer *a, const json_t *error, const char *name, const mode *mode) {
     int status = (int)json_integer_value(json_object_get(error, "status"));
     const char *code = json_string_value(json_object_get(error, "code"));
     const char *pointer = json_string_value(json_object_get(error, "pointer"));
     bool good = a->status == status && !strcmp(text_at(a, "code"), code) &&
-                (!pointer || !strcmp(text_at(a, "pointer"), pointer));
+                (!pointer || pointer_same(text_at(a, "pointer"), pointer, mode));
     CHECK(good, "%s: %s: not %d %s %s but %d %.300s", name, a->about, status, code,
           pointer ? pointer : "", a->status, a->body);
 }
@@ -67,26 +82,51 @@ static void check_answer(const answer *a, const json_t *step, const char *name) 
           "%s: %s: a cache too many or too few: %.200s", name, a->about, a->body);
 }
 
-/* Runs one step; the handle that it gave goes to `cache`. */
-static void run_step(caller *caller, const json_t *step, const char *name, char cache[128]) {
+/* The body of a request in the mode's form; NULL where safetensors cannot say it, or where the text
+ * itself is what matters. */
+static char *request_body(const json_t *step, const char *cache, const mode *mode, size_t *length) {
+    char *text = request_text(step, cache);
+    cr_assert(text, "a step without request");
+    *length = strlen(text);
+    if (!mode->binary_request)
+        return text;
+    json_t *request = json_object_get(step, "request_text") ? NULL : json_loads(text, 0, NULL);
+    char *body = safetensors_from_json(request, mode->labels, length);
+    json_decref(request);
+    free(text);
+    return body;
+}
+
+/* Runs one step; the handle that it gave goes to `cache`. False where the mode cannot say it. */
+static bool run_step(caller *caller, const json_t *step, const char *name, char cache[128],
+                     const mode *mode) {
     const char *path = json_string_value(json_object_get(step, "path"));
     const char *query = json_string_value(json_object_get(step, "query"));
     const json_t *error = json_object_get(step, "error");
-    char *body = request_text(step, cache), target[256];
-    cr_assert(path && body, "%s: a step without path or request", name);
+    const char *const headers[] = {
+        mode->binary_request ? "Content-Type: application/vnd.safetensors"
+                             : "Content-Type: application/json",
+        mode->binary_answer ? "Accept: application/vnd.safetensors" : "Accept: application/json",
+        NULL};
+    char target[256];
+    size_t length;
+    char *body = request_body(step, cache, mode, &length);
+    if (!body)
+        return false;
     snprintf(target, sizeof target, "%s%s%s", path, query && *query ? "?" : "", query ? query : "");
-    const answer *a = post_bytes(caller, target, NULL, body, strlen(body));
+    const answer *a = post_bytes(caller, target, headers, body, length);
     free(body);
     count(path, error);
     if (error)
-        check_error(a, error, name);
+        check_error(a, error, name, mode);
     else
         check_answer(a, step, name);
     if (*text_at(a, "cache"))
         snprintf(cache, 128, "%s", text_at(a, "cache"));
+    return true;
 }
 
-static int run_file(caller *caller, const char *path) {
+static int run_file(caller *caller, const char *path, const mode *mode) {
     json_error_t error;
     json_t *file = json_load_file(path, 0, &error);
     cr_assert(file, "%s: %s", path, error.text);
@@ -98,31 +138,52 @@ static int run_file(caller *caller, const char *path) {
         char cache[128] = "";
         cr_assert(json_array_size(steps) > 0);
         for (size_t s = 0; s < json_array_size(steps); s++)
-            run_step(caller, json_array_get(steps, s),
-                     json_string_value(json_object_get(one, "name")), cache);
+            if (!run_step(caller, json_array_get(steps, s),
+                          json_string_value(json_object_get(one, "name")), cache, mode))
+                break;
         caller_forget(caller);
     }
     json_decref(file);
     return count;
 }
 
-Test(vectors, every_case_is_answered_as_it_says) {
+static void run_files(const mode *mode) {
     process *p = daemon_start(NULL);
     glob_t files;
-    int cases = 0;
+    int cases = 0, answers = 0, errors = 0;
     cr_assert(glob("tests/vectors/*.json", 0, NULL, &files) == 0,
               "no tests/vectors/*.json: run from the project's root");
     for (size_t i = 0; i < files.gl_pathc; i++)
-        cases += run_file(p->caller, files.gl_pathv[i]);
-    int answers = 0, errors = 0;
+        cases += run_file(p->caller, files.gl_pathv[i], mode);
     for (int i = 0; i < OPERATIONS; i++) {
         CHECK(operations[i].answers > 0 && operations[i].errors > 0,
               "%s was never called, or never refused", operations[i].path);
         answers += operations[i].answers;
         errors += operations[i].errors;
+        operations[i].answers = operations[i].errors = 0;
     }
-    printf("vectors: %zu files, %d cases, %d answers and %d errors of %d operations\n",
-           files.gl_pathc, cases, answers, errors, OPERATIONS);
+    CHECK(answers > 400 && errors > 100, "%d answers, %d errors", answers, errors);
+    printf("vectors: %s in, %s out: %zu files, %d cases, %d answers and %d errors\n",
+           mode->binary_request ? mode->labels : "JSON",
+           mode->binary_answer ? "safetensors" : "JSON", files.gl_pathc, cases, answers, errors);
     globfree(&files);
     daemon_stop(p);
+}
+
+Test(vectors, json_in_and_out) {
+    run_files(&(mode){false, false, NULL});
+}
+
+Test(vectors, json_in_and_safetensors_out) {
+    run_files(&(mode){false, true, NULL});
+}
+
+Test(vectors, safetensors_in_and_json_out) {
+    run_files(&(mode){true, false, "I64"});
+}
+
+Test(vectors, safetensors_in_and_out) {
+    static const char *const labels[] = {"I64", "I32", "U8"};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        run_files(&(mode){true, true, labels[i]});
 }
