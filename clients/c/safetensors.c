@@ -164,9 +164,8 @@ static bool place(request_writing *w, const char *name, const layerd_tensor *ten
     for (int i = 0; i < tensor->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
     size_t end = w->offset + tensor->size * layerd_dtype_bytes(tensor->dtype);
-    json_t *entry =
-        json_pack("{ss so s[II]}", "dtype", dtype_names[tensor->dtype], "shape", shape,
-                  "data_offsets", (json_int_t)w->offset, (json_int_t)end);
+    json_t *entry = json_pack("{ss so s[II]}", "dtype", dtype_names[tensor->dtype], "shape", shape,
+                              "data_offsets", (json_int_t)w->offset, (json_int_t)end);
     w->tensors[w->count++] = (layerd_input){name, tensor};
     w->offset = end;
     return put(w, w->header, name, entry);
@@ -187,8 +186,7 @@ static bool place_wide(request_writing *w, size_t width) {
 }
 
 static bool build_header(request_writing *w) {
-    if (w->request->cache != NULL &&
-        !put(w, w->metadata, "cache", json_string(w->request->cache)))
+    if (w->request->cache != NULL && !put(w, w->metadata, "cache", json_string(w->request->cache)))
         return false;
     if (!put_members(w, NULL, (json_t *)w->request->params))
         return false;
@@ -292,9 +290,10 @@ static bool keep_list(const answer_reading *r, const char *name, const layerd_te
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
     for (size_t i = 0; i < tensor->size; i++) {
         double value = tensor->dtype == LAYERD_FLOAT32 ? (double)tensor->f32[i] : tensor->f64[i];
-        json_array_append_new(data, isnan(value)   ? json_string("NaN")
-                                    : isinf(value) ? json_string(value > 0 ? "Infinity" : "-Infinity")
-                                                   : json_real(value));
+        json_array_append_new(data, isnan(value) ? json_string("NaN")
+                                    : isinf(value)
+                                        ? json_string(value > 0 ? "Infinity" : "-Infinity")
+                                        : json_real(value));
     }
     return set_value(r, name, json_pack("{so so}", "shape", shape, "data", data));
 }
@@ -306,9 +305,11 @@ static bool read_tensor(const answer_reading *r, const char *name, const json_t 
     while (dtype_name != NULL && dtype < DTYPES && strcmp(dtype_names[dtype], dtype_name) != 0)
         dtype++;
     int rank = (int)json_array_size(json_object_get(entry, "shape"));
-    if (dtype_name == NULL || dtype == DTYPES || !read_shape(json_object_get(entry, "shape"), shape) ||
-        !layerd_shape_size((layerd_dtype)dtype, rank, shape, &size) || json_array_size(offsets) != 2 ||
-        !read_shape(offsets, range) || range[0] > range[1] || range[1] > r->length ||
+    if (dtype_name == NULL || dtype == DTYPES ||
+        !read_shape(json_object_get(entry, "shape"), shape) ||
+        !layerd_shape_size((layerd_dtype)dtype, rank, shape, &size) ||
+        json_array_size(offsets) != 2 || !read_shape(offsets, range) || range[0] > range[1] ||
+        range[1] > r->length ||
         range[1] - range[0] != size * layerd_dtype_bytes((layerd_dtype)dtype))
         return layerd_fail(r->error, "bad_answer", NULL,
                            "The tensor %s of the answer has a dtype, a shape and a place that do "
@@ -352,8 +353,8 @@ layerd_answer *layerd_safetensors_decode(const char *body, size_t length, layerd
     if (r.answer != NULL)
         r.answer->values = json_object();
     /* Jansson has a reason for everything but a failed allocation. */
-    bool done = r.answer != NULL && r.answer->values != NULL &&
-                (header != NULL || reason.text[0] != '\0');
+    bool done =
+        r.answer != NULL && r.answer->values != NULL && (header != NULL || reason.text[0] != '\0');
     if (!done)
         layerd_fail_memory(error);
     else if (!json_is_object(header))

@@ -155,12 +155,11 @@ Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *params = json_loads(rows[i].params, 0, NULL);
-        run_wrongly(client,
-                    &(layerd_request){.path = "/relu/forward",
-                                      .cache = "0",
-                                      .params = params,
-                                      .inputs = {{"x", &x}}},
-                    "invalid_input", "", rows[i].words);
+        run_wrongly(
+            client,
+            &(layerd_request){
+                .path = "/relu/forward", .cache = "0", .params = params, .inputs = {{"x", &x}}},
+            "invalid_input", "", rows[i].words);
         json_decref(params);
     }
     layerd_close(client);
@@ -173,10 +172,10 @@ Test(client, errors_of_the_daemon_are_handed_on) {
     double ones[] = {1, 1, 1};
     layerd_tensor x = TENSOR(LAYERD_FLOAT64, ones, 1, 2), w = TENSOR(LAYERD_FLOAT64, ones, 3, 1),
                   b = TENSOR(LAYERD_FLOAT64, ones, 1);
-    run_wrongly(client,
-                &(layerd_request){.path = "/affine/forward",
-                                  .inputs = {{"x", &x}, {"w", &w}, {"b", &b}}},
-                "shape_mismatch", "/w", "(3, 1)");
+    run_wrongly(
+        client,
+        &(layerd_request){.path = "/affine/forward", .inputs = {{"x", &x}, {"w", &w}, {"b", &b}}},
+        "shape_mismatch", "/w", "(3, 1)");
     layerd_close(client);
     daemon_stop(p);
 }
