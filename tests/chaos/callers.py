@@ -1,0 +1,237 @@
+"""Who calls: some as they should, whose answers must be the bytes that an idle daemon gives, and
+some as nobody should."""
+import asyncio
+import glob
+import json
+import os
+import random
+import re
+import time
+
+from http1 import Connection, Gone, head
+
+# what a daemon with more to do than it can may say instead of an answer
+BUSY = {"overloaded", "cache_full", "rate_limited"}
+HANDLE = re.compile(rb',?"cache":"[0-9a-f]{32}"')
+
+
+def body_of(step, cache):
+    text = step.get("request_text") or json.dumps(step["request"])
+    return text.replace('"$cache"', json.dumps(cache)).encode()
+
+
+def target_of(step):
+    return step["path"] + ("?" + step["query"] if step["query"] else "")
+
+
+def cases(kind):
+    """The conformance vectors whose steps all have `kind`: "answer" or "error" """
+    for name in sorted(glob.glob("tests/vectors/*.json")):
+        with open(name) as file:
+            for case in json.load(file)["cases"]:
+                if all(kind in step for step in case["steps"]):
+                    yield case["steps"]
+
+
+def product(side):
+    """An affine call that takes long, and its answer"""
+    rows = json.dumps([[1] * side] * side)
+    want = json.dumps({"out": [[side + 1.0] * side] * side}, separators=(",", ":"))
+    body = '{"x":%s,"w":%s,"b":%s}' % (rows, rows, json.dumps([1] * side))
+    return body.encode(), want.encode()
+
+
+class Crowd:
+    """What all callers share: the daemon's port, the answers to expect, and what was seen."""
+
+    def __init__(self, port):
+        self.port, self.until = port, 0
+        self.right, self.wrong = list(cases("answer")), list(cases("error"))
+        self.product = product(300)
+        self.expected, self.seeded = {}, [s for s in self.right if self.is_reproducible(s)]
+        self.counts, self.faults, self.times = {}, [], []
+        self.may_forget = False  # the daemon is restarted now and then
+
+    @staticmethod
+    def is_reproducible(steps):
+        """Whether each run gives the same bytes: dropout draws a seed where none is sent"""
+        return all("dropout" not in s["path"] or '"seed"' in json.dumps(s["request"])
+                   for s in steps if "request" in s and s["path"].endswith("forward"))
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def fault(self, text):
+        if len(self.faults) < 20:
+            self.faults.append(text)
+
+    async def learn(self):
+        """Notes the answers of an idle daemon"""
+        connection = Connection(self.port)
+        for number, steps in enumerate(self.seeded):
+            cache = ""
+            for i, step in enumerate(steps):
+                answer = await connection.call("POST", target_of(step), body_of(step, cache))
+                cache = json.loads(answer.body).get("cache", cache)
+                self.expected[number, i] = HANDLE.sub(b"", answer.body)
+                if answer.status != 200:
+                    self.fault(f"{step['path']}: {answer.status} on an idle daemon")
+        connection.close()
+
+    def running(self):
+        return time.monotonic() < self.until
+
+    def is_excused(self, answer):
+        """Whether an answer says that the daemon is busy, as it should say it"""
+        code = answer.code
+        if code in BUSY and int(answer.headers.get("retry-after", 0)) >= 1:
+            self.count(code)
+            return True
+        return code == "unknown_cache" and self.may_forget
+
+    async def call_right(self, connection, number, steps):
+        cache = ""
+        for i, step in enumerate(steps):
+            start = time.monotonic()
+            answer = await connection.call("POST", target_of(step), body_of(step, cache))
+            self.times.append(time.monotonic() - start)
+            if answer.status == 200 and HANDLE.sub(b"", answer.body) == self.expected[number, i]:
+                self.count("right")
+                cache = json.loads(answer.body).get("cache", cache)
+            elif self.is_excused(answer):
+                return
+            else:
+                self.fault(f"{step['path']}: {answer.status} {answer.body[:200]}")
+                return
+
+    async def right_caller(self):
+        connection = Connection(self.port)
+        while self.running():
+            number = random.randrange(len(self.seeded))
+            try:
+                await self.call_right(connection, number, self.seeded[number])
+            except Gone:
+                self.count("gone")
+                await asyncio.sleep(0.01)
+        connection.close()
+
+    async def wrong_caller(self):
+        connection = Connection(self.port)
+        while self.running():
+            step = random.choice(self.wrong)[-1]
+            if '"$cache"' in json.dumps(step):
+                continue
+            try:
+                answer = await connection.call("POST", target_of(step), body_of(step, ""))
+            except Gone:
+                self.count("gone")
+                continue
+            want = step["error"]
+            if (answer.status, answer.code) == (want["status"], want["code"]):
+                self.count("wrong, told so")
+            elif not self.is_excused(answer):
+                self.fault(f"{step['path']}: {answer.status} {answer.code}, not {want}")
+        connection.close()
+
+    async def product_caller(self):
+        body, want = self.product
+        connection = Connection(self.port)
+        while self.running():
+            try:
+                answer = await connection.call("POST", "/affine/forward?cache=none", body)
+            except Gone:
+                self.count("gone")
+                continue
+            if answer.status == 200 and answer.body == want:
+                self.count("products")
+            elif not self.is_excused(answer):
+                self.fault(f"a product: {answer.status} {answer.body[:200]}")
+        connection.close()
+
+    async def aborting(self, data, keep):
+        """Sends a part of `data` and leaves; `keep`: all of it, and leaves while the answer comes"""
+        connection = Connection(self.port)
+        try:
+            await connection.send(data if keep else data[:random.randrange(1, len(data))])
+            if keep:
+                await connection.reader.read(random.randrange(1, 5000))
+            await asyncio.sleep(random.random() * 0.05)
+            self.count("aborted")
+        except (Gone, OSError):
+            self.count("gone")
+        connection.close()
+
+    async def aborter(self):
+        body = self.product[0]
+        data = head("POST", "/affine/forward?cache=none", len(body)) + body
+        while self.running():
+            await self.aborting(data, random.random() < 0.5)
+
+    async def flooder(self):
+        """Takes handles and never gives them back"""
+        connection = Connection(self.port)
+        body = json.dumps({"x": [[0.5] * 200] * 4, "w": [[1]] * 200, "b": [0]}).encode()
+        while self.running():
+            try:
+                answer = await connection.call("POST", "/affine/forward", body)
+                self.count("handles" if answer.status == 200 else "handles refused")
+                if answer.status != 200 and not self.is_excused(answer):
+                    self.fault(f"a flood: {answer.status} {answer.body[:200]}")
+                    break
+            except Gone:
+                self.count("gone")
+            await asyncio.sleep(0.002)
+        connection.close()
+
+    async def giant(self):
+        """Bodies that are too large, said or unsaid, and ones that never come"""
+        while self.running():
+            connection = Connection(self.port)
+            try:
+                if random.random() < 0.5:
+                    await connection.send(head("POST", "/relu/forward", 1 << 40))
+                    answer = await connection.read()
+                    self.count("giants refused")
+                    if answer.code != "body_too_large" and not self.is_excused(answer):
+                        self.fault(f"a giant: {answer.status} {answer.body[:200]}")
+                else:
+                    await connection.send(b"POST /relu/forward HTTP/1.1\r\nHost: t\r\n"
+                                          b"Transfer-Encoding: chunked\r\n\r\n")
+                    while self.running():
+                        await connection.send(b"10000\r\n" + b"1" * 65536 + b"\r\n")
+            except Gone:
+                self.count("giants cut off")
+            connection.close()
+            await asyncio.sleep(0.05)
+
+    async def babbler(self):
+        """Bytes that mean nothing"""
+        while self.running():
+            connection = Connection(self.port)
+            try:
+                await connection.send(os.urandom(random.randrange(1, 3000)))
+                await asyncio.wait_for(connection.reader.read(100), 0.2)
+                self.count("babble")
+            except (Gone, OSError, asyncio.TimeoutError):
+                self.count("babble")
+            connection.close()
+
+    async def sluggard(self):
+        """A request of which a byte comes now and then"""
+        while self.running():
+            connection = Connection(self.port)
+            try:
+                for byte in head("POST", "/relu/forward", 100000) + b'{"x":[' + b"1," * 50000:
+                    await connection.send(bytes([byte]))
+                    await asyncio.sleep(0.1)
+                    if not self.running():
+                        break
+            except Gone:
+                self.count("sluggards cut off")
+            connection.close()
+
+    async def run(self, seconds, **callers):
+        """So many of each kind of caller for so long"""
+        self.until = time.monotonic() + seconds
+        await asyncio.gather(*(getattr(self, kind)() for kind, count in callers.items()
+                               for _ in range(count)))
