@@ -1,0 +1,17 @@
+"""Neural-network layers computed by a layerd daemon.
+
+    from layerd.layers import *            # the course's layers.py, by the same names
+
+    with layerd.Client() as client:        # any operation, by its path
+        answer = client.call("affine/forward", x=x, w=w, b=b)
+        answer["out"], answer["cache"]
+
+The daemon is the one at `url`, else at the environment's LAYERD_URL, else at
+http://127.0.0.1:8080.
+"""
+from .client import Cache, Client
+from .errors import ConnectionFailed, Error, InvalidRequest, TimedOut, Unavailable
+
+__version__ = "0.1.0"
+__all__ = ["Cache", "Client", "ConnectionFailed", "Error", "InvalidRequest", "TimedOut",
+           "Unavailable"]

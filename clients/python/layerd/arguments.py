@@ -1,0 +1,60 @@
+"""Arguments of a call as its body takes them: arrays of one dtype, strings, numbers."""
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .cache import Cache
+from .forms import Value
+
+FLOAT64: np.dtype = np.dtype(np.float64)
+FLOAT32: np.dtype = np.dtype(np.float32)
+
+
+def floating(*dtypes: np.dtype) -> np.dtype:
+    """The dtype, float64 or float32, that a computation with arrays of these dtypes is done in:
+    NumPy's common one, or float64 where that is one of integers."""
+    common: np.dtype = np.result_type(*dtypes) if dtypes else FLOAT64
+    if common.kind not in "biuf":
+        raise TypeError(f"an array is of dtype {common}, but must be of numbers")
+    return FLOAT32 if common.kind == "f" and common.itemsize <= 4 else FLOAT64
+
+
+def prepare(arguments: Mapping[str, Any]) -> tuple[dict[str, Value], np.dtype]:
+    """The arguments as forms.py takes them, and the dtype of the call: that of the cache among
+    them, or else the common one of all floats."""
+    values = {name: _plain(value) for name, value in arguments.items()}
+    caches = [value.dtype for value in arguments.values() if isinstance(value, Cache)]
+    dtype = caches[0] if caches else floating(*_float_dtypes(values))
+    return _cast(values, dtype), dtype
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, Mapping):
+        return {name: _plain(held) if isinstance(held, str) or np.ndim(held)
+                else np.asarray(held).item() for name, held in value.items()}
+    if isinstance(value, Cache):
+        return value.handle
+    return value if isinstance(value, str) else np.asarray(value)
+
+
+def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:
+    found = []
+    for value in values.values():
+        if isinstance(value, dict):
+            found += _float_dtypes(value)
+        elif isinstance(value, np.ndarray) and value.dtype.kind not in "iu":
+            found.append(value.dtype)
+    return found
+
+
+def _cast(values: Mapping[str, Value], dtype: np.dtype) -> dict[str, Value]:
+    """The same, with C-ordered arrays of `dtype` and int64."""
+    result: dict[str, Value] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = _cast(value, dtype)
+        elif isinstance(value, np.ndarray):
+            value = np.asarray(value, np.int64 if value.dtype.kind in "iu" else dtype, order="C")
+        result[name] = value
+    return result

@@ -1,0 +1,42 @@
+"""A cache: what backward needs of a forward, kept by the daemon."""
+from collections.abc import Callable, Mapping
+from typing import Optional
+
+import numpy as np
+
+
+class Cache:
+    """Stands for what the daemon keeps; that is freed some time after the last reference to this
+    is gone (layerd.Client says how).
+
+    handle  the daemon's name for it
+    dtype   float64 or float32: the forward was computed in it, and the backward will be
+    dtypes  those of the arrays that the forward was given, by name
+
+    Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
+    """
+
+    __slots__ = ("handle", "dtype", "dtypes", "_forget")
+
+    def __init__(self, handle: str, dtype: np.dtype, dtypes: Mapping[str, np.dtype],
+                 forget: Optional[Callable[[str], None]] = None):
+        self.handle = handle
+        self.dtype = dtype
+        self.dtypes = dtypes
+        self._forget = forget
+
+    def __del__(self) -> None:
+        if self._forget is not None:
+            self._forget(self.handle)
+
+    def __copy__(self) -> "Cache":
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "Cache":
+        return self
+
+    def __reduce__(self) -> tuple:
+        return Cache, (self.handle, self.dtype, self.dtypes)
+
+    def __repr__(self) -> str:
+        return f"<layerd.Cache {self.handle} of {self.dtype.name}>"

@@ -1,0 +1,181 @@
+"""The course's layers.py, computed by a layerd daemon.
+
+    from layerd.layers import *
+
+in the place of `from .layers import *` is all that a network needs. Functions, arguments, results
+and their dtypes are those of the same names in NumPy: inputs of any memory order, mixed dtypes and
+integers among them; results that are the caller's own to change. What is wrong with an argument is
+a ValueError that says what to change.
+
+`dropout_param["p"]` is the probability of KEEPING an element. In some forks of the course it is
+the probability of dropping one: give 1 - p there.
+
+A backward is computed in the dtype of its forward: of a float32 network, a float64 dout is rounded
+first, though the results come back in float64.
+
+The daemon is that of the environment's LAYERD_URL, else http://127.0.0.1:8080; `set_client` names
+another.
+
+*D stands for any trailing dimensions whose product is D.
+"""
+# No __all__: code that imports * from the course's layers.py uses the np, some the pdb, that come.
+import pdb  # noqa: F401  pylint: disable=unused-import
+import typing as _t
+
+import numpy as np
+
+from . import arguments as _arguments
+from . import cache as _cache
+from . import client as _clients
+
+_client: _t.Optional[_clients.Client] = None
+
+
+def set_client(client: _clients.Client) -> None:
+    """Has every later call of this module go through `client`."""
+    global _client
+    _client = client
+
+
+def affine_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, _cache.Cache]:
+    """out = reshape(x, (N, D)) · w + b.
+
+    x (N, *D), w (D, M), b (M,) -> out (N, M), cache
+    """
+    x, w, b = _numbers(x, w, b)
+    answer = _call("affine/forward", x=x, w=w, b=b)
+    return answer["out"], answer["cache"]
+
+
+def affine_backward(dout: np.ndarray, cache: _cache.Cache
+                    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dout (N, M), cache -> dx (N, *D), dw (D, M), db (M,)"""
+    dout, = _numbers(dout)
+    answer = _call("affine/backward", dout=dout, cache=cache)
+    return (_like(answer["dx"], dout.dtype, cache.dtypes["w"]),
+            _like(answer["dw"], dout.dtype, cache.dtypes["x"]),
+            _like(answer["db"], dout.dtype))
+
+
+def relu_forward(x: np.ndarray) -> tuple[np.ndarray, _cache.Cache]:
+    """out = max(x, 0).
+
+    x of any shape -> out of the same, cache
+    """
+    x, = _numbers(x)
+    answer = _call("relu/forward", x=x)
+    return answer["out"], answer["cache"]
+
+
+def relu_backward(dout: np.ndarray, cache: _cache.Cache) -> np.ndarray:
+    """dout like x, cache -> dx like x"""
+    dout, = _numbers(dout)
+    return _like(_call("relu/backward", dout=dout, cache=cache)["dx"], dout.dtype)
+
+
+def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, bn_param: dict
+                      ) -> tuple[np.ndarray, _cache.Cache]:
+    """Normalises each feature, by the batch's statistics in train mode, by the running ones in
+    test mode; then out = gamma · x̂ + beta.
+
+    x (N, D), gamma (D,), beta (D,), bn_param -> out (N, D), cache
+
+    bn_param: mode "train" or "test", eps (1e-5), momentum (0.9), running_mean (D,) and
+    running_var (D,). The last two are set in it: zeros to begin with, moved by train mode as
+    running = momentum · running + (1 - momentum) · sample. Other keys are left alone.
+    """
+    sent = {name: bn_param[name] for name in ("mode", "eps", "momentum") if name in bn_param}
+    running = [name for name in ("running_mean", "running_var") if name in bn_param]
+    x, gamma, beta, *held = _numbers(x, gamma, beta, *(bn_param[name] for name in running))
+    sent.update(zip(running, held))
+    if sent.get("mode") == "test":  # what is normalised is then of the running statistics' dtype
+        x = _like(x, x.dtype, *(array.dtype for array in held))
+    answer = _call("batchnorm/forward", x=x, gamma=gamma, beta=beta, bn_param=sent)
+    for name in ("running_mean", "running_var"):
+        if sent["mode"] == "train" or name not in bn_param:
+            before = sent.get(name, x)
+            bn_param[name] = _like(answer["bn_param"][name], x.dtype, before.dtype)
+    return _like(answer["out"], x.dtype, gamma.dtype, beta.dtype), answer["cache"]
+
+
+def batchnorm_backward(dout: np.ndarray, cache: _cache.Cache
+                       ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dout (N, D), cache -> dx (N, D), dgamma (D,), dbeta (D,)"""
+    dout, = _numbers(dout)
+    answer = _call("batchnorm/backward", dout=dout, cache=cache)
+    return (_like(answer["dx"], dout.dtype, cache.dtypes["x"], cache.dtypes["gamma"]),
+            _like(answer["dgamma"], dout.dtype, cache.dtypes["x"]),
+            _like(answer["dbeta"], dout.dtype))
+
+
+def dropout_forward(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray, _cache.Cache]:
+    """Inverted dropout: in train mode out = x · mask / p, mask = rand(*x.shape) < p; in test mode
+    out = x.
+
+    x of any shape, dropout_param -> out of the same, cache
+
+    dropout_param: p, the probability of KEEPING an element; mode "train" or "test"; and perhaps
+    seed. NumPy's global generator is left as by np.random.seed(seed), if there is a seed, and
+    np.random.rand(*x.shape), in train mode. With a seed the mask is that one, bit for bit; without,
+    it is another that the same draws decide, so np.random.seed reproduces it too.
+    """
+    x, = _numbers(x)
+    sent = {name: dropout_param[name] for name in ("p", "mode") if name in dropout_param}
+    seed = dropout_param.get("seed")
+    if "seed" in dropout_param:
+        np.random.seed(seed)
+    if sent.get("mode") == "train":
+        drawn = np.asarray(np.random.rand(*x.shape))
+        if seed is None:
+            seed = int(drawn.flat[0] * 2**32) if drawn.size else 0
+    if seed is not None:
+        sent["seed"] = seed
+    answer = _call("dropout/forward", x=x, dropout_param=sent)
+    return answer["out"], answer["cache"]
+
+
+def dropout_backward(dout: np.ndarray, cache: _cache.Cache) -> np.ndarray:
+    """dout like x, cache -> dx like x"""
+    dout, = _numbers(dout)
+    return _like(_call("dropout/backward", dout=dout, cache=cache)["dx"], dout.dtype)
+
+
+def svm_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
+    """Multiclass hinge loss with a margin of 1, the mean over the batch.
+
+    x (N, C) scores, y (N,) labels with 0 <= y < C -> loss, dx (N, C)
+    """
+    x, = _numbers(x)
+    answer = _call("svm/loss", x=x, y=y)
+    return answer["loss"], answer["dx"]
+
+
+def softmax_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
+    """Cross-entropy of the softmax of the scores, the mean over the batch.
+
+    x (N, C) scores, y (N,) labels with 0 <= y < C -> loss, dx (N, C)
+    """
+    x, = _numbers(x)
+    answer = _call("softmax/loss", x=x, y=y)
+    return answer["loss"], answer["dx"]
+
+
+def _call(path: str, **values: _t.Any) -> dict[str, _t.Any]:
+    global _client
+    if _client is None:
+        _client = _clients.Client()
+    return _client.call(path, **values)
+
+
+def _numbers(*values: _t.Any) -> list[np.ndarray]:
+    """As arrays; those of integers as floats of the dtype that NumPy would compute in."""
+    arrays = [np.asarray(value) for value in values]
+    if all(array.dtype.kind == "f" for array in arrays):
+        return arrays
+    dtype = _arguments.floating(*(array.dtype for array in arrays))
+    return [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
+
+
+def _like(array: np.ndarray, *dtypes: np.dtype) -> np.ndarray:
+    """A result, computed in the dtype of the whole call, in that of the inputs it depends on."""
+    return array.astype(_arguments.floating(*dtypes), copy=False)

@@ -1,0 +1,101 @@
+"""What the tests share. The daemon under test is that of LAYERD_URL."""
+import contextlib
+import socket
+import threading
+
+import numpy as np
+
+import layerd
+from layerd import layers
+
+FORMS = "safetensors", "json"
+
+
+def in_each_form(case):
+    """Makes two tests of each of a TestCase: `self.client` and layerd.layers are of the form."""
+    for name, method in list(vars(case).items()):
+        if name.startswith("test_"):
+            delattr(case, name)
+            for form in FORMS:
+                setattr(case, f"{name}_in_{form}", _in_form(method, form))
+    return case
+
+
+def _in_form(method, form):
+    def test(self):
+        with layerd.Client(form=form) as self.client:
+            layers.set_client(self.client)
+            method(self)
+    return test
+
+
+def is_freed(handle):
+    """Asks the daemon by another client whether a cache is gone."""
+    with layerd.Client() as other:
+        try:
+            other.cache_info(handle)
+        except layerd.Error as error:
+            return error.status == 404
+    return False
+
+
+@contextlib.contextmanager
+def server(*conversations):
+    """A server on a port of its own, that gives the n-th connection to the n-th function, as a
+    socket to use, and closes it after that. Yields its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for conversation in conversations:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                conversation(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield "http://127.0.0.1:%d" % listener.getsockname()[1]
+    finally:
+        listener.close()
+
+
+def take_request(connection):
+    """Reads one request; returns its head. ConnectionError: the client closed."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += receive(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            while len(body) < int(line.split(b":")[1]):
+                body += receive(connection)
+    return head.decode()
+
+
+def receive(connection):
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError
+    return data
+
+
+def json_answer(body, extra=""):
+    """An answer of status 200, as bytes."""
+    return (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{extra}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+RELU = '{"out":{"shape":[1],"data":[7.0]}}'
+
+
+def answers(*bodies):
+    """A conversation that gives each request the next body."""
+    def conversation(connection):
+        for body in bodies:
+            take_request(connection)
+            connection.sendall(json_answer(body))
+    return conversation
+
+
+def numbers(*shape, dtype=np.float64, seed=0):
+    return np.random.RandomState(seed).randn(*shape).astype(dtype)

@@ -1,0 +1,94 @@
+"""Bodies as bytes: what is written, and what is read from it."""
+import io
+import json
+import struct
+import unittest
+
+import numpy as np
+
+from layerd.arguments import FLOAT32, FLOAT64, prepare
+from layerd.connection import Answer
+from layerd.forms import Json, Safetensors
+
+
+def written(form, **arguments):
+    values, dtype = prepare(arguments)
+    return b"".join(form.encode(values, dtype))
+
+
+def read(form, body, dtype=FLOAT64):
+    return form.decode(Answer(200, "OK", {}, len(body), io.BytesIO(body)), dtype)
+
+
+def file_of(header, data=b""):
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+class SafetensorsForm(unittest.TestCase):
+    def test_layout(self):
+        body = written(Safetensors, x=np.float32([[1, 2, 3]]), y=[2], cache="h",
+                       bn_param={"mode": "train", "eps": 1e-5, "running_mean": np.float32([7])})
+        length, = struct.unpack("<Q", body[:8])
+        self.assertEqual(json.loads(body[8:8 + length]), {
+            "__metadata__": {"cache": "h", "bn_param.mode": "train", "bn_param.eps": "1e-05"},
+            "y": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]},
+            "x": {"dtype": "F32", "shape": [1, 3], "data_offsets": [8, 20]},
+            "bn_param.running_mean": {"dtype": "F32", "shape": [1], "data_offsets": [20, 24]},
+        })
+        self.assertEqual(length % 8, 0)
+        self.assertEqual(body[8 + length:], struct.pack("<q4f", 2, 1, 2, 3, 7))
+
+    def test_read(self):
+        answer = read(Safetensors, file_of(
+            {"dx": {"dtype": "F64", "shape": [], "data_offsets": [8, 16]},
+             "bn_param.running_var": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+             "__metadata__": {"loss": "0.5", "bn_param.mode": "test", "n": "NaN", "seed": "12",
+                              "cache": "123"}}, struct.pack("<2fd", 1, 2, 3)))
+        self.assertEqual(answer["dx"], 3)
+        self.assertEqual(answer["dx"].shape, ())
+        self.assertEqual(answer["bn_param"]["running_var"].tolist(), [1, 2])
+        self.assertEqual((answer["bn_param"]["mode"], answer["loss"], answer["cache"]),
+                         ("test", 0.5, "123"))
+        self.assertTrue(np.isnan(answer["n"]))
+        self.assertEqual(repr(answer["seed"]), "12")
+
+    def test_what_is_no_file(self):
+        tensor = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+        for body in (b"", b"\xff" * 8, b"\xff" * 16, file_of({"x": tensor}),
+                     file_of({"x": {**tensor, "data_offsets": [8, 16]}}, bytes(16)),
+                     file_of({"x": {**tensor, "shape": [2]}}, bytes(8)),
+                     file_of({"x": {**tensor, "dtype": "F99"}}, bytes(8)), file_of({"x": {}})):
+            with self.assertRaises((ValueError, LookupError)):
+                read(Safetensors, body)
+
+
+class BothForms(unittest.TestCase):
+    def test_there_and_back(self):
+        arguments = {"x": np.arange(6.0).reshape(2, 3), "y": np.array([1, 2]),
+                     "nothing": np.zeros((0, 3)), "scalar": np.array(2.5), "cache": "1e5",
+                     "p": {"p": 0.1, "seed": 3, "mode": "test", "v": np.array([np.nan, -np.inf])}}
+        for form in Safetensors, Json:
+            got = read(form, written(form, **arguments))
+            got.pop("dtype", None)
+            self.assertEqual(got.keys(), arguments.keys())
+            self.assertEqual(got["cache"], "1e5")
+            self.assertEqual({**got["p"], "v": 0}, {**arguments["p"], "v": 0})
+            np.testing.assert_array_equal(got["p"]["v"], arguments["p"]["v"])
+            for name in "x", "y", "nothing", "scalar":
+                np.testing.assert_array_equal(got[name], arguments[name])
+                self.assertEqual(got[name].shape, arguments[name].shape)
+
+    def test_dtypes(self):
+        for values, want in (([np.float32(1)], FLOAT32), ([np.float32(1), 1.0], FLOAT64),
+                             ([np.float32(1), np.array([1])], FLOAT32), ([], FLOAT64),
+                             ([np.float16(1)], FLOAT32), ([np.array(True)], FLOAT64)):
+            arguments = {f"x{i}": np.asarray(value) for i, value in enumerate(values)}
+            self.assertEqual(prepare(arguments)[1], want)
+        for value in "abc", None, 1j:
+            with self.assertRaises(TypeError):
+                prepare({"x": np.asarray(value)})
+
+
+if __name__ == "__main__":
+    unittest.main()
