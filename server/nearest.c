@@ -28,10 +28,17 @@ static size_t distance(const char *a, const char *b) {
     return row[b_length];
 }
 
+/* To a name, or to what stands behind its dot: "p" is near "dropout_param.p". */
+static size_t name_distance(const char *word, const char *name) {
+    const char *dot = strchr(name, '.');
+    size_t whole = distance(word, name), behind = dot ? distance(word, dot + 1) : whole;
+    return behind < whole ? behind : whole;
+}
+
 const char *nearest(const char *word, const char *const *names) {
     const char *best = names[0];
     for (const char *const *name = names + 1; *name; name++)
-        if (distance(word, *name) < distance(word, best))
+        if (name_distance(word, *name) < name_distance(word, best))
             best = *name;
     return best;
 }

@@ -137,17 +137,16 @@ bool layerd_release(layerd_client *client, const char *cache, layerd_error *erro
 
 bool layerd_answer_add(layerd_answer *answer, const char *name, layerd_tensor *tensor,
                        layerd_error *error) {
-    char *own = strdup(name);
-    layerd_named *longer = NULL;
-    if (own != NULL)
+    layerd_named named = {strdup(name), tensor}, *longer = NULL;
+    if (named.name != NULL)
         longer = realloc(answer->tensors, (answer->count + 1) * sizeof *longer);
     if (longer == NULL) {
-        free(own);
+        free(named.name);
         layerd_tensor_free(tensor);
         return layerd_fail_memory(error);
     }
     answer->tensors = longer;
-    answer->tensors[answer->count++] = (layerd_named){own, tensor};
+    answer->tensors[answer->count++] = named;
     return true;
 }
 

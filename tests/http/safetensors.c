@@ -137,6 +137,9 @@ Test(safetensors, what_does_not_fit_the_description_is_refused) {
          "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
          "'__metadata__':{'bn_param.esp':'1'}}",
          "unknown_field", "/bn_param/esp", "\"bn_param.eps\""},
+        {"/dropout/forward",
+         "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},'__metadata__':{'p':'0.5'}}",
+         "unknown_field", "/p", "\"dropout_param.p\""},
         {"/batchnorm/forward", "{'bn_param':{'dtype':'F64','shape':[4],'data_offsets':[0,32]}}",
          "unknown_field", "/bn_param", "bn_param"},
         {"/dropout/forward",
