@@ -61,7 +61,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
-PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl
+PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-prometheus-client
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
 ##@ Use
@@ -79,6 +79,7 @@ test: ## install what is missing, build, and pass every test
 	$(call leakless,$(B)/unit-tests)
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	tests/digits.sh $(B)/layerd $(B)/digits
+	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all

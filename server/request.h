@@ -14,8 +14,9 @@
 typedef struct {
     const options *options;
     store *store;
-    workers *workers;     /* compute what is dear */
-    budget memory;        /* of all requests in flight */
+    workers *workers; /* compute what is dear */
+    budget memory;    /* of all requests in flight */
+    struct metrics *metrics;
     atomic_bool draining; /* the process is about to stop */
 } service;
 
