@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "connections.h"
+#include "cors.h"
 #include "framing.h"
 #include "header.h"
 #include "listen.h"
@@ -173,6 +174,11 @@ static bool add_headers(struct MHD_Response *response, const exchange *x) {
         snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
+    cors_header cors[CORS_HEADERS];
+    size_t count = cors_headers(x->http->service->options->cors_origin, x->request.origin,
+                                x->route.allow, cors);
+    for (size_t i = 0; i < count; i++)
+        good = good && MHD_add_response_header(response, cors[i].name, cors[i].value);
     if (atomic_load_explicit(&x->http->service->draining, memory_order_relaxed))
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return good;
@@ -274,6 +280,10 @@ static enum MHD_Result begin(exchange *x) {
     x->request.path = origin_form(x->request.path);
     x->request.content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
     x->request.accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
+    x->request.origin = header(x->mhd, MHD_HTTP_HEADER_ORIGIN);
+    x->request.is_preflight = !strcmp(x->request.method, MHD_HTTP_METHOD_OPTIONS) &&
+                              header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD) &&
+                              cors_allows(service->options->cors_origin, x->request.origin);
     header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
     size_t length = x->declared = declared_length(x->mhd);
     if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {

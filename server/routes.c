@@ -23,7 +23,13 @@ static const struct {
 
 enum { DOCUMENTS = sizeof documents / sizeof *documents, FIRST_DOCUMENT = 1 };
 
-static bool not_allowed(const request *request, const char *allow, problem *problem) {
+/* A method that the path has not; a browser's question which it has is answered. */
+static bool not_allowed(const request *request, route *route, const char *allow, problem *problem) {
+    if (request->is_preflight) {
+        route->handle = handle_preflight;
+        route->allow = allow;
+        return true;
+    }
     char method[32], path[128];
     problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s does not take %s, but %s",
                 text_clip(path, sizeof path, request->path),
@@ -126,7 +132,7 @@ static bool find_document(const request *request, route *route, problem *problem
                                                              : NULL;
         route->rest = request->path + length;
         if (!route->handle)
-            return not_allowed(request, documents[i].allow, problem);
+            return not_allowed(request, route, documents[i].allow, problem);
         return check_query(request, NULL, problem);
     }
     char path[128];
@@ -146,7 +152,7 @@ bool route_find(const request *request, route *route, problem *problem) {
     route->row = FIRST_DOCUMENT + DOCUMENTS + (size_t)(operation - layers_operations);
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
-        return not_allowed(request, "POST", problem);
+        return not_allowed(request, route, "POST", problem);
     return check_query(request, route->operation, problem) &&
            choose_request_form(request, route, problem) &&
            choose_answer_form(request, route, problem);

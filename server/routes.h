@@ -16,7 +16,8 @@ struct route {
     size_t row;                        /* among all routes */
     const layers_operation *operation; /* of POST /<layer>/<operation> */
     const form *request_form, *answer_form;
-    const char *rest; /* what the path has behind a prefix: the handle */
+    const char *rest;  /* what the path has behind a prefix: the handle */
+    const char *allow; /* the path's methods, where a browser asks for them */
 };
 
 /* How a route is told in the metrics. */
