@@ -88,7 +88,7 @@ all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the
 .PHONY: install
 install: all ## install both, with PREFIX= and DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/layers
+	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 $(B)/layerd $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/layers/*.h $(DESTDIR)$(PREFIX)/include/layers/
 	install -m 644 $(B)/liblayers.a $(DESTDIR)$(PREFIX)/lib/
@@ -97,6 +97,8 @@ install: all ## install both, with PREFIX= and DESTDIR=
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_SHARED)|' \
 	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' server/layerd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd.service
 
 ##@ Work on it
 

@@ -10,6 +10,7 @@
 #include "http.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
 #include "routes.h"
 #include "version.h"
 
@@ -91,11 +92,13 @@ int main(int argc, char **argv) {
     }
     log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
              version_commit, address, options.threads, layers_blas());
+    notify("READY=1");
 
     int signal_number;
     sigwait(&signals, &signal_number);
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
+    notify("STOPPING=1");
     atomic_store(&service.draining, true);
     if (!drain(http, options.grace, &signals))
         _exit(0); /* whatever still computes ends with the process */
