@@ -61,7 +61,8 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
-PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy
+PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
+                 python3-prometheus-client
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
 ##@ Use
@@ -80,6 +81,8 @@ test: ## install what is missing, build, and pass every test
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	tests/digits.sh $(B)/layerd $(B)/digits
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
+	tests/metrics.sh $(B)/layerd $(B)
+	tests/chaos.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all
@@ -88,7 +91,7 @@ all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the
 .PHONY: install
 install: all ## install both, with PREFIX= and DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/layers
+	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 $(B)/layerd $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/layers/*.h $(DESTDIR)$(PREFIX)/include/layers/
 	install -m 644 $(B)/liblayers.a $(DESTDIR)$(PREFIX)/lib/
@@ -97,6 +100,8 @@ install: all ## install both, with PREFIX= and DESTDIR=
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_SHARED)|' \
 	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' server/layerd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd.service
 
 ##@ Work on it
 
@@ -123,6 +128,10 @@ bench: ## measure beside peers and floors; PARTS="requests kernels" runs only th
 	@$(MAKE) --no-print-directory all
 	@B=$(B) CC=$(CC) CXX=$(CXX) BLAS_CFLAGS="$(BLAS_CFLAGS)" BLAS_LIBS="$(BLAS_LIBS)" \
 	    tests/bench/run $(PARTS)
+
+.PHONY: soak
+soak: all ## load for MINUTES=60, and what the daemon takes over time
+	$(PYTHON) -B tests/chaos/soak.py $(B)/layerd $(or $(MINUTES),60)
 
 .PHONY: clean
 clean: ## remove everything that was built

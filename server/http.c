@@ -13,10 +13,12 @@
 
 #include "clock.h"
 #include "connections.h"
+#include "cors.h"
 #include "framing.h"
 #include "header.h"
 #include "listen.h"
 #include "log.h"
+#include "metrics.h"
 #include "routes.h"
 
 enum {
@@ -136,6 +138,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
         .body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing), /* until some comes */
         .charge = &x->charge,
     };
+    x->route = (route){0};
     x->reply = (reply){0};
     return x;
 }
@@ -171,6 +174,11 @@ static bool add_headers(struct MHD_Response *response, const exchange *x) {
         snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
+    cors_header cors[CORS_HEADERS];
+    size_t count = cors_headers(x->http->service->options->cors_origin, x->request.origin,
+                                x->route.allow, cors);
+    for (size_t i = 0; i < count; i++)
+        good = good && MHD_add_response_header(response, cors[i].name, cors[i].value);
     if (atomic_load_explicit(&x->http->service->draining, memory_order_relaxed))
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return good;
@@ -202,6 +210,7 @@ static enum MHD_Result send_reply(exchange *x) {
         x->reply.content_type = "application/problem+json";
     }
     log_request(x);
+    metrics_answered(x->http->service->metrics, x->route.row, x->request.body_length, &x->reply);
     connection_send_to_caller(x->connection, transfer_ms(x->http, x->reply.body_length));
     struct MHD_Response *response = make_response(&x->reply);
     if (!response)
@@ -265,11 +274,16 @@ static const char *origin_form(const char *target) {
 static enum MHD_Result begin(exchange *x) {
     const service *service = x->http->service;
     atomic_fetch_add(&x->http->running, 1);
+    metrics_move(service->metrics, METRICS_REQUESTS, 1);
     x->began = true;
     x->begun = clock_coarse_ms();
     x->request.path = origin_form(x->request.path);
     x->request.content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
     x->request.accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
+    x->request.origin = header(x->mhd, MHD_HTTP_HEADER_ORIGIN);
+    x->request.is_preflight = !strcmp(x->request.method, MHD_HTTP_METHOD_OPTIONS) &&
+                              header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD) &&
+                              cors_allows(service->options->cors_origin, x->request.origin);
     header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
     size_t length = x->declared = declared_length(x->mhd);
     if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
@@ -336,6 +350,8 @@ static void drop_job(job *job, drop_reason reason) {
     else
         problem_set_overloaded(&x->problem, "the request waited for longer than it may "
                                             "(--queue-time); try again");
+    if (reason == DROP_LATE)
+        metrics_move(x->http->service->metrics, METRICS_QUEUE_LATE, 1);
     x->good = false;
     x->computed = true;
     MHD_resume_connection(x->mhd);
@@ -349,6 +365,7 @@ static bool is_wanted(job *job) {
 static enum MHD_Result hand_over(exchange *x) {
     workers *workers = x->http->service->workers;
     if (!workers_admit(workers)) {
+        metrics_move(x->http->service->metrics, METRICS_QUEUE_REFUSED, 1);
         problem_set_overloaded(&x->problem, "as many requests wait as may (--queue); try again");
         return send_problem(x);
     }
@@ -402,8 +419,10 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
-    if (x->began)
+    if (x->began) {
+        metrics_move(http->service->metrics, METRICS_REQUESTS, -1);
         atomic_fetch_sub(&http->running, 1);
+    }
     free(x);
     *state = NULL;
 }
@@ -429,7 +448,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
                           enum MHD_ConnectionNotificationCode code) {
     loop *loop = cls;
     http *http = loop->http;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    bool starts = code == MHD_CONNECTION_NOTIFY_STARTED;
+    metrics_move(http->service->metrics, METRICS_CONNECTIONS, starts ? 1 : -1);
+    if (starts) {
         int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *context = connections_find(http->connections, fd);
         connection_wait_for_caller(*context, (int64_t)http->service->options->idle_time);

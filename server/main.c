@@ -9,6 +9,9 @@
 
 #include "http.h"
 #include "log.h"
+#include "metrics.h"
+#include "notify.h"
+#include "routes.h"
 #include "version.h"
 
 /* jemalloc's, where it is linked: one arena, so that what one request frees the next one takes,
@@ -74,8 +77,9 @@ int main(int argc, char **argv) {
         .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
         .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
         .memory = {.limit = options.memory},
+        .metrics = metrics_make(route_count()),
     };
-    if (!service.store || !service.workers) {
+    if (!service.store || !service.workers || !service.metrics) {
         log_line(LOG_ERROR, "cannot start: no memory, or no threads");
         return EXIT_START;
     }
@@ -83,21 +87,25 @@ int main(int argc, char **argv) {
     http *http = http_start(&service, address, sizeof address);
     if (!http) {
         service.store->close(service.store);
+        metrics_free(service.metrics);
         return EXIT_START;
     }
     log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
              version_commit, address, options.threads, layers_blas());
+    notify("READY=1");
 
     int signal_number;
     sigwait(&signals, &signal_number);
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
+    notify("STOPPING=1");
     atomic_store(&service.draining, true);
     if (!drain(http, options.grace, &signals))
         _exit(0); /* whatever still computes ends with the process */
     http_stop(http);
     workers_stop(service.workers);
     service.store->close(service.store);
+    metrics_free(service.metrics);
     log_line(LOG_INFO, "stopped");
     return 0;
 }

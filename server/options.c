@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cors.h"
 #include "listen.h"
 #include "machine.h"
 #include "version.h"
@@ -24,19 +25,32 @@ static const unit bytes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10
 static const unit times[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
 static const unit levels[] = {{"error", 0}, {"warn", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
 
+/* Kinds of text. */
+static const unit addresses[] = {{NULL, 0}}, origins[] = {{NULL, 0}};
+static const struct text {
+    const unit *units;
+    bool (*is_right)(const char *text);
+    const char *must_be;
+} texts[] = {
+    {addresses, listen_is_address, "address:port, such as 127.0.0.1:8080 or [::1]:8080"},
+    {origins, cors_is_right,
+     "* or origins as browsers send them, such as https://example.org,http://localhost:3000"},
+};
+enum { TEXTS = sizeof texts / sizeof *texts };
+
 enum { DAY_MS = 86400000 };
 
 static const struct option {
     const char *name;
     size_t place;        /* in options */
-    const unit *units;   /* of a number; NULL: an address to listen at */
+    const unit *units;   /* of a number; or one of the kinds of text */
     bool words;          /* the units are the values themselves */
     const char *initial; /* NULL: one a processor */
     size_t share;        /* and at most one so-manieth of the memory that there is; 0 for any */
     size_t minimum, maximum;
     const char *help;
 } rows[] = {
-    {"listen", offsetof(options, listen), NULL, false, "127.0.0.1:8080", 0, 0, 0,
+    {"listen", offsetof(options, listen), addresses, false, "127.0.0.1:8080", 0, 0, 0,
      "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
     {"threads", offsetof(options, threads), counts, false, NULL, 0, 1, 256,
      "that answer, and as many that compute (one a processor)"},
@@ -62,6 +76,8 @@ static const struct option {
      "for caches; past it forward answers 503 (1/4 of the RAM)"},
     {"cache-lifetime", offsetof(options, cache_lifetime), times, false, "15min", 0, 1,
      365UL * DAY_MS, "time without use after which a cache goes"},
+    {"cors-origin", offsetof(options, cors_origin), origins, false, "", 0, 0, 0,
+     "origins, by commas, whose pages may call; * for any"},
     {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
      "time for running requests to finish at SIGTERM"},
     {"log-level", offsetof(options, log_level), levels, true, "info", 0, 0, 3,
@@ -125,14 +141,13 @@ static void complain(const struct option *row, const char *from, const char *tex
 
 static bool set(options *options, const struct option *row, const char *from, const char *text) {
     void *place = (char *)options + row->place;
-    if (!row->units) {
+    for (const struct text *kind = texts; kind < texts + TEXTS; kind++) {
+        if (kind->units != row->units)
+            continue;
         *(const char **)place = text;
-        if (listen_is_address(text))
+        if (kind->is_right(text))
             return true;
-        fprintf(stderr,
-                "layerd: %s is \"%s\", but must be address:port, such as 127.0.0.1:8080 "
-                "or [::1]:8080\n",
-                from, text);
+        fprintf(stderr, "layerd: %s is \"%s\", but must be %s\n", from, text, kind->must_be);
         return false;
     }
     if (parse_number(row, text, place))

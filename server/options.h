@@ -18,6 +18,7 @@ typedef struct {
     size_t memory;              /* bytes, of all requests in flight */
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */
+    const char *cors_origin;    /* origins whose pages may call, by commas, or "*"; "" for none */
     size_t grace;               /* milliseconds for running requests at the stop */
     size_t log_level;           /* a log_level */
 } options;

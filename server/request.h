@@ -14,8 +14,9 @@
 typedef struct {
     const options *options;
     store *store;
-    workers *workers;     /* compute what is dear */
-    budget memory;        /* of all requests in flight */
+    workers *workers; /* compute what is dear */
+    budget memory;    /* of all requests in flight */
+    struct metrics *metrics;
     atomic_bool draining; /* the process is about to stop */
 } service;
 
@@ -30,7 +31,8 @@ typedef struct {
     const char *method, *path;
     query_pair query[QUERY_MOST];
     size_t query_count;
-    const char *content_type, *accept; /* NULL where the header is absent */
+    const char *content_type, *accept, *origin; /* NULL where the header is absent */
+    bool is_preflight;  /* a browser asks what a page of an origin that is allowed may send */
     layers_tensor body; /* LAYERS_U8, all of it; a cache may share it beyond the reply */
     size_t body_length; /* bytes that have come so far */
     charge *charge;     /* of the memory budget */

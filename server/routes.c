@@ -1,21 +1,13 @@
 /* Method and path → handler. The operations come from their table, the rest from a table here. */
 #include "routes.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "accept.h"
 #include "handlers.h"
 
 enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a sentence */
-
-/* What an Accept says of a media type. */
-typedef struct {
-    double quality;
-    int closeness;
-} preference;
 
 static const struct {
     const char *path; /* one that ends in '/' is a prefix */
@@ -25,10 +17,19 @@ static const struct {
     {"/healthz", "GET, HEAD", handle_health, NULL},
     {"/readyz", "GET, HEAD", handle_ready, NULL},
     {"/version", "GET, HEAD", handle_version, NULL},
+    {"/metrics", "GET, HEAD", handle_metrics, NULL},
     {"/cache/", "GET, HEAD, DELETE", handle_cache_info, handle_cache_remove},
 };
 
-static bool not_allowed(const request *request, const char *allow, problem *problem) {
+enum { DOCUMENTS = sizeof documents / sizeof *documents, FIRST_DOCUMENT = 1 };
+
+/* A method that the path has not; a browser's question which it has is answered. */
+static bool not_allowed(const request *request, route *route, const char *allow, problem *problem) {
+    if (request->is_preflight) {
+        route->handle = handle_preflight;
+        route->allow = allow;
+        return true;
+    }
     char method[32], path[128];
     problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s does not take %s, but %s",
                 text_clip(path, sizeof path, request->path),
@@ -66,18 +67,6 @@ static bool check_query(const request *request, const layers_operation *operatio
     return true;
 }
 
-/* Length of a media type without its parameters. */
-static size_t type_length(const char *type) {
-    size_t length = strcspn(type, ";,");
-    while (length > 0 && (type[length - 1] == ' ' || type[length - 1] == '\t'))
-        length--;
-    return length;
-}
-
-static bool is_type(const char *type, const char *name) {
-    return type_length(type) == strlen(name) && !strncasecmp(type, name, strlen(name));
-}
-
 /* "application/json or ..." */
 static const char *type_names(char *text, size_t size) {
     size_t used = 0;
@@ -100,42 +89,6 @@ static bool choose_request_form(const request *request, route *route, problem *p
                        text_clip(text, sizeof text, type), type_names(names, sizeof names));
 }
 
-/* The q of a media range, from 0 to 1: 1 where it has none. */
-static double quality(const char *range, size_t length) {
-    for (const char *p = range; (p = memchr(p, ';', length - (size_t)(p - range)));) {
-        p += 1 + strspn(p + 1, " \t");
-        if ((size_t)(p - range) + 2 <= length && (*p | 32) == 'q' && p[1] == '=') {
-            double q = strtod(p + 2, NULL);
-            return q > 0 ? fmin(q, 1) : 0;
-        }
-    }
-    return 1;
-}
-
-/* How closely a media range names a type: 3 for the type itself, 2 for "application/" and a star,
- * 1 for two stars, 0 for another. */
-static int closeness(const char *range, const char *type) {
-    size_t main_length = strcspn(type, "/") + 1;
-    if (is_type(range, type))
-        return 3;
-    if (type_length(range) == main_length + 1 && !strncasecmp(range, type, main_length) &&
-        range[main_length] == '*')
-        return 2;
-    return is_type(range, "*/*");
-}
-
-/* How much an Accept wants a type: the closest range decides (RFC 9110, 12.5.1). */
-static preference preference_for(const char *accept, const char *type) {
-    preference best = {0, 0};
-    for (const char *range = accept; *range; range += strcspn(range, ","), range += *range == ',') {
-        range += strspn(range, " \t");
-        int closer = closeness(range, type);
-        if (closer > best.closeness)
-            best = (preference){quality(range, strcspn(range, ",")), closer};
-    }
-    return best;
-}
-
 /* The form of the highest q; of several the one that is named more closely, then the first. */
 static bool choose_answer_form(const request *request, route *route, problem *problem) {
     const char *accept = request->accept && *request->accept ? request->accept : "*/*";
@@ -154,30 +107,32 @@ static bool choose_answer_form(const request *request, route *route, problem *pr
                        text_clip(text, sizeof text, accept), type_names(names, sizeof names));
 }
 
-static const layers_operation *find_operation(const char *path) {
+/* NULL where there is none. */
+static const layers_operation *const *find_operation(const char *path) {
     for (const layers_operation *const *row = layers_operations; *row; row++) {
         size_t length = strlen((*row)->layer);
         if (path[0] == '/' && !strncmp(path + 1, (*row)->layer, length) &&
             path[1 + length] == '/' && !strcmp(path + length + 2, (*row)->name))
-            return *row;
+            return row;
     }
     return NULL;
 }
 
 static bool find_document(const request *request, route *route, problem *problem) {
-    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+    for (size_t i = 0; i < DOCUMENTS; i++) {
         size_t length = strlen(documents[i].path);
         bool prefix = documents[i].path[length - 1] == '/';
         if (strncmp(request->path, documents[i].path, length) != 0 ||
             (request->path[length] != '\0') != prefix)
             continue;
+        route->row = FIRST_DOCUMENT + i;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
         route->handle = get                                  ? documents[i].get
                         : !strcmp(request->method, "DELETE") ? documents[i].remove
                                                              : NULL;
         route->rest = request->path + length;
         if (!route->handle)
-            return not_allowed(request, documents[i].allow, problem);
+            return not_allowed(request, route, documents[i].allow, problem);
         return check_query(request, NULL, problem);
     }
     char path[128];
@@ -189,13 +144,34 @@ static bool find_document(const request *request, route *route, problem *problem
 }
 
 bool route_find(const request *request, route *route, problem *problem) {
-    *route = (struct route){.operation = find_operation(request->path)};
-    if (!route->operation)
+    const layers_operation *const *operation = find_operation(request->path);
+    *route = (struct route){0};
+    if (!operation)
         return find_document(request, route, problem);
+    route->operation = *operation;
+    route->row = FIRST_DOCUMENT + DOCUMENTS + (size_t)(operation - layers_operations);
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
-        return not_allowed(request, "POST", problem);
+        return not_allowed(request, route, "POST", problem);
     return check_query(request, route->operation, problem) &&
            choose_request_form(request, route, problem) &&
            choose_answer_form(request, route, problem);
+}
+
+size_t route_count(void) {
+    size_t operations = 0;
+    while (layers_operations[operations])
+        operations++;
+    return FIRST_DOCUMENT + DOCUMENTS + operations;
+}
+
+route_label route_label_of(size_t row) {
+    if (row < FIRST_DOCUMENT)
+        return (route_label){"", "other", (int)strlen("other")};
+    if (row < FIRST_DOCUMENT + DOCUMENTS) {
+        const char *name = documents[row - FIRST_DOCUMENT].path + 1;
+        return (route_label){"", name, (int)strcspn(name, "/")};
+    }
+    const layers_operation *operation = layers_operations[row - FIRST_DOCUMENT - DOCUMENTS];
+    return (route_label){operation->layer, operation->name, (int)strlen(operation->name)};
 }

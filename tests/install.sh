@@ -19,4 +19,5 @@ for kind in shared static; do
     [ "$got" = "$expected" ] || { echo "$kind: got '$got', expected '$expected'"; exit 1; }
 done
 [ "$("$root/usr/bin/layerd" --version | cut -d' ' -f1)" = layerd ]
-echo "install: 3 passed, 0 failed"
+grep -qx "ExecStart=$root/usr/bin/layerd" "$root/usr/lib/systemd/system/layerd.service"
+echo "install: 4 passed, 0 failed"

@@ -40,6 +40,7 @@ typedef struct {
     size_t buckets; /* a power of two */
     size_t count;
     entry *oldest, *newest;
+    uint64_t given, expired, removed;
 } shard;
 
 typedef struct {
@@ -47,6 +48,7 @@ typedef struct {
     size_t budget;
     int64_t lifetime;
     atomic_size_t bytes; /* kept and reserved */
+    atomic_uint_fast64_t refused;
     shard shard[SHARDS];
     pthread_t sweeper;
     pthread_mutex_t lock; /* of `stopping` */
@@ -153,6 +155,7 @@ static bool sweep(memory_store *store) {
         while (s->oldest && s->oldest->used <= dead) {
             entry *e = s->oldest;
             take_out(s, e);
+            s->expired++;
             e->chain = expired;
             expired = e;
             any = true;
@@ -209,6 +212,7 @@ static bool memory_reserve(store *interface, size_t bytes, int *retry_after) {
     memory_store *store = (memory_store *)interface;
     if (try_reserve(store, bytes) || (sweep(store) && try_reserve(store, bytes)))
         return true;
+    atomic_fetch_add(&store->refused, 1);
     *retry_after = retry_seconds(store);
     return false;
 }
@@ -241,6 +245,7 @@ static bool memory_put(store *interface, layers_cache *cache, size_t reserved,
     *place = e;
     link_newest(shard, e);
     shard->count++;
+    shard->given++;
     pthread_mutex_unlock(&shard->lock);
     return true;
 }
@@ -298,9 +303,27 @@ static bool memory_remove(store *interface, const char *handle) {
     if (!e)
         return false;
     take_out(shard, e);
+    shard->removed++;
     pthread_mutex_unlock(&shard->lock);
     free_entry(store, e);
     return true;
+}
+
+static void memory_stats(store *interface, store_stats *stats) {
+    memory_store *store = (memory_store *)interface;
+    *stats = (store_stats){
+        .bytes = atomic_load(&store->bytes),
+        .budget = store->budget,
+        .refused = atomic_load(&store->refused),
+    };
+    for (shard *s = store->shard; s < store->shard + SHARDS; s++) {
+        pthread_mutex_lock(&s->lock);
+        stats->entries += s->count;
+        stats->given += s->given;
+        stats->expired += s->expired;
+        stats->removed += s->removed;
+        pthread_mutex_unlock(&s->lock);
+    }
 }
 
 static bool memory_ready(store *interface) {
@@ -341,6 +364,7 @@ store *store_open_memory(size_t budget, int64_t lifetime) {
         .get = memory_get,
         .info = memory_info,
         .remove = memory_remove,
+        .stats = memory_stats,
         .ready = memory_ready,
         .close = memory_close,
     };

@@ -18,6 +18,13 @@ typedef struct {
     int64_t created, expires; /* milliseconds since 1970 */
 } store_info;
 
+/* What a store holds, and what became of the handles that were given. */
+typedef struct {
+    size_t entries, bytes, budget; /* bytes: those set aside counted */
+    uint64_t given, expired, removed;
+    uint64_t refused; /* bytes that were not to be had, times */
+} store_stats;
+
 typedef struct store store;
 
 struct store {
@@ -37,6 +44,7 @@ struct store {
     bool (*info)(store *store, const char *handle, store_info *info);
     /* Removes a handle. False as above. */
     bool (*remove)(store *store, const char *handle);
+    void (*stats)(store *store, store_stats *stats);
     /* Whether the store can do its work. */
     bool (*ready)(store *store);
     /* Frees the store and everything in it. */

@@ -147,9 +147,10 @@ bool contract_kept(const answer *answer, bool head, char fault[FAULT_TEXT]) {
         return broken(fault, answer, "an error without a JSON body");
     if (answer->status >= 400)
         return error_headers(answer, fault) && problem_good(answer, fault);
-    if (answer->status != 200 || !answer->json)
-        return broken(fault, answer, "neither 200 with JSON or safetensors nor an error");
+    if (answer->status != 200)
+        return broken(fault, answer, "neither 200, 204 nor an error");
     const char *type = header_of(answer, "Content-Type");
-    return !strcmp(type, "application/json") || !strcmp(type, "application/vnd.safetensors") ||
-           broken(fault, answer, "Content-Type is neither of JSON nor of safetensors");
+    bool data = !strcmp(type, "application/json") || !strcmp(type, "application/vnd.safetensors");
+    return (*type && data == (answer->json != NULL)) ||
+           broken(fault, answer, "Content-Type and body do not belong together");
 }

@@ -264,6 +264,42 @@ Test(store, a_generous_reservation_is_settled_by_put) {
     s->close(s);
 }
 
+Test(store, tells_what_it_holds_and_what_became_of_it) {
+    store *s = open_store(4096, LONG);
+    store_stats stats;
+    char handle[HANDLE_TEXT];
+    int retry;
+    for (int i = 0; i < 3; i++)
+        cr_assert(keep(s, 10, handle, &retry));
+    s->stats(s, &stats);
+    cr_expect(stats.entries == 3 && stats.given == 3 && stats.budget == 4096);
+    size_t three = stats.bytes;
+    cr_expect(three > 3 * store_overhead);
+    cr_assert(s->remove(s, handle));
+    cr_assert(!s->remove(s, handle));
+    cr_assert(!s->reserve(s, 4096, &retry));
+    cr_assert(s->reserve(s, 100, &retry));
+    s->stats(s, &stats);
+    cr_expect(stats.entries == 2 && stats.given == 3 && stats.removed == 1 && stats.refused == 1);
+    cr_expect(stats.bytes == three / 3 * 2 + 100 && stats.expired == 0);
+    s->close(s);
+}
+
+Test(store, tells_what_has_expired) {
+    store *s = open_store(4096, BRIEF);
+    store_stats stats;
+    char handle[HANDLE_TEXT];
+    int retry;
+    cr_assert(keep(s, 10, handle, &retry));
+    double end = seconds() + 10;
+    do {
+        pause_briefly();
+        s->stats(s, &stats);
+    } while (stats.expired == 0 && seconds() < end);
+    cr_expect(stats.expired == 1 && stats.entries == 0 && stats.given == 1 && stats.removed == 0);
+    s->close(s);
+}
+
 Test(store, many_handles_are_all_different_and_all_found) {
     enum { MANY = 10000 };
     static char handle[MANY][HANDLE_TEXT];
