@@ -14,7 +14,7 @@ typedef struct {
     json_cursor *cursor;
     layers_dtype dtype;
     const char *pointer;
-    layers_tensor *tensor;         /* rank 1 while it grows */
+    layers_tensor *tensor;         /* of rank 1, and with room for all, while it is read */
     size_t used;                   /* elements read */
     int depth;                     /* open lists */
     int rank;                      /* the deepest that there has been */
@@ -70,24 +70,65 @@ static bool malformed(reader *r, const char *reason) {
     return json_malformed(r->cursor, r->cursor->at, reason, r->problem);
 }
 
-static bool out_of_memory(reader *r) {
-    return problem_set_memory(r->problem, r->pointer);
+static void skip_space(json_cursor *cursor) {
+    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
+                                        *cursor->at == '\r' || *cursor->at == '\t'))
+        cursor->at++;
 }
 
-/* Room for one more element, as far as possible without moving what is there. */
-static bool grow(reader *r) {
-    size_t left = (size_t)(r->cursor->end - r->cursor->at);
-    size_t capacity = r->tensor->size ? 2 * r->tensor->size
-                      : r->depth == 0 ? 1
-                      : left < 2048   ? 1 + left / 2
-                                      : 1 + left / 24;
-    if (capacity > r->used + 1 + left / 2)
-        capacity = r->used + 1 + left / 2; /* an element takes two bytes at least */
+/* Passes the bytes `what` at hand, `most` at most, and the white space behind each. */
+static size_t skip(json_cursor *cursor, char what, size_t most) {
+    size_t count = 0;
+    for (; count < most && cursor->at < cursor->end && *cursor->at == what; count++) {
+        cursor->at++;
+        skip_space(cursor);
+    }
+    return count;
+}
+
+/* Where the array ends whose first element is at hand. A list opens behind another and a comma, or
+ * first of all in one that does: text that has one elsewhere is refused there. */
+static const char *array_end(const reader *r) {
+    json_cursor ahead = *r->cursor;
+    size_t depth = (size_t)r->depth;
+    while (depth > 0) {
+        ahead.at = memchr(ahead.at, ']', (size_t)(ahead.end - ahead.at));
+        if (!ahead.at)
+            return ahead.end;
+        depth -= skip(&ahead, ']', depth);
+        if (depth > 0 && skip(&ahead, ',', 1))
+            depth += skip(&ahead, '[', SIZE_MAX);
+    }
+    return ahead.at;
+}
+
+/* At least as many as the array has: a comma stands between each two. A look at all of its text
+ * takes a few percent of the time of reading it, and then no memory is moved, and none taken that
+ * is not needed. */
+static size_t most_elements(const reader *r) {
+    enum { BLOCK = 128 };
+    const char *at = r->cursor->at, *end = array_end(r);
+    size_t commas = 0;
+    for (; end - at >= BLOCK; at += BLOCK) {
+        unsigned char found = 0; /* a byte, so that many are counted at a time */
+        for (int i = 0; i < BLOCK; i++)
+            found += at[i] == ',';
+        commas += found;
+    }
+    for (; at < end; at++)
+        commas += *at == ',';
+    return commas + 1;
+}
+
+/* Memory for all elements, before the first of them. */
+static bool make_room(reader *r) {
+    const json_cursor *cursor = r->cursor;
+    size_t capacity = most_elements(r), bytes;
     layers_error error;
-    if (!r->tensor->buffer)
-        return layers_tensor_make(r->tensor, r->dtype, &capacity, 1, &error) == LAYERS_OK ||
-               out_of_memory(r);
-    return layers_tensor_resize(r->tensor, capacity, &error) == LAYERS_OK || out_of_memory(r);
+    bool made = layers_dtype_bytes(r->dtype, capacity, &bytes) &&
+                (!cursor->charge || cursor->charge(cursor->budget, bytes)) &&
+                layers_tensor_make(r->tensor, r->dtype, &capacity, 1, &error) == LAYERS_OK;
+    return made || problem_set_memory(r->problem, r->pointer);
 }
 
 /* NaN, Infinity, -Infinity: bare, or a string. */
@@ -121,9 +162,15 @@ static bool read_word(reader *r, double *value) {
     return malformed(r, "a number or a list was expected");
 }
 
-static bool read_status(reader *r, number_status status) {
-    if (status == NUMBER_OK)
-        return true;
+/* What stands where no number could be read: a word, or what is wrong with it. */
+static bool read_other(reader *r, double *value) {
+    const char **at = &r->cursor->at, *end = r->cursor->end;
+    char first = **at == '-' && end - *at > 1 ? (*at)[1] : **at;
+    if (first == 'I' || (**at != '-' && !(first >= '0' && first <= '9')))
+        return read_word(r, value);
+    float single;
+    number_status status = r->dtype == LAYERS_F32 ? number_read_f32(at, end, &single)
+                                                  : number_read_f64(at, end, value);
     if (status == NUMBER_OUT_OF_RANGE)
         return fail_at(r, r->depth, PROBLEM_NUMBER_OUT_OF_RANGE,
                        r->dtype == LAYERS_F32 ? "is too large for a float32"
@@ -131,36 +178,28 @@ static bool read_status(reader *r, number_status status) {
     return malformed(r, "a number is malformed");
 }
 
-/* One number or word onto the end of the tensor. */
-static bool read_element(reader *r) {
+/* One word, or as many numbers as follow each other in one list, onto the end of the tensor. */
+static bool read_elements(reader *r, size_t *count) {
+    if (!r->tensor->buffer && !make_room(r))
+        return false;
     const char **at = &r->cursor->at, *end = r->cursor->end;
-    if (r->used == r->tensor->size && !grow(r))
-        return false;
-    char first = **at;
-    bool digits =
-        (first >= '0' && first <= '9') || (first == '-' && !(end - *at > 1 && (*at)[1] == 'I'));
-    double word = 0;
-    if (!digits && !read_word(r, &word))
-        return false;
-    if (r->dtype == LAYERS_F32) {
-        float *place = (float *)r->tensor->data + r->used;
-        *place = (float)word;
-        if (digits && !read_status(r, number_read_f32(at, end, place)))
+    size_t room = r->depth == 0 ? 1 : r->tensor->size - r->used;
+    bool f32 = r->dtype == LAYERS_F32;
+    float *single = (float *)r->tensor->data + r->used;
+    double *place = (double *)r->tensor->data + r->used, word = 0;
+    *count = f32 ? number_read_run_f32(at, end, single, room)
+                 : number_read_run_f64(at, end, place, room);
+    if (*count == 0) {
+        if (!read_other(r, &word))
             return false;
-    } else {
-        double *place = (double *)r->tensor->data + r->used;
-        *place = word;
-        if (digits && !read_status(r, number_read_f64(at, end, place)))
-            return false;
+        if (f32)
+            *single = (float)word;
+        else
+            *place = word;
+        *count = 1;
     }
-    r->used++;
+    r->used += *count;
     return true;
-}
-
-static void skip_space(json_cursor *cursor) {
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
-                                        *cursor->at == '\r' || *cursor->at == '\t'))
-        cursor->at++;
 }
 
 /* Holds the lists of a depth to one kind of contents. */
@@ -202,10 +241,11 @@ static bool close_list(reader *r) {
     return true;
 }
 
-/* An element has been read: counts it in its list, and goes on to the next or ends the list. */
-static bool after_element(reader *r) {
-    while (r->depth > 0) {
-        r->count[r->depth - 1]++;
+/* So many elements have been read: counts them in their list, and goes on to the next or ends the
+ * list, which is an element itself. */
+static bool after_elements(reader *r, size_t count) {
+    for (; r->depth > 0; count = 1) {
+        r->count[r->depth - 1] += count;
         skip_space(r->cursor);
         if (r->cursor->at == r->cursor->end)
             return malformed(r, "a list does not end");
@@ -223,6 +263,7 @@ static bool after_element(reader *r) {
 
 static bool read_value(reader *r) {
     do {
+        size_t count = 1;
         skip_space(r->cursor);
         if (r->cursor->at == r->cursor->end)
             return malformed(r, "a list does not end");
@@ -237,23 +278,19 @@ static bool read_value(reader *r) {
                 return false;
         } else if (first == '{' && r->depth > 0) {
             return fail_at(r, r->depth, PROBLEM_WRONG_TYPE, "is an object, but must be a number");
-        } else if (!read_element(r) || (r->depth > 0 && !contains(r, NUMBERS))) {
+        } else if (!read_elements(r, &count) || (r->depth > 0 && !contains(r, NUMBERS))) {
             return false;
         }
-        if (!after_element(r))
+        if (!after_elements(r, count))
             return false;
     } while (r->depth > 0);
     return true;
 }
 
-/* Gives up the room that was not needed, and sets the shape. */
 static bool finish(reader *r) {
     layers_tensor *tensor = r->tensor;
-    size_t spare = tensor->size - r->used;
-    layers_error error;
-    if ((!tensor->buffer && !grow(r)) ||
-        (spare > 8 && layers_tensor_resize(tensor, r->used, &error) != LAYERS_OK))
-        return out_of_memory(r);
+    if (!tensor->buffer && !make_room(r))
+        return false;
     tensor->rank = r->rank;
     tensor->size = r->used;
     memcpy(tensor->shape, r->shape, (size_t)r->rank * sizeof *tensor->shape);

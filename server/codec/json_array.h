@@ -5,9 +5,13 @@
 #include "layers/tensor.h"
 #include "problem.h"
 
-/* A place in a JSON text. */
+/* A place in a JSON text, and what memory may be taken for what is read there. */
 typedef struct {
     const char *start, *at, *end;
+    /* Asked before a tensor takes so many bytes for its elements, once for each; false where they
+     * are not to be had. NULL: no one is asked. */
+    bool (*charge)(void *budget, size_t bytes);
+    void *budget;
 } json_cursor;
 
 /* Reads the nested list or the number that starts at cursor->at ('[', '-', a digit, N or I) into a
@@ -16,7 +20,8 @@ typedef struct {
  * stands; a problem's pointer goes on from there, e.g. "/x" + "/1".
  *
  * False with a problem: invalid_json with its place, ragged_array, wrong_type, invalid_shape (rank
- * above 32), number_out_of_range, overloaded (no memory). Then there is no tensor. */
+ * above 32), number_out_of_range, overloaded (no memory, or the budget has none). Then there is no
+ * tensor. */
 bool json_array_read(json_cursor *cursor, layers_dtype dtype, const char *pointer,
                      layers_tensor *tensor, problem *problem);
 

@@ -200,7 +200,7 @@ bool json_document_read(json_document *document, const char *text, size_t length
     rest[0] = '\0';
     *document = (json_document){.text = text, .end = text + length};
     splitter s = {.document = document,
-                  .cursor = {text, text, text + length},
+                  .cursor = {.start = text, .at = text, .end = text + length},
                   .dtype = dtype,
                   .rest = rest,
                   .last = {"", 0},
@@ -267,7 +267,7 @@ static bool take(json_document *document, json_number_array *array, layers_dtype
                  const char *pointer, layers_tensor *tensor, problem *problem) {
     layers_dtype read = dtype == LAYERS_I64 ? LAYERS_F64 : dtype;
     if (array->tensor.dtype != read || !array->tensor.data) {
-        json_cursor cursor = {document->text, array->text, array->end};
+        json_cursor cursor = {.start = document->text, .at = array->text, .end = array->end};
         layers_tensor_clear(&array->tensor);
         if (!json_array_read(&cursor, read, pointer, &array->tensor, problem))
             return false;

@@ -38,6 +38,13 @@ typedef enum {
 number_status number_read_f64(const char **text, const char *end, double *value);
 number_status number_read_f32(const char **text, const char *end, float *value);
 
+/* Reads up to `room` numbers with a comma and any white space between each two, as they stand in a
+ * JSON list, and returns how many. *text is past the last of them, and where it was if there is
+ * none: what follows, also a comma and then no number that could be read, is the caller's to judge.
+ */
+size_t number_read_run_f64(const char **text, const char *end, double *values, size_t room);
+size_t number_read_run_f32(const char **text, const char *end, float *values, size_t room);
+
 /* Writes the shortest decimal that reads back to the same value, the nearest to it among those of
  * that length, in the layout of Python's repr: 3.0, 0.1, 0.0001, 1e-05, 1e+16, 1.5e+300, -0.0.
  * NaN and the infinities become the JSON strings "NaN", "Infinity" and "-Infinity", quotes

@@ -1,4 +1,4 @@
-/* Powers of ten to 128 bits, worked out by the compiler: what both directions of number.cc
+/* Powers of ten to 128 bits, worked out by the compiler: what reading and writing numbers
  * multiply by. */
 #ifndef LAYERD_CODEC_NUMBER_POWERS_H
 #define LAYERD_CODEC_NUMBER_POWERS_H

@@ -59,8 +59,9 @@ template <class T> bool read_layerd(const document_text &text, std::vector<T> &o
 }
 
 template <class T> bool read_layerd_array(const document_text &text, std::vector<T> &out) {
-    json_cursor cursor = {text.plain.data(), text.plain.data(),
-                          text.plain.data() + text.plain.size()};
+    json_cursor cursor = {};
+    cursor.start = cursor.at = text.plain.data();
+    cursor.end = cursor.start + text.plain.size();
     layers_tensor tensor;
     problem problem;
     if (!json_array_read(&cursor, dtype<T>(), "/x", &tensor, &problem))

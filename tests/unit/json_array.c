@@ -316,3 +316,67 @@ Test(json_array, words_have_their_values) {
     cr_assert(!json_word_value("NaN", 2, &value) && !json_word_value("", 0, &value));
     cr_assert(!json_word_value("\"NaN\"", 5, &value) && !json_word_value("nan", 3, &value));
 }
+
+/* Text behind the array, with commas or not, takes no memory, nor does it cost time to look at. */
+Test(json_array, memory_is_that_of_the_elements) {
+    static const struct {
+        const char *text;
+        size_t elements;
+    } rows[] = {
+        {"[1,2,3],[4,5,6,7,8,9,10,11,12,13,14,15]", 3},
+        {"[1] [2,2,2,2,2,2,2,2,2,2,2,2,2]", 1},
+        {"[[1],[2]]],,,,,,,,,,,,,,,,,,", 2},
+        {"[ [ 1 , 2 ] \n, [ 3 , 4 ]\t] , [ [ 5 , 6 ] ]", 4},
+        {"[[[1,2]],[[3,4]]]}[1,1,1,1,1,1,1,1]", 4},
+        {"7,7,7,7,7,7,7,7", 1},
+        {"[NaN,\"NaN\",1],,,,,,,,,,,", 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        array_reading reading = read_array(rows[i].text, strlen(rows[i].text), LAYERS_F64);
+        cr_assert(reading.read, "%s: %s", rows[i].text, reading.problem.detail);
+        size_t memory = layers_tensor_memory(&reading.tensor);
+        cr_assert(memory == rows[i].elements * sizeof(double), "%s: %zu", rows[i].text, memory);
+        layers_tensor_clear(&reading.tensor);
+    }
+}
+
+typedef struct {
+    size_t left, calls;
+} budget;
+
+static bool charge(void *context, size_t bytes) {
+    budget *b = context;
+    b->calls++;
+    if (bytes > b->left)
+        return false;
+    b->left -= bytes;
+    return true;
+}
+
+static bool read_within(budget *b, const char *text, layers_dtype dtype, problem *problem) {
+    json_cursor cursor = {
+        .start = text, .at = text, .end = text + strlen(text), .charge = charge, .budget = b};
+    layers_tensor tensor;
+    bool read = json_array_read(&cursor, dtype, "/x", &tensor, problem);
+    cr_assert(read || !tensor.buffer, "a tensor is left");
+    layers_tensor_clear(&tensor);
+    return read;
+}
+
+Test(json_array, memory_is_charged_before_it_is_taken) {
+    static const struct {
+        const char *text;
+        size_t elements;
+    } rows[] = {{"[[1,2,3],[4,5,6]]", 6}, {"[1]", 1}, {"7", 1}, {"[NaN]", 1}, {"[]", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
+            size_t bytes =
+                rows[i].elements * (dtype == LAYERS_F32 ? sizeof(float) : sizeof(double));
+            problem problem;
+            budget enough = {.left = bytes}, short_by_one = {.left = bytes - 1};
+            cr_assert(read_within(&enough, rows[i].text, dtype, &problem), "%s", rows[i].text);
+            cr_assert(enough.left == 0 && enough.calls == 1, "%s", rows[i].text);
+            cr_assert(!read_within(&short_by_one, rows[i].text, dtype, &problem));
+            assert_problem(&problem, PROBLEM_OVERLOADED, NULL, rows[i].text);
+        }
+}

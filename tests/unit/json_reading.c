@@ -14,7 +14,7 @@ static char *exact_copy(const char *text, size_t length) {
 array_reading read_array(const char *text, size_t length, layers_dtype dtype) {
     array_reading reading = {0};
     char *copy = exact_copy(text, length);
-    json_cursor cursor = {copy, copy, copy + length};
+    json_cursor cursor = {.start = copy, .at = copy, .end = copy + length};
     reading.read = json_array_read(&cursor, dtype, "/x", &reading.tensor, &reading.problem);
     reading.consumed = (size_t)(cursor.at - copy);
     cr_assert(reading.consumed <= length);

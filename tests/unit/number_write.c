@@ -152,6 +152,28 @@ static double any_f64(uint64_t *state, int i) {
     return isfinite(value) ? value : 0.0;
 }
 
+/* All digits of a whole number below 2^53, or 2^24 as a float32, are needed: as the C library
+ * writes them. */
+static void expect_whole(int64_t whole) {
+    char want[32];
+    if (llabs(whole) < (int64_t)1 << 53 && snprintf(want, sizeof want, "%.1f", (double)whole))
+        expect_f64((double)whole, want);
+    if (llabs(whole) < 1 << 24 && snprintf(want, sizeof want, "%.1f", (double)whole))
+        expect_f32((float)whole, want);
+}
+
+Test(number_write, whole_numbers) {
+    uint64_t state = 4;
+    for (int64_t near = 1; near < (int64_t)1 << 53; near *= 10)
+        for (int64_t off = -3; off <= 3; off++)
+            expect_whole(near + off);
+    for (int bit = 0; bit <= 53; bit++)
+        for (int64_t off = -3; off <= 3; off++)
+            expect_whole(-((int64_t)1 << bit) - off);
+    for (int i = 0; i < 100000; i++)
+        expect_whole((int64_t)random_bits(&state) >> i % 64);
+}
+
 static void digits_of(char *digits, int *exponent, const char *text, size_t length) {
     int point = 0, seen = 0, zeros = 0, written = 0;
     *exponent = 0;
