@@ -3,22 +3,8 @@
 #
 #   tests/digits.sh build/layerd build/digits
 set -euo pipefail
-layerd=$1
-digits=$2
-log=$(mktemp)
-trap 'kill "$daemon" 2>/dev/null || true; rm -f "$log"' EXIT
-
-"$layerd" --listen 127.0.0.1:0 2>"$log" &
-daemon=$!
-url=
-for _ in $(seq 500); do
-    url=$(sed -n 's/.* serves on \(http:[^ ]*\) .*/\1/p' "$log")
-    [ -n "$url" ] && break
-    sleep 0.01
-done
-[ -n "$url" ] || { echo "the daemon did not start:"; cat "$log"; exit 1; }
-
-"$digits" --url "$url" --data tests/data/digits.csv
-kill -TERM "$daemon"
-wait "$daemon" || { echo "the daemon did not stop well:"; cat "$log"; exit 1; }
+. tests/daemon.sh
+start_daemon "$1"
+"$2" --url "$url" --data tests/data/digits.csv
+stop_daemon
 echo "digits: 1 passed, 0 failed"
