@@ -82,6 +82,7 @@ test: ## install what is missing, build, and pass every test
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	tests/digits.sh $(B)/layerd $(B)/digits
 	tests/clients-javascript.sh $(B)/layerd
+	tests/clients-examples.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all

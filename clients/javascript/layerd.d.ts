@@ -27,8 +27,8 @@ export type Nested = number | bigint | readonly Nested[] | TypedArray;
 export class Tensor<T extends TypedArray = TypedArray> {
     /** A tensor over `data`, which is not copied; one-dimensional without a shape. */
     constructor(data: T, shape?: readonly number[]);
-    /** A copy of nested arrays (or of a number: rank 0). Throws where they are ragged, and where an
-     * integer dtype cannot hold a value. */
+    /** A copy of nested arrays (or of a number: rank 0). Throws where they are ragged, and where
+     * a value does not fit. */
     static from<D extends Dtype = "float64">(nested: Nested, dtype?: D): Tensor<Arrays[D]>;
     static zeros<D extends Dtype = "float64">(
         shape: readonly number[],

@@ -277,7 +277,7 @@ function readTensor(buffer, start, { dtype, shape, data_offsets: [from, to] }) {
         first + (to - from) > buffer.byteLength
     )
         throw new RangeError("a tensor does not fill its place");
-    // A view where the engine allows it, and a copy where the tensor does not begin at a multiple.
+    // A view of the answer; a copy where it does not begin at a multiple of its element.
     const aligned = first % type.BYTES_PER_ELEMENT === 0;
     const data = aligned
         ? new type(buffer, first, (to - from) / type.BYTES_PER_ELEMENT)
@@ -325,7 +325,7 @@ async function readProblem(response, requestId) {
 
 /* ---- the client ---------------------------------------------------------------------------- */
 
-// Rejects like `promise`, or with the signal's reason as soon as there is one.
+// Waits, and rejects with the signal's reason as soon as there is one.
 function sleep(milliseconds, signal) {
     return new Promise((resolve, reject) => {
         const stop = () => {
@@ -380,15 +380,12 @@ export class Layerd {
         const dtype = commonDtype(entries);
         const taken = entries.map(([, value]) => value).find((value) => value instanceof Cache);
         const bytes = form === "safetensors" && fitsBytes(entries);
-        const query = new URLSearchParams();
-        if (form === "json") query.set("tensors", "flat");
-        if (cache) query.set("cache", cache);
+        const path = [layer, operation].map(encodeURIComponent).join("/");
+        const query = { ...(form === "json" && { tensors: "flat" }), ...(cache && { cache }) };
+        const search = String(new URLSearchParams(query));
         const request = {
             method: "POST",
-            path: `/${encodeURIComponent(layer)}/${encodeURIComponent(operation)}?${query}`.replace(
-                /\?$/,
-                "",
-            ),
+            path: `/${path}${search && `?${search}`}`,
             headers: {
                 "Content-Type": bytes ? BYTES : JSON_TYPE,
                 Accept: form === "safetensors" ? BYTES : JSON_TYPE,

@@ -23,12 +23,12 @@ const LABELS = { y: new Uint8Array([0, 2, 1, 2]) };
 
 function makeWeights(draw) {
     return {
-        x: random(draw, 4, 2, 3),
-        w1: random(draw, 6, 5),
-        b1: random(draw, 5),
-        gamma: random(draw, 5),
-        beta: random(draw, 5),
-        w2: random(draw, 5, 3),
+        x: random(draw, 4, 2, 1),
+        w1: random(draw, 2, 4),
+        b1: random(draw, 4),
+        gamma: random(draw, 4),
+        beta: random(draw, 4),
+        w2: random(draw, 4, 3),
         b2: random(draw, 3),
     };
 }

@@ -45,7 +45,7 @@ export function random(draw, ...shape) {
     return tensor;
 }
 
-/** Polls the daemon until a handle is gone. */
+/** Whether the daemon has no cache of a handle. */
 export async function gone(handle) {
     const response = await fetch(`${url}/cache/${handle}`);
     await response.arrayBuffer();

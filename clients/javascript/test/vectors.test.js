@@ -70,8 +70,7 @@ async function raw({ path, query, request_text }) {
 // Where an object is missing, safetensors, which has only its members, misses the first of them.
 const refusal = ({ pointer, ...error }) => {
     const inside = (got) => pointer?.endsWith("_param") && got?.startsWith(`${pointer}/`);
-    return (got) =>
-        problem({ ...error, ...(pointer && !inside(got.pointer) && { pointer }) })(got);
+    return (got) => problem({ ...error, ...(pointer && !inside(got.pointer) && { pointer }) })(got);
 };
 
 async function check(step, run) {
