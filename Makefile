@@ -63,6 +63,8 @@ PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
                  python3-prometheus-client
+# Node 18 and later has the test runner that the JavaScript client's tests need.
+PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
 ##@ Use
@@ -75,12 +77,14 @@ run: ## install what is missing, build, and serve on 127.0.0.1:8080
 
 .PHONY: test
 test: ## install what is missing, build, and pass every test
-	@$(call install,$(PACKAGES_TEST))
+	@$(call install,$(PACKAGES_TEST) $(PACKAGES_NODE))
 	@$(MAKE) --no-print-directory tests
 	$(call leakless,$(B)/unit-tests)
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	tests/digits.sh $(B)/layerd $(B)/digits
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
+	tests/clients-javascript.sh $(B)/layerd
+	tests/clients-examples.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
 	tests/chaos.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
