@@ -2,6 +2,8 @@
 #include "budget.h"
 
 bool charge_add(charge *charge, size_t bytes) {
+    if (!charge)
+        return true;
     budget *budget = charge->budget;
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {

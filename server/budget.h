@@ -20,7 +20,8 @@ typedef struct {
     size_t bytes;
 } charge;
 
-/* Charges so many bytes more; false where the budget does not have them, and then nothing is. */
+/* Charges so many bytes more; false where the budget does not have them, and then nothing is. NULL
+ * stands for a budget without an end. */
 bool charge_add(charge *charge, size_t bytes);
 
 /* Gives back all but `bytes`. Does nothing where less is charged. */

@@ -66,7 +66,9 @@ bool form_choice(form_request *request, int i, const char *word, const char *kin
 
 const char *form_param_pointer(const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]) {
-    snprintf(pointer, FORM_POINTER, "/%s/%s", operation->params_name, operation->params[i].name);
+    *pointer = '\0';
+    pointer_add(pointer, FORM_POINTER, operation->params_name);
+    pointer_add(pointer, FORM_POINTER, operation->params[i].name);
     return pointer;
 }
 

@@ -10,6 +10,7 @@
 typedef struct {
     const layers_tensor *body; /* LAYERS_U8; tensors of the call may share it */
     store *store;              /* where caches are */
+    charge *charge;            /* of the memory budget */
     layers_call *call;         /* its operation is there; the form fills in all that was sent */
     char handle[HANDLE_TEXT];  /* from the form: of the cache that was sent */
     problem *problem;

@@ -94,8 +94,8 @@ static bool read_params(json_request *r) {
     const layers_operation *operation = r->request->call->operation;
     if (!operation->params_name)
         return true;
-    char pointer[FORM_POINTER];
-    snprintf(pointer, sizeof pointer, "/%s", operation->params_name);
+    char pointer[FORM_POINTER] = "";
+    pointer_add(pointer, sizeof pointer, operation->params_name);
     json_t *object = json_object_get(r->document.root, operation->params_name);
     if (!object)
         return problem_set(r->request->problem, PROBLEM_MISSING_FIELD, pointer,
@@ -123,8 +123,8 @@ static bool read_inputs(json_request *r) {
     for (int i = 0; call->operation->inputs[i].name; i++) {
         const layers_field *field = &call->operation->inputs[i];
         json_t *value = json_object_get(r->document.root, field->name);
-        char pointer[FORM_POINTER];
-        snprintf(pointer, sizeof pointer, "/%s", field->name);
+        char pointer[FORM_POINTER] = "";
+        pointer_add(pointer, sizeof pointer, field->name);
         if (value && !json_tensor(&r->document, value, field->labels ? LAYERS_I64 : call->dtype,
                                   pointer, &call->inputs[i], r->request->problem))
             return false;
@@ -136,7 +136,8 @@ static bool json_read(form_request *request) {
     json_request r = {.request = request};
     const char *text = request->body->data;
     size_t length = request->body->size;
-    if (!json_document_read(&r.document, text, length, guess_dtype(text, length), request->problem))
+    const json_source source = {text, length, guess_dtype(text, length), request->charge};
+    if (!json_document_read(&r.document, &source, request->problem))
         return false;
     bool good =
         check_fields(&r) && read_cache(&r) && read_dtype(&r) && read_inputs(&r) && read_params(&r);

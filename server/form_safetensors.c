@@ -162,7 +162,8 @@ static bool read_tensor(safetensors_request *r, const char *name, bool labels,
                            "%s is %s, but %s is %s: the tensors of one call are of one dtype", name,
                            layers_dtype_name(entry->dtype->as), r->dtype_by,
                            layers_dtype_name(dtype));
-    return safetensors_tensor(entry, r->request->body, tensor, r->request->problem);
+    return safetensors_tensor(entry, r->request->body, r->request->charge, tensor,
+                              r->request->problem);
 }
 
 static bool read_inputs(safetensors_request *r) {

@@ -113,7 +113,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     work w = {.service = service,
               .route = route,
               .call = {.operation = route->operation, .pool = workers_pool(service->workers)},
-              .request = {&request->body, service->store, &w.call, "", problem},
+              .request = {&request->body, service->store, request->charge, &w.call, "", problem},
               .answer = {.call = &w.call},
               .at_leisure = request->at_leisure,
               .charge = request->charge,

@@ -126,7 +126,7 @@ static bool make_room(reader *r) {
     size_t capacity = most_elements(r), bytes;
     layers_error error;
     bool made = layers_dtype_bytes(r->dtype, capacity, &bytes) &&
-                (!cursor->charge || cursor->charge(cursor->budget, bytes)) &&
+                charge_add(cursor->charge, bytes) &&
                 layers_tensor_make(r->tensor, r->dtype, &capacity, 1, &error) == LAYERS_OK;
     return made || problem_set_memory(r->problem, r->pointer);
 }

@@ -2,16 +2,14 @@
 #ifndef CODEC_JSON_ARRAY_H
 #define CODEC_JSON_ARRAY_H
 
+#include "budget.h"
 #include "layers/tensor.h"
 #include "problem.h"
 
 /* A place in a JSON text, and what memory may be taken for what is read there. */
 typedef struct {
     const char *start, *at, *end;
-    /* Asked before a tensor takes so many bytes for its elements, once for each; false where they
-     * are not to be had. NULL: no one is asked. */
-    bool (*charge)(void *budget, size_t bytes);
-    void *budget;
+    charge *charge; /* of each tensor's elements, before they are read; may be NULL */
 } json_cursor;
 
 /* Reads the nested list or the number that starts at cursor->at ('[', '-', a digit, N or I) into a

@@ -23,7 +23,6 @@ typedef struct {
 typedef struct {
     json_document *document;
     json_cursor cursor;
-    layers_dtype dtype;
     char *rest; /* what is left, for Jansson */
     size_t used;
     span last;           /* the last string */
@@ -91,7 +90,7 @@ static bool take_array(splitter *s) {
     json_number_array *array = &document->arrays[document->count];
     array->text = s->cursor.at;
     /* Single numbers are mostly parameters, which are doubles in any case. */
-    layers_dtype dtype = *array->text == '[' ? s->dtype : LAYERS_F64;
+    layers_dtype dtype = *array->text == '[' ? document->source.dtype : LAYERS_F64;
     bool read =
         json_array_read(&s->cursor, dtype, pointer_here(s, pointer), &array->tensor, s->problem);
     if (!read && s->problem->kind == PROBLEM_NUMBER_OUT_OF_RANGE && dtype == LAYERS_F32) {
@@ -164,10 +163,10 @@ static bool fail_rest(const splitter *s, const json_error_t *error) {
     size_t end = error->position > 0 ? (size_t)error->position : 0;
     end = end < s->used ? end : s->used;
     const char *near = strstr(error->text, " near ");
-    const char *at = document->end;
+    const char *at = document->source.text + document->source.length;
     if (end < s->used || !strstr(error->text, "near end of file")) {
         size_t left = token_start(s->rest, end);
-        at = document->text + left;
+        at = document->source.text + left;
         for (size_t i = 0; i < document->count && document->arrays[i].left <= left; i++)
             at = document->arrays[i].end + (left - document->arrays[i].left);
     }
@@ -194,14 +193,15 @@ static bool read_parts(splitter *s) {
     return true;
 }
 
-bool json_document_read(json_document *document, const char *text, size_t length,
-                        layers_dtype dtype, problem *problem) {
+bool json_document_read(json_document *document, const json_source *source, problem *problem) {
     char rest[REST_LIMIT];
     rest[0] = '\0';
-    *document = (json_document){.text = text, .end = text + length};
+    *document = (json_document){.source = *source};
     splitter s = {.document = document,
-                  .cursor = {.start = text, .at = text, .end = text + length},
-                  .dtype = dtype,
+                  .cursor = {.start = source->text,
+                             .at = source->text,
+                             .end = source->text + source->length,
+                             .charge = source->charge},
                   .rest = rest,
                   .last = {"", 0},
                   .problem = problem};
@@ -267,7 +267,10 @@ static bool take(json_document *document, json_number_array *array, layers_dtype
                  const char *pointer, layers_tensor *tensor, problem *problem) {
     layers_dtype read = dtype == LAYERS_I64 ? LAYERS_F64 : dtype;
     if (array->tensor.dtype != read || !array->tensor.data) {
-        json_cursor cursor = {.start = document->text, .at = array->text, .end = array->end};
+        json_cursor cursor = {.start = document->source.text,
+                              .at = array->text,
+                              .end = array->end,
+                              .charge = document->source.charge};
         layers_tensor_clear(&array->tensor);
         if (!json_array_read(&cursor, read, pointer, &array->tensor, problem))
             return false;
@@ -283,7 +286,7 @@ static bool take(json_document *document, json_number_array *array, layers_dtype
 static bool flat_shape(json_document *document, const json_t *value, const char *pointer,
                        size_t shape[LAYERS_MAX_RANK], int *rank, problem *problem) {
     char place[224];
-    snprintf(place, sizeof place, "%s/shape", pointer);
+    pointer_add(strcpy(place, pointer), sizeof place, "shape");
     json_number_array *array = array_of(document, value);
     if (!array || *array->text != '[')
         return problem_set(problem, PROBLEM_WRONG_TYPE, place,
@@ -318,15 +321,14 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
         if (!strcmp(key, "shape") || !strcmp(key, "data"))
             continue;
         char name[48];
-        snprintf(place, sizeof place, "%s", pointer);
-        pointer_add(place, sizeof place, text_clip(name, sizeof name, key));
+        pointer_add(strcpy(place, pointer), sizeof place, text_clip(name, sizeof name, key));
         return problem_set(problem, PROBLEM_UNKNOWN_FIELD, place,
                            "\"%s\" is not a part of a tensor, which has \"shape\" and \"data\"",
                            name);
     }
     json_t *shape_value = json_object_get(value, "shape"), *data = json_object_get(value, "data");
     if (!shape_value || !data) {
-        snprintf(place, sizeof place, "%s/%s", pointer, shape_value ? "data" : "shape");
+        pointer_add(strcpy(place, pointer), sizeof place, shape_value ? "data" : "shape");
         return problem_set(
             problem, PROBLEM_MISSING_FIELD, place,
             "%s is missing: a tensor is a nested list, or has \"shape\" and \"data\"", place);
@@ -336,7 +338,7 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
     if (!flat_shape(document, shape_value, pointer, shape, &rank, problem))
         return false;
     layers_shape_size(shape, rank, &size);
-    snprintf(place, sizeof place, "%s/data", pointer);
+    pointer_add(strcpy(place, pointer), sizeof place, "data");
     json_number_array *array = array_of(document, data);
     if (!array || *array->text != '[')
         return problem_set(problem, PROBLEM_WRONG_TYPE, place,

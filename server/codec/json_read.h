@@ -8,8 +8,7 @@
 
 #include <jansson.h>
 
-#include "layers/tensor.h"
-#include "problem.h"
+#include "codec/json_array.h"
 
 typedef struct {
     const char *text; /* of the value, in the body */
@@ -18,19 +17,25 @@ typedef struct {
     layers_tensor tensor;
 } json_number_array;
 
+/* What to read. */
 typedef struct {
-    const char *text, *end;
+    const char *text; /* must stay as it is until json_document_free */
+    size_t length;
+    layers_dtype dtype; /* that numbers most likely are wanted in: another costs a second look */
+    charge *charge;     /* of the tensors' elements; may be NULL */
+} json_source;
+
+typedef struct {
+    json_source source;
     json_t *root; /* numbers and arrays are integers: indices into `arrays` */
     json_number_array *arrays;
     size_t count, capacity;
 } json_document;
 
-/* Reads a body; it must stay as it is until json_document_free. `dtype` is what numbers are most
- * likely to be wanted in: another costs a second look at them. The root is an object.
+/* Reads a body, whose root is an object.
  * False with a problem: those of json_array_read, wrong_type, body_too_large (too much beside the
  * arrays); then there is nothing to free. */
-bool json_document_read(json_document *document, const char *text, size_t length,
-                        layers_dtype dtype, problem *problem);
+bool json_document_read(json_document *document, const json_source *source, problem *problem);
 void json_document_free(json_document *document);
 
 /* The tensor that `value` stands for, moved out of the document into *tensor: a nested list, a

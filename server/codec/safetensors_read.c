@@ -283,7 +283,7 @@ static void widen(int64_t *out, const char *from, size_t bytes_each, size_t coun
         out[i] = (unsigned char)from[i];
 }
 
-bool safetensors_tensor(const safetensors_entry *entry, const layers_tensor *file,
+bool safetensors_tensor(const safetensors_entry *entry, const layers_tensor *file, charge *charge,
                         layers_tensor *tensor, problem *problem) {
     const char *from = (const char *)file->data + entry->begin;
     const safetensors_dtype *dtype = entry->dtype;
@@ -292,7 +292,9 @@ bool safetensors_tensor(const safetensors_entry *entry, const layers_tensor *fil
     if (!narrow &&
         layers_tensor_view(tensor, file, dtype->as, entry->shape, entry->rank, entry->begin))
         return true;
-    if (layers_tensor_make(tensor, dtype->as, entry->shape, entry->rank, &error) != LAYERS_OK)
+    size_t bytes;
+    if (!layers_dtype_bytes(dtype->as, entry->size, &bytes) || !charge_add(charge, bytes) ||
+        layers_tensor_make(tensor, dtype->as, entry->shape, entry->rank, &error) != LAYERS_OK)
         return problem_set_memory(problem, "a tensor");
     if (narrow)
         widen(tensor->data, from, dtype->bytes, entry->size);

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "budget.h"
 #include "layers/tensor.h"
 #include "problem.h"
 
@@ -44,8 +45,9 @@ void safetensors_free(safetensors_file *file);
 
 /* The tensor of an entry whose dtype is read, F64, F32, I64, I32 or U8: a view of the file
  * (LAYERS_U8) that the entry stands in, or a copy where its bytes are not aligned. I32 and U8 are
- * widened to LAYERS_I64. False with a problem where there is no memory. */
-bool safetensors_tensor(const safetensors_entry *entry, const layers_tensor *file,
+ * widened to LAYERS_I64. What is copied is charged; `charge` may be NULL. False with a problem
+ * where there is no memory. */
+bool safetensors_tensor(const safetensors_entry *entry, const layers_tensor *file, charge *charge,
                         layers_tensor *tensor, problem *problem);
 
 /* The pointer of a name. Returns `pointer`. */

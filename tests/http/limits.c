@@ -123,3 +123,32 @@ Test(limits, an_answer_that_is_not_read_is_cut_off) {
     daemon_stop(p);
     raw_close(&r);
 }
+
+/* "1," takes two bytes, and eight as a number. */
+Test(limits, what_would_go_beyond_the_memory_is_refused) {
+    enum { COUNT = 300000 };
+    process *p = daemon_start(OPTIONS("--memory", "2MiB"));
+    char *body = malloc(2 * COUNT + 16);
+    cr_assert(body);
+    char *at = stpcpy(body, "{\"x\":[1");
+    for (int i = 1; i < COUNT; i++)
+        at = stpcpy(at, ",1");
+    strcpy(at, "]}");
+    for (int i = 0; i < 3; i++) {
+        const answer *a = post_bytes(p->caller, "/relu/forward", NULL, body, strlen(body));
+        expect_problem(a, "overloaded", NULL);
+        CHECK_TRUE(atoi(header_of(a, "Retry-After")) >= 1);
+        expect_json(post(p->caller, "/relu/forward?cache=none", "{'x':[1]}"), "{'out':[1.0]}");
+    }
+    free(body);
+    daemon_stop(p);
+}
+
+Test(limits, a_body_above_the_memory_is_too_large) {
+    process *p = daemon_start(OPTIONS("--memory", "1MiB"));
+    raw r = raw_open(p);
+    raw_print(&r, "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 1048577\r\n\r\n");
+    raw_expect(&r, 413, "body_too_large");
+    raw_close(&r);
+    daemon_stop(p);
+}

@@ -340,22 +340,9 @@ Test(json_array, memory_is_that_of_the_elements) {
     }
 }
 
-typedef struct {
-    size_t left, calls;
-} budget;
-
-static bool charge(void *context, size_t bytes) {
-    budget *b = context;
-    b->calls++;
-    if (bytes > b->left)
-        return false;
-    b->left -= bytes;
-    return true;
-}
-
-static bool read_within(budget *b, const char *text, layers_dtype dtype, problem *problem) {
-    json_cursor cursor = {
-        .start = text, .at = text, .end = text + strlen(text), .charge = charge, .budget = b};
+static bool read_within(budget *budget, const char *text, layers_dtype dtype, problem *problem) {
+    charge charge = {.budget = budget};
+    json_cursor cursor = {.start = text, .at = text, .end = text + strlen(text), .charge = &charge};
     layers_tensor tensor;
     bool read = json_array_read(&cursor, dtype, "/x", &tensor, problem);
     cr_assert(read || !tensor.buffer, "a tensor is left");
@@ -373,9 +360,9 @@ Test(json_array, memory_is_charged_before_it_is_taken) {
             size_t bytes =
                 rows[i].elements * (dtype == LAYERS_F32 ? sizeof(float) : sizeof(double));
             problem problem;
-            budget enough = {.left = bytes}, short_by_one = {.left = bytes - 1};
+            budget enough = {.limit = bytes}, short_by_one = {.limit = bytes - 1};
             cr_assert(read_within(&enough, rows[i].text, dtype, &problem), "%s", rows[i].text);
-            cr_assert(enough.left == 0 && enough.calls == 1, "%s", rows[i].text);
+            cr_assert(enough.used == bytes, "%s", rows[i].text);
             cr_assert(!read_within(&short_by_one, rows[i].text, dtype, &problem));
             assert_problem(&problem, PROBLEM_OVERLOADED, NULL, rows[i].text);
         }

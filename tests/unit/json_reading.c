@@ -26,8 +26,8 @@ array_reading read_array(const char *text, size_t length, layers_dtype dtype) {
 
 document_reading read_document(const char *text, size_t length, layers_dtype dtype) {
     document_reading reading = {.copy = exact_copy(text, length)};
-    reading.read =
-        json_document_read(&reading.document, reading.copy, length, dtype, &reading.problem);
+    reading.read = json_document_read(
+        &reading.document, &(json_source){reading.copy, length, dtype, NULL}, &reading.problem);
     return reading;
 }
 

@@ -56,11 +56,11 @@ Test(safetensors_read, a_file_of_several_tensors) {
     cr_assert(file.entries[3].rank == 2 && file.entries[3].size == 0);
     cr_assert(file.entries[4].end == bytes.size && file.entries[4].begin == bytes.size - 2);
     layers_tensor labels;
-    cr_assert(safetensors_tensor(&file.entries[4], &bytes, &labels, &problem));
+    cr_assert(safetensors_tensor(&file.entries[4], &bytes, NULL, &labels, &problem));
     cr_assert(labels.dtype == LAYERS_I64);
     assert_values(&labels, VALUES(40, 41), 2, 0, 0, "y");
     layers_tensor_clear(&labels);
-    cr_assert(safetensors_tensor(&file.entries[2], &bytes, &labels, &problem));
+    cr_assert(safetensors_tensor(&file.entries[2], &bytes, NULL, &labels, &problem));
     cr_assert(labels.dtype == LAYERS_I64 && labels.rank == 0);
     assert_values(&labels, VALUES(0x27262524), 1, 0, 0, "l");
     layers_tensor_clear(&labels);
@@ -94,7 +94,7 @@ static layers_tensor first_tensor(const char *header, size_t data, bool *shared)
         double value = (double)i + 0.5;
         memcpy((char *)bytes.data + bytes.size - data + 8 * i, &value, sizeof value);
     }
-    cr_assert(safetensors_tensor(&file.entries[0], &bytes, &tensor, &problem));
+    cr_assert(safetensors_tensor(&file.entries[0], &bytes, NULL, &tensor, &problem));
     *shared = tensor.buffer == bytes.buffer;
     safetensors_free(&file);
     layers_tensor_clear(&bytes);
