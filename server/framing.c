@@ -7,7 +7,7 @@
 
 bool framing_is_token(const char *text) {
     const char *at = text;
-    while (isgraph((unsigned char)*at) && !strchr("\"(),/:;<=>?@[\\]{}", *at))
+    while (isalnum((unsigned char)*at) || (*at && strchr("!#$%&'*+-.^_`|~", *at)))
         at++;
     return at > text && *at == '\0';
 }
