@@ -43,7 +43,7 @@ LINK := $(SANITIZE) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LD
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
-SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c)
+SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c server/openapi/*.c)
 CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
@@ -62,7 +62,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
-                 python3-prometheus-client
+                 python3-prometheus-client python3-jsonschema
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
@@ -87,6 +87,7 @@ test: ## install what is missing, build, and pass every test
 	tests/clients-examples.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
 	tests/chaos.sh $(B)/layerd
+	tests/openapi.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all
