@@ -62,7 +62,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
-                 python3-prometheus-client python3-jsonschema
+                 python3-prometheus-client python3-jsonschema man-db mandoc
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
@@ -91,13 +91,15 @@ test: ## install what is missing, build, and pass every test
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all
-all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the daemon
+all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd $(B)/layerd.1 ## build the library and the daemon
 
 .PHONY: install
 install: all ## install both, with PREFIX= and DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system
+	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(B)/layerd $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(B)/layerd.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 include/layers/*.h $(DESTDIR)$(PREFIX)/include/layers/
 	install -m 644 $(B)/liblayers.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(B)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so.$(VERSION)
@@ -199,6 +201,11 @@ $(B)/liblayers.so: $(B)/$(SONAME)
 $(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+
+# The options are those of --help.
+$(B)/layerd.1: server/manual.awk server/layerd.1.in $(B)/layerd
+	@echo "  make     $@"
+	$(Q)$(B)/layerd --help | awk -f server/manual.awk - server/layerd.1.in > $@
 
 $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
 	@echo "  link     $@"
