@@ -43,7 +43,7 @@ LINK := $(SANITIZE) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LD
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
-SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c)
+SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c server/openapi/*.c)
 CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
@@ -62,7 +62,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
-                 python3-prometheus-client
+                 python3-prometheus-client python3-jsonschema man-db mandoc
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
@@ -87,16 +87,19 @@ test: ## install what is missing, build, and pass every test
 	tests/clients-examples.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
 	tests/chaos.sh $(B)/layerd
+	tests/openapi.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 
 .PHONY: all
-all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the daemon
+all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd $(B)/layerd.1 ## build the library and the daemon
 
 .PHONY: install
 install: all ## install both, with PREFIX= and DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system
+	    $(DESTDIR)$(PREFIX)/include/layers $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(B)/layerd $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(B)/layerd.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 include/layers/*.h $(DESTDIR)$(PREFIX)/include/layers/
 	install -m 644 $(B)/liblayers.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(B)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so.$(VERSION)
@@ -198,6 +201,11 @@ $(B)/liblayers.so: $(B)/$(SONAME)
 $(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+
+# The options are those of --help.
+$(B)/layerd.1: server/manual.awk server/layerd.1.in $(B)/layerd
+	@echo "  make     $@"
+	$(Q)$(B)/layerd --help | awk -f server/manual.awk - server/layerd.1.in > $@
 
 $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
 	@echo "  link     $@"

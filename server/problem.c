@@ -72,6 +72,10 @@ const char *problem_code(problem_kind kind) {
     return kinds[kind].code;
 }
 
+const char *problem_title(problem_kind kind) {
+    return kinds[kind].title;
+}
+
 char *problem_body(const problem *problem, size_t *length) {
     char type[64];
     snprintf(type, sizeof type, "urn:layerd:problem:%s", kinds[problem->kind].code);

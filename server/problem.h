@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "layers/error.h"
 
@@ -37,8 +38,11 @@
     X(PROBLEM_DRAINING, 503, "draining", "The server is about to stop")
 
 #define PROBLEM_ENUMERATOR(name, status, code, title) name,
-typedef enum { PROBLEMS(PROBLEM_ENUMERATOR) } problem_kind;
+typedef enum { PROBLEMS(PROBLEM_ENUMERATOR) PROBLEM_KINDS } problem_kind;
 #undef PROBLEM_ENUMERATOR
+
+/* A kind in a set of kinds. */
+#define PROBLEM_BIT(kind) (UINT64_C(1) << (kind))
 
 typedef struct {
     problem_kind kind;
@@ -69,6 +73,7 @@ bool problem_set_memory(problem *problem, const char *what);
 
 int problem_status(problem_kind kind);
 const char *problem_code(problem_kind kind);
+const char *problem_title(problem_kind kind);
 
 /* The answer's body, to be freed by the caller; NULL where there is no memory. */
 char *problem_body(const problem *problem, size_t *length);

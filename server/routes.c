@@ -9,19 +9,89 @@
 
 enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a sentence */
 
-static const struct {
-    const char *path; /* one that ends in '/' is a prefix */
-    const char *allow;
-    handler *get, *remove;
-} documents[] = {
-    {"/healthz", "GET, HEAD", handle_health, NULL},
-    {"/readyz", "GET, HEAD", handle_ready, NULL},
-    {"/version", "GET, HEAD", handle_version, NULL},
-    {"/metrics", "GET, HEAD", handle_metrics, NULL},
-    {"/cache/", "GET, HEAD, DELETE", handle_cache_info, handle_cache_remove},
+const document documents[] = {
+    {
+        .path = "/healthz",
+        .allow = "GET, HEAD",
+        .get = handle_health,
+        .name = "health",
+        .summary = "Whether the process serves.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"status", "string", NULL}, {0}},
+    },
+    {
+        .path = "/readyz",
+        .allow = "GET, HEAD",
+        .get = handle_ready,
+        .name = "readiness",
+        .summary = "Whether the process takes work.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"status", "string", NULL}, {0}},
+        .problems = PROBLEM_BIT(PROBLEM_DRAINING),
+    },
+    {
+        .path = "/version",
+        .allow = "GET, HEAD",
+        .get = handle_version,
+        .name = "version",
+        .summary = "What this build is, and what it runs on.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"name", "string", NULL},
+                                             {"version", "string", NULL},
+                                             {"commit", "string", NULL},
+                                             {"blas", "string", NULL},
+                                             {"cpu", "string", NULL},
+                                             {0}},
+    },
+    {
+        .path = "/metrics",
+        .allow = "GET, HEAD",
+        .get = handle_metrics,
+        .name = "metrics",
+        .summary = "Figures of the process, in Prometheus's text form.",
+        .content_type = "text/plain",
+    },
+    {
+        .path = "/openapi.json",
+        .allow = "GET, HEAD",
+        .get = handle_openapi,
+        .name = "openapi",
+        .summary = "This description.",
+        .content_type = "application/json",
+    },
+    {
+        .path = "/cache/",
+        .allow = "GET, HEAD, DELETE",
+        .get = handle_cache_info,
+        .remove = handle_cache_remove,
+        .name = "cache",
+        .summary = "What a handle stands for.",
+        .remove_summary = "Gives a handle up.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"layer", "string", NULL},
+                                             {"dtype", "string", NULL},
+                                             {"bytes", "integer", "int64"},
+                                             {"created", "string", "date-time"},
+                                             {"expires", "string", "date-time"},
+                                             {0}},
+        .problems = PROBLEM_BIT(PROBLEM_UNKNOWN_CACHE),
+    },
+    {0},
 };
 
-enum { DOCUMENTS = sizeof documents / sizeof *documents, FIRST_DOCUMENT = 1 };
+enum { DOCUMENTS = sizeof documents / sizeof *documents - 1, FIRST_DOCUMENT = 1 };
+
+const query_option query_options[] = {
+    {"tensors", "flat", LAYERS_CACHE_NONE,
+     "Answer with tensors as a shape and a list instead of nested lists."},
+    {"cache", "none", LAYERS_CACHE_GIVEN, "Keep nothing: the answer has no cache."},
+    {"cache", "release", LAYERS_CACHE_TAKEN, "Give the handle up once the answer is computed."},
+    {0},
+};
+
+bool query_applies(const query_option *option, const layers_operation *operation) {
+    return option->cache == LAYERS_CACHE_NONE || option->cache == operation->cache;
+}
 
 /* A method that the path has not; a browser's question which it has is answered. */
 static bool not_allowed(const request *request, route *route, const char *allow, problem *problem) {
@@ -38,31 +108,40 @@ static bool not_allowed(const request *request, route *route, const char *allow,
     return false;
 }
 
-/* The query of an operation: tensors=flat, and cache=none where a cache is given or cache=release
- * where one is taken. `operation` is NULL for paths that take no query. */
+/* The first option that an operation takes and that the pair is; -1 for none. */
+static int find_option(const layers_operation *operation, const char *key, const char *value) {
+    for (int i = 0; operation && query_options[i].key; i++)
+        if (query_applies(&query_options[i], operation) && !strcmp(key, query_options[i].key) &&
+            !strcmp(value, query_options[i].value))
+            return i;
+    return -1;
+}
+
+static bool refuse_query(const layers_operation *operation, const char *key, const char *value,
+                         problem *problem) {
+    char key_text[48], value_text[48], taken[128] = "";
+    size_t used = 0;
+    for (const query_option *option = query_options; operation && option->key; option++)
+        if (query_applies(option, operation) && used < sizeof taken)
+            used += (size_t)snprintf(taken + used, sizeof taken - used, "%s%s=%s once",
+                                     used ? " and " : ", but ", option->key, option->value);
+    return problem_set(problem, PROBLEM_INVALID_QUERY, NULL, "%s=%s is not understood here%s",
+                       text_clip(key_text, sizeof key_text, key),
+                       text_clip(value_text, sizeof value_text, value),
+                       operation ? taken : ", where no query is taken");
+}
+
+/* The query of an operation; NULL for paths that take no query. */
 static bool check_query(const request *request, const layers_operation *operation,
                         problem *problem) {
     unsigned seen = 0;
     for (size_t i = 0; i < request->query_count; i++) {
         const char *key = request->query[i].key;
         const char *value = request->query[i].value ? request->query[i].value : "";
-        bool tensors = operation && !strcmp(key, "tensors") && !strcmp(value, "flat");
-        bool cache = operation && !strcmp(key, "cache") &&
-                     ((operation->cache == LAYERS_CACHE_GIVEN && !strcmp(value, "none")) ||
-                      (operation->cache == LAYERS_CACHE_TAKEN && !strcmp(value, "release")));
-        unsigned bit = tensors ? 1 : 2;
-        if ((!tensors && !cache) || seen & bit) {
-            char key_text[48], value_text[48];
-            return problem_set(
-                problem, PROBLEM_INVALID_QUERY, NULL, "%s=%s is not understood here%s%s",
-                text_clip(key_text, sizeof key_text, key),
-                text_clip(value_text, sizeof value_text, value),
-                operation ? ", but tensors=flat once" : ", where no query is taken",
-                !operation || operation->cache == LAYERS_CACHE_NONE ? ""
-                : operation->cache == LAYERS_CACHE_GIVEN            ? " and cache=none once"
-                                                                    : " and cache=release once");
-        }
-        seen |= bit;
+        int option = find_option(operation, key, value);
+        if (option < 0 || seen & 1U << option)
+            return refuse_query(operation, key, value, problem);
+        seen |= 1U << option;
     }
     return true;
 }
@@ -120,19 +199,18 @@ static const layers_operation *const *find_operation(const char *path) {
 
 static bool find_document(const request *request, route *route, problem *problem) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
-        size_t length = strlen(documents[i].path);
-        bool prefix = documents[i].path[length - 1] == '/';
-        if (strncmp(request->path, documents[i].path, length) != 0 ||
+        const document *row = &documents[i];
+        size_t length = strlen(row->path);
+        bool prefix = row->path[length - 1] == '/';
+        if (strncmp(request->path, row->path, length) != 0 ||
             (request->path[length] != '\0') != prefix)
             continue;
         route->row = FIRST_DOCUMENT + i;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
-        route->handle = get                                  ? documents[i].get
-                        : !strcmp(request->method, "DELETE") ? documents[i].remove
-                                                             : NULL;
+        route->handle = get ? row->get : !strcmp(request->method, "DELETE") ? row->remove : NULL;
         route->rest = request->path + length;
         if (!route->handle)
-            return not_allowed(request, route, documents[i].allow, problem);
+            return not_allowed(request, route, row->allow, problem);
         return check_query(request, NULL, problem);
     }
     char path[128];

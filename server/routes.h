@@ -31,6 +31,37 @@ typedef struct {
 size_t route_count(void);
 route_label route_label_of(size_t row);
 
+/* A member of a JSON answer, as JSON Schema has it. */
+typedef struct {
+    const char *name; /* NULL ends a list */
+    const char *type, *format;
+} document_member;
+
+/* A path beside the operations. */
+typedef struct {
+    const char *path; /* one that ends in '/' is a prefix: a handle follows. NULL ends the list */
+    const char *allow;
+    handler *get, *remove;
+    const char *name;                     /* of the thing that is there: getVersion, deleteCache */
+    const char *summary, *remove_summary; /* of GET and DELETE */
+    const char *content_type;             /* of what GET answers */
+    const document_member *members;       /* of that, where it is a JSON object of fixed members */
+    uint64_t problems;                    /* a bit each, beside those of all paths */
+} document;
+
+extern const document documents[];
+
+/* A key and value in the query of operations. */
+typedef struct {
+    const char *key, *value; /* NULL ends the list */
+    layers_cache_use cache;  /* of the operations that take it; LAYERS_CACHE_NONE: all do */
+    const char *summary;
+} query_option;
+
+extern const query_option query_options[];
+
+bool query_applies(const query_option *option, const layers_operation *operation);
+
 /* Finds the route of a request by everything but its body, and refuses what is already wrong:
  * not_found, method_not_allowed (with `allow`), invalid_query, unsupported_media_type,
  * not_acceptable. The row is set for refused ones, too. */

@@ -1,0 +1,146 @@
+"""Every error that can be provoked is in the document, as it comes."""
+import contextlib
+import http.client
+import json
+
+from case import Case
+from daemon import Answer
+
+provoked = set()  # codes, of all tests of this file
+
+# What no request brings about here.
+UNPROVOKED = {"internal", "overloaded", "draining"}
+
+
+class Problems(Case):
+    def setUp(self):
+        self.operations = self.daemon.layer_operations()
+        self.first_path, self.first = next(
+            (p, o) for p, o in self.operations if o["x-layerd"]["cache"] == "given")
+
+    def expect_problem(self, path, operation, answer, status, code):
+        self.expect(path, operation, answer, status, code)
+        provoked.add(code)
+
+    def expect_everywhere(self, status, code, body_of, **headers):
+        for path, operation in self.operations:
+            answer = self.post(path, body_of(operation), **headers)
+            self.expect_problem(path, operation, answer, status, code)
+
+    def test_bodies_that_are_no_json(self):
+        self.expect_everywhere(400, "invalid_json", lambda o: b'{"x": [1,]}')
+        answer = self.post(self.first_path, b"{")
+        self.assertEqual([answer.json[k] for k in ("offset", "line", "column")], [1, 1, 2])
+
+    def test_bodies_that_are_no_safetensors(self):
+        media_type = "application/vnd.safetensors"
+        if media_type in self.first["requestBody"]["content"]:
+            self.expect_everywhere(400, "invalid_safetensors", lambda o: b"no safetensors",
+                                   Content_Type=media_type)
+
+    def test_media_types(self):
+        self.expect_everywhere(415, "unsupported_media_type", self.body_of,
+                               Content_Type="text/plain")
+        self.expect_everywhere(406, "not_acceptable", self.body_of, Accept="text/html")
+
+    def test_queries(self):
+        for path, operation in self.operations:
+            answer = self.post(path + "?tensors=round", self.body_of(operation))
+            self.expect_problem(path, operation, answer, 400, "invalid_query")
+        for path, method, operation in self.daemon.operations():
+            if method == "get":
+                answer = self.daemon.send("GET", path.replace("{handle}", "0") + "?a=b")
+                self.expect_problem(path, operation, answer, 400, "invalid_query")
+
+    def test_bodies_that_are_too_large(self):
+        self.expect_everywhere(413, "body_too_large", lambda o: b"[" * (65 << 10))
+
+    def test_fields(self):
+        self.expect_everywhere(422, "missing_field", lambda o: {})
+        self.expect_everywhere(422, "unknown_field", lambda o: {**self.body_of(o), "z": 1})
+        for code, value in (("wrong_type", b'"text"'), ("ragged_array", b"[[1], [2, 3]]"),
+                            ("number_out_of_range", b"1e999")):
+            for path, operation in self.operations:
+                first = operation["x-layerd"]["inputs"][0]["name"]
+                body = json.dumps({**self.body_of(operation), first: "HERE"}).encode()
+                answer = self.post(path, body.replace(b'"HERE"', value))
+                self.expect_problem(path, operation, answer, 422, code)
+
+    def test_shapes(self):
+        for path, operation in self.operations:
+            inputs = operation["x-layerd"]["inputs"]
+            body = self.body_of(operation)
+            if inputs[0]["shape"] != "...":
+                body[inputs[0]["name"]] = 1
+                self.expect_problem(path, operation, self.post(path, body), 422, "invalid_shape")
+            if len(inputs) > 1:
+                body = self.body_of(operation, "flat")
+                body[inputs[1]["name"]]["shape"] = [7] * len(body[inputs[1]["name"]]["shape"])
+                body[inputs[1]["name"]]["data"] = [0] * 7 ** len(body[inputs[1]["name"]]["shape"])
+                self.expect_problem(path, operation, self.post(path, body), 422, "shape_mismatch")
+
+    def test_parameters_and_labels(self):
+        self.expect_everywhere(422, "invalid_param", lambda o: {**self.body_of(o), "dtype": "f8"})
+        for path, operation in self.operations:
+            for field in operation["x-layerd"]["inputs"]:
+                if field["labels"]:
+                    body = self.body_of(operation)
+                    body[field["name"]][0] = 1000
+                    self.expect_problem(path, operation, self.post(path, body), 422,
+                                        "label_out_of_range")
+
+    def test_caches(self):
+        takers = [(p, o) for p, o in self.operations if o["x-layerd"]["cache"] == "taken"]
+        for path, operation in takers:
+            body = {**self.body_of(operation), "cache": "0"}
+            self.expect_problem(path, operation, self.post(path, body), 404, "unknown_cache")
+            other = next(o for _, o in takers if o["tags"] != operation["tags"])
+            body["cache"] = self.body_of(other)["cache"]
+            self.expect_problem(path, operation, self.post(path, body), 422, "wrong_cache")
+
+    def test_answers_that_are_too_large(self):
+        for path, operation in self.operations:
+            if [f["shape"] for f in operation["x-layerd"]["inputs"]] == ["..."]:
+                body = {**self.body_of(operation), "x": [0] * 10000}
+                if operation["x-layerd"]["cache"] == "given":
+                    answer = self.post(path, body)
+                    self.expect_problem(path, operation, answer, 422, "result_too_large")
+
+    def test_a_full_cache(self):
+        path, operation = self.operation("affineForward")
+        body = {"x": [[0]] * 1500, "w": [[0]], "b": [0]}
+        for _ in range(3):
+            answer = self.post(path, body)
+            if answer.status != 200:
+                break
+            self.addCleanup(self.daemon.send, "DELETE", "/cache/" + answer.json["cache"])
+        self.expect_problem(path, operation, answer, 503, "cache_full")
+
+    def test_other_paths_and_methods(self):
+        responses = self.document["components"]["responses"]
+        paths = [path for path, _ in self.operations] + ["/healthz", "/openapi.json"]
+        for method, path, name in [("GET", "/nothing", "ProblemNotFound")] + [
+                ("PUT", path, "ProblemMethodNotAllowed") for path in paths]:
+            answer = self.daemon.send(method, path)
+            operation = {"responses": {str(answer.status): responses[name]}}
+            self.expect_problem(path, operation, answer, answer.status, answer.json["code"])
+
+    def test_too_many_connections(self):
+        with contextlib.ExitStack() as stack:
+            answer = None
+            for _ in range(20):
+                connection = http.client.HTTPConnection(self.daemon.address, timeout=30)
+                stack.callback(connection.close)
+                connection.request("GET", "/healthz")
+                answer = Answer(connection.getresponse())
+                if answer.status != 200:
+                    break
+            self.assertEqual(answer.status, 429)
+            self.assertIn("Retry-After", answer.headers)
+            schema = self.document["components"]["schemas"]["ProblemRateLimited"]
+            self.assertEqual(self.daemon.errors(schema, answer.json), [])
+            provoked.add(answer.json["code"])
+
+    def test_zz_no_other_is_in_the_document(self):
+        codes = self.document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+        self.assertEqual(set(codes), provoked | UNPROVOKED)

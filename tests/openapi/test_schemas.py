@@ -1,0 +1,165 @@
+"""The schemas tell the truth: what fits them is taken, what does not is refused."""
+import math
+
+from case import Case
+from daemon import request_schema
+
+LARGEST = 1.7976931348623157e308
+
+
+class Schemas(Case):
+    def check(self, path, operation, body, fits, code=None):
+        """The schema and the daemon agree on a body."""
+        errors = self.daemon.errors(request_schema(operation), body)
+        self.assertEqual(errors == [], fits, f"{path} {body}: {errors}")
+        answer = self.run_operation(path, operation, body)
+        self.expect(path, operation, answer, 200 if fits else 422, code)
+        return answer
+
+    def params(self):
+        """(path, operation, name of the object, parameter, schema)"""
+        for path, operation in self.daemon.layer_operations():
+            name = operation["x-layerd"].get("params_name")
+            if name:
+                request = self.daemon.resolve(request_schema(operation))
+                schema = self.daemon.resolve(request["properties"][name])
+                for parameter, range_ in schema["properties"].items():
+                    yield path, operation, name, parameter, range_
+
+    def check_value(self, path, operation, name, parameter, value, fits):
+        with self.subTest(path=path, parameter=parameter, value=value):
+            body = self.body_of(operation)
+            body[name][parameter] = value
+            answer = self.check(path, operation, body, fits)
+            if not fits:
+                self.assertTrue(answer.json["pointer"].startswith(f"/{name}/{parameter}"))
+
+    def test_numbers_end_where_their_range_does(self):
+        checked = 0
+        for path, operation, name, parameter, s in self.params():
+            if s.get("type") not in ("number", "integer"):
+                continue
+            step = (lambda v, way: v + math.copysign(1, way)) if s["type"] == "integer" else \
+                math.nextafter
+            low = s.get("exclusiveMinimum", s.get("minimum"))
+            values = [(s.get("maximum", LARGEST), True)]
+            if "exclusiveMinimum" in s:
+                values += [(low, False), (step(low, math.inf), True)]
+            else:
+                values += [(low, True), (step(low, -math.inf), False)]
+            if "maximum" in s:
+                values += [(step(s["maximum"], math.inf), False)]
+            for value, fits in values:
+                self.check_value(path, operation, name, parameter, value, fits)
+                checked += 1
+        self.assertGreater(checked, 10)
+
+    def test_integers_are_integral(self):
+        for path, operation, name, parameter, s in self.params():
+            if s.get("type") == "integer":
+                self.check_value(path, operation, name, parameter, s["minimum"] + 1.0, True)
+                self.check_value(path, operation, name, parameter, s["minimum"] + 0.5, False)
+
+    def test_choices_are_those_of_the_list(self):
+        for path, operation, name, parameter, s in self.params():
+            if "enum" in s:
+                for choice in s["enum"]:
+                    self.check_value(path, operation, name, parameter, choice, True)
+                for other in (s["enum"][0] + "x", "", s["enum"][0].upper()):
+                    self.check_value(path, operation, name, parameter, other, False)
+
+    def test_defaults_are_what_comes_back(self):
+        checked = 0
+        for path, operation, name, parameter, s in self.params():
+            if "default" in s:
+                body = self.body_of(operation)
+                del body[name][parameter]
+                answer = self.check(path, operation, body, True)
+                self.assertEqual(answer.json[name][parameter], s["default"])
+                checked += 1
+        self.assertGreater(checked, 0)
+
+    def test_parameters_are_of_their_type(self):
+        for path, operation, name, parameter, s in self.params():
+            for wrong in (True, None, {"a": 1}, "no"):
+                self.check_value(path, operation, name, parameter, wrong, False)
+
+    def test_what_is_required_is_missed(self):
+        for path, operation in self.daemon.layer_operations():
+            request = self.daemon.resolve(request_schema(operation))
+            for field in request["properties"]:
+                body = self.body_of(operation)
+                body.pop(field, None)
+                required = field in request["required"]
+                self.check(path, operation, body, not required, "missing_field" if required else None)
+        for path, operation, name, parameter, _ in self.params():
+            request = self.daemon.resolve(request_schema(operation))
+            schema = self.daemon.resolve(request["properties"][name])
+            body = self.body_of(operation)
+            body[name].pop(parameter, None)
+            self.check(path, operation, body, parameter not in schema["required"])
+
+    def test_nothing_else_is_taken(self):
+        for path, operation in self.daemon.layer_operations():
+            body = self.body_of(operation)
+            body["unheard_of"] = 1
+            self.check(path, operation, body, False, "unknown_field")
+        for path, operation, name, _, _ in self.params():
+            body = self.body_of(operation)
+            body[name]["unheard_of"] = 1
+            self.check(path, operation, body, False, "unknown_field")
+
+    def test_both_dtypes_are_taken_and_no_other(self):
+        dtypes = self.document["components"]["schemas"]["Dtype"]["enum"]
+        for path, operation in self.daemon.layer_operations():
+            for dtype in dtypes:
+                forward = self.giver_of(operation)
+                body = self.body_of(operation)
+                body["dtype"] = dtype
+                if not forward:
+                    self.check(path, operation, body, True)
+            self.check(path, operation, {**self.body_of(operation), "dtype": "float16"}, False,
+                       "invalid_param")
+
+    def tensors(self):
+        for path, operation in self.daemon.layer_operations():
+            for field in operation["x-layerd"]["inputs"]:
+                yield path, operation, field
+
+    def test_numbers_may_be_no_numbers(self):
+        for path, operation, field in self.tensors():
+            for text in ("NaN", "Infinity", "-Infinity", "nan", "1"):
+                body = self.body_of(operation, "flat")
+                body[field["name"]]["data"][0] = text
+                fits = not field["labels"] and text[-1] in "Ny"
+                self.check(path, operation, body, fits)
+
+    def test_labels_are_integers_from_zero(self):
+        for path, operation, field in self.tensors():
+            if field["labels"]:
+                for label, fits in ((0, True), (1.0, True), (-1, False), (0.5, False)):
+                    body = self.body_of(operation)
+                    body[field["name"]][0] = label
+                    self.check(path, operation, body, fits)
+
+    def test_tensors_have_the_rank_of_their_pattern(self):
+        for path, operation, field in self.tensors():
+            any_rank = field["shape"] == "..."
+            for form in ("nested", "flat"):
+                body = self.body_of(operation, form)
+                name = field["name"]
+                body[name] = 0 if form == "nested" else {"shape": [], "data": [0]}
+                if not any_rank:
+                    self.check(path, operation, body, False, "invalid_shape")
+                elif operation["x-layerd"]["cache"] != "taken":
+                    self.check(path, operation, body, True)
+
+    def test_tensors_are_tensors(self):
+        for path, operation, field in self.tensors():
+            for wrong in ("no", True, None, {"shape": [1]}, {"data": [1]},
+                          {"shape": [1], "data": [1], "more": 1}, {"shape": [-1], "data": []},
+                          {"shape": [1] * 33, "data": [1]}):
+                body = self.body_of(operation)
+                body[field["name"]] = wrong
+                with self.subTest(path=path, field=field["name"], value=wrong):
+                    self.check(path, operation, body, False)
