@@ -15,7 +15,6 @@
 
 #include "clock.h"
 #include "log.h"
-#include "problem.h"
 
 enum {
     TICK_MS = 100,
@@ -86,15 +85,19 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
 }
 
 /* Answers without having read a request, and closes. */
-static void refuse(int fd, problem *problem) {
+static void refuse(const connections *c, int fd, problem *problem) {
     size_t length;
     problem->retry_after = 1;
-    char *body = problem_body(problem, &length), head[256];
+    char *body = problem_body(problem, &length), head[512];
+    char id[HEADER_ID_TEXT], timing[HEADER_TIMING_TEXT];
+    header_request_id(c->setup.ids, NULL, id);
     int head_length =
         snprintf(head, sizeof head,
                  "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"
+                 "X-Request-Id: %s\r\nServer-Timing: %s\r\n"
                  "Retry-After: %d\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                 problem_status(problem->kind), problem->retry_after, length);
+                 problem_status(problem->kind), id, header_timing(&(reply){0}, timing),
+                 problem->retry_after, length);
     if (body && send(fd, head, (size_t)head_length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0)
         send(fd, body, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     free(body);
@@ -112,7 +115,7 @@ static void accept_all(connections *c) {
         problem problem;
         if (!enter(c, fd, (struct sockaddr *)&from, &problem)) {
             log_line(LOG_DEBUG, "a connection was refused: %s", problem.detail);
-            refuse(fd, &problem);
+            refuse(c, fd, &problem);
         } else if (!c->setup.serve(c->setup.context, fd, (struct sockaddr *)&from, length)) {
             connections_leave(c, &c->at[fd]);
             close(fd);

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "header.h"
+
 typedef struct connections connections;
 typedef struct connection connection;
 
@@ -20,6 +22,7 @@ typedef struct {
     /* Called some times a second while there are connections. */
     void (*tick)(void *context);
     void *context;
+    header_ids *ids; /* for answers to connections that are refused */
 } connections_setup;
 
 /* Accepts from a listening socket, which becomes its own, in a thread of its own. NULL where there

@@ -509,6 +509,7 @@ static bool start(http *http, int listener) {
         .serve = serve,
         .tick = tick,
         .context = http,
+        .ids = &http->ids,
     };
     http->connections = connections_start(listener, &setup);
     return http->connections;

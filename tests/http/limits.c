@@ -25,6 +25,7 @@ static void expect_full(const process *p, raw *other, int status, const char *co
     CHECK_EQUAL(a.status, status);
     CHECK(strstr(a.body, code), "%s", a.body);
     CHECK_TRUE(strstr(a.head, "Retry-After: 1"));
+    CHECK_TRUE(strstr(a.head, "X-Request-Id: ") && strstr(a.head, "Server-Timing: read;dur=0"));
     CHECK_TRUE(raw_ended(&r));
     raw_close(&r);
     raw_close(other);
