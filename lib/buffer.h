@@ -9,4 +9,9 @@ layers_buffer *layers_buffer_ref(layers_buffer *buffer);
 void layers_buffer_unref(layers_buffer *buffer);
 size_t layers_buffer_bytes(const layers_buffer *buffer);
 
+/* As layers_tensor_make, but in the memory that the tensor has, where it is of as many bytes and no
+ * one else holds it; otherwise the tensor's reference to that is given up. */
+layers_code layers_tensor_renew(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
+                                int rank, layers_error *error);
+
 #endif

@@ -5,21 +5,33 @@
 #include "buffer.h"
 #include "call.h"
 
+/* Fills a place of a new cache; a tensor of its own takes the memory that is there, where it may.
+ */
 static layers_code save(const layers_call *call, const layers_saved *saved, saved_data *place,
                         layers_error *error) {
     if (!saved->shape) {
         const layers_tensor *input = call_input(call, saved->name);
+        layers_buffer_unref(place->buffer);
         place->data = input->data;
         place->buffer = layers_buffer_ref(input->buffer);
         return LAYERS_OK;
     }
-    layers_tensor own;
+    layers_tensor own = {.buffer = place->buffer};
     size_t shape[LAYERS_MAX_RANK];
     int rank = dims_shape(&call->dims, saved->shape, shape);
-    layers_code code = layers_tensor_make(&own, saved->dtype, shape, rank, error);
+    layers_code code = layers_tensor_renew(&own, saved->dtype, shape, rank, error);
     place->data = own.data;
     place->buffer = own.buffer;
     return code;
+}
+
+/* Moves the memory of a call's last cache to its next one, unless someone else holds that. */
+static void inherit(layers_cache *cache, layers_cache *last) {
+    if (last && __atomic_load_n(&last->references, __ATOMIC_ACQUIRE) == 1) {
+        memcpy(cache->saved, last->saved, sizeof cache->saved);
+        memset(last->saved, 0, sizeof last->saved);
+    }
+    layers_cache_unref(last);
 }
 
 layers_code cache_make(layers_call *call, layers_error *error) {
@@ -41,6 +53,7 @@ layers_code cache_make(layers_call *call, layers_error *error) {
         cache->number[i] = call->params[i].number;
         cache->choice[i] = call->params[i].choice;
     }
+    inherit(cache, call->cache);
     call->cache = cache;
     layers_code code = LAYERS_OK;
     for (int i = 0; call->operation->saved[i].name && code == LAYERS_OK; i++)

@@ -1,6 +1,8 @@
 /* One call of an operation, from its description: checks, sizes, then the layer's own function. */
 #include "call.h"
 
+#include "buffer.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,7 +240,7 @@ layers_code layers_run(layers_call *call, layers_error *error) {
     layers_code code = LAYERS_OK;
     for (int i = 0; operation->outputs[i].name && code == LAYERS_OK; i++) {
         layers_tensor *out = &call->outputs[i];
-        code = layers_tensor_make(out, out->dtype, out->shape, out->rank, error);
+        code = layers_tensor_renew(out, out->dtype, out->shape, out->rank, error);
     }
     if (code == LAYERS_OK && operation->saved)
         code = cache_make(call, error);

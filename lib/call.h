@@ -25,7 +25,8 @@ struct layers_cache {
     size_t tail[];
 };
 
-/* Makes call->cache, its own tensors uninitialised. LAYERS_NO_MEMORY. */
+/* Makes call->cache, its own tensors uninitialised: in the memory of the cache that the call has
+ * from its last run, where no one else holds that. LAYERS_NO_MEMORY. */
 layers_code cache_make(layers_call *call, layers_error *error);
 
 /* The input that a cache shares under a name. */

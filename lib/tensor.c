@@ -1,5 +1,5 @@
 /* Tensors and the buffers that they share. */
-#include "layers/tensor.h"
+#include "buffer.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -105,14 +105,23 @@ static layers_buffer *buffer_make(size_t bytes, layers_error *error) {
     return buffer;
 }
 
-layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
-                               int rank, layers_error *error) {
+static bool is_ours(layers_buffer *buffer) {
+    return atomic_load_explicit(&buffer->references, memory_order_acquire) == 1;
+}
+
+layers_code layers_tensor_renew(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
+                                int rank, layers_error *error) {
     size_t size, bytes;
-    layers_buffer *buffer = NULL;
-    if (!layers_shape_size(shape, rank, &size) || !layers_dtype_bytes(dtype, size, &bytes))
+    layers_buffer *buffer = NULL, *old = tensor->buffer;
+    if (!layers_shape_size(shape, rank, &size) || !layers_dtype_bytes(dtype, size, &bytes)) {
         layers_fail(error, LAYERS_TOO_LARGE, NULL, "the tensor has too many elements");
-    else
+    } else if (old && old->bytes == bytes && is_ours(old)) {
+        buffer = old;
+        old = NULL;
+    } else {
         buffer = buffer_make(bytes, error);
+    }
+    layers_buffer_unref(old);
     if (!buffer) {
         *tensor = (layers_tensor){0};
         return error->code;
@@ -125,6 +134,12 @@ layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const 
     tensor->data = buffer->data;
     tensor->buffer = buffer;
     return LAYERS_OK;
+}
+
+layers_code layers_tensor_make(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
+                               int rank, layers_error *error) {
+    tensor->buffer = NULL;
+    return layers_tensor_renew(tensor, dtype, shape, rank, error);
 }
 
 layers_tensor layers_tensor_wrap(layers_dtype dtype, const size_t *shape, int rank, void *data) {

