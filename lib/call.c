@@ -12,7 +12,7 @@
 enum {
     /* Elements from which helpers pay: a pass over so many takes some ten times as long as it takes
      * a helper to wake. */
-    PARALLEL_FROM = 1 << 17,
+    PARALLEL_FROM = 1 << 15,
 };
 
 static bool is_given(const layers_tensor *tensor) {

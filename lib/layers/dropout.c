@@ -1,10 +1,13 @@
 /* dropout, inverted: in train mode mask = rand(shape of x) < p and out = x · mask / p, where p is
  * the probability of keeping an element; in test mode out = x.
  *
- * Backward: dx = dout · mask / p, or dout. `rand` is NumPy's legacy generator (layers/random.h). As
- * the formula has it, an infinity or NaN times a mask of 0 is NaN. The cache is the mask, one bit
- * an element, and p. */
+ * Backward: dx = dout · mask / p, or dout. mask / p is taken first, and in double, as the course's
+ * listing has it: the results are NumPy's to the last bit, and nothing is divided. `rand` is
+ * NumPy's legacy generator (layers/random.h). As the formula has it, an infinity or NaN times a
+ * mask of 0 is NaN. The cache is the mask, one bit an element, and p. */
 #ifndef REAL
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "bits.h"
@@ -73,17 +76,35 @@ const layers_operation dropout_backward = {
 
 #else /* the kernels, for REAL */
 
-/* out = in · kept / p; in double, where a tiny p is not 0. */
-KERNEL void typed(drop)(size_t size, double p, const uint8_t *kept, const REAL *in, REAL *out) {
-    for (size_t i = 0; i < size; i++)
-        out[i] = (REAL)((double)in[i] * kept[i] / p);
+#include "lanes.h"
+
+/* out = in · factor where the mask is 1, in · 0 elsewhere. */
+KERNEL void typed(drop)(size_t size, double factor, const uint8_t *mask, const REAL *in,
+                        REAL *out) {
+    size_t j = 0;
+    for (; j + WORD_BITS <= size; j += WORD_BITS) {
+        typed(bits) word, bit;
+        REAL scaled[WORD_BITS];
+        for (size_t i = 0; i < WORD_BITS; i++)
+            scaled[i] = (REAL)(in[j + i] * factor);
+        typed(spread)(mask + j / 8, &word);
+        typed(first_bits)(&bit);
+        for (size_t i = 0; i < WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
+            typed(bits) kept = (typed(bits))((word & bit) == bit);
+            typed(bits) dropped = (typed(bits))(*(const typed(lanes) *)(in + j + i) * 0);
+            *(typed(bits) *)(out + j + i) =
+                (kept & *(const typed(bits) *)(scaled + i)) | (~kept & dropped);
+        }
+    }
+    for (size_t i = j; i < size; i++)
+        out[i] = mask[i / 8] >> i % 8 & 1 ? (REAL)(in[i] * factor) : in[i] * 0;
 }
 
 /* One pass: out = in · mask / p, or in. */
 typedef struct {
     size_t size;
     int mode;
-    double p;
+    double factor;
     const uint8_t *mask;
     const REAL *in;
     REAL *out;
@@ -91,24 +112,19 @@ typedef struct {
 
 static void typed(pass_piece)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
-    size_t first = i * PIECE, end = at_most(first + PIECE, pass->size);
-    uint8_t flag[FLAGS];
-    if (pass->mode == TEST) {
-        memcpy(pass->out + first, pass->in + first, (end - first) * sizeof(REAL));
-        return;
-    }
-    for (size_t j = first; j < end; j += FLAGS) {
-        size_t count = at_most(FLAGS, end - j);
-        bits_unpack(pass->mask + j / 8, count, flag);
-        typed(drop)(count, pass->p, flag, pass->in + j, pass->out + j);
-    }
+    size_t first = i * PIECE, count = at_most(PIECE, pass->size - first);
+    if (pass->mode == TEST)
+        memcpy(pass->out + first, pass->in + first, count * sizeof(REAL));
+    else
+        typed(drop)(count, pass->factor, pass->mask + first / 8, pass->in + first,
+                    pass->out + first);
 }
 
 static void typed(run_pass)(layers_call *call, int mode, double p) {
     typed(pass) pass = {
         .size = call->inputs[0].size,
         .mode = mode,
-        .p = p,
+        .factor = fmin(1 / p, DBL_MAX), /* finite for every p: 0 stays 0 */
         .mask = call->cache->saved[0].data,
         .in = call->inputs[0].data,
         .out = call->outputs[0].data,

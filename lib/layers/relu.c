@@ -2,7 +2,8 @@
  *
  * Backward: dx = dout where x > 0, else +0.0. The cache is that one bit an element. */
 #ifndef REAL
-#include "bits.h"
+#include <string.h>
+
 #include "blocks.h"
 #include "call.h"
 #include "kernel.h"
@@ -35,31 +36,50 @@ const layers_operation relu_backward = {
 
 #else /* the kernels, for REAL */
 
-KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *positive) {
-    for (size_t i = 0; i < size; i++) {
-        out[i] = x[i] <= 0 ? 0 : x[i]; /* not x > 0 ? x : 0, which would lose NaN */
-        positive[i] = x[i] > 0;
+#include "lanes.h"
+
+/* Some elements, and their part of the mask. Not x > 0 ? x : 0, which would lose NaN. */
+KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask) {
+    const typed(lanes) zero = {0};
+    size_t j = 0;
+    for (; j + WORD_BITS <= size; j += WORD_BITS) {
+        typed(bits) positive = {0}, bit;
+        typed(first_bits)(&bit);
+        for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
+            typed(lanes) in = *(const typed(lanes) *)(x + i);
+            *(typed(bits) *)(out + i) = (typed(bits))in & ~(typed(bits))(in <= zero);
+            positive |= (typed(bits))(in > zero) & bit;
+        }
+        typed(gather)(&positive, mask + j / 8);
+    }
+    for (size_t i = j; i < size; i++) {
+        if (i % 8 == 0)
+            mask[i / 8] = 0;
+        mask[i / 8] |= (uint8_t)((x[i] > 0) << i % 8);
+        out[i] = x[i] <= 0 ? 0 : x[i];
     }
 }
 
-KERNEL void typed(pass)(size_t size, const uint8_t *positive, const REAL *dout, REAL *dx) {
-    for (size_t i = 0; i < size; i++)
-        dx[i] = positive[i] ? dout[i] : 0;
+KERNEL void typed(pass)(size_t size, const uint8_t *mask, const REAL *dout, REAL *dx) {
+    size_t j = 0;
+    for (; j + WORD_BITS <= size; j += WORD_BITS) {
+        typed(bits) positive, bit;
+        typed(spread)(mask + j / 8, &positive);
+        typed(first_bits)(&bit);
+        for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN)
+            *(typed(bits) *)(dx + i) =
+                *(const typed(bits) *)(dout + i) & (typed(bits))((positive & bit) == bit);
+    }
+    for (size_t i = j; i < size; i++)
+        dx[i] = mask[i / 8] >> i % 8 & 1 ? dout[i] : 0;
 }
 
 static void typed(forward_piece)(void *argument, size_t i) {
     layers_call *call = argument;
-    size_t first = i * PIECE, end = at_most(first + PIECE, call->inputs[0].size);
-    const REAL *x = call->inputs[0].data;
-    REAL *out = call->outputs[0].data;
-    uint8_t *mask = call->cache->saved[0].data, flag[FLAGS] = {0};
-    for (size_t j = first; j < end; j += FLAGS) {
-        size_t count = at_most(FLAGS, end - j);
-        if (count < FLAGS)
-            memset(flag, 0, sizeof flag);
-        typed(rectify)(count, x + j, out + j, flag);
-        bits_pack(flag, count, mask + j / 8);
-    }
+    size_t first = i * PIECE, size = call->inputs[0].size;
+    typed(rectify)(at_most(PIECE, size - first), (const REAL *)call->inputs[0].data + first,
+                   (REAL *)call->outputs[0].data + first,
+                   (uint8_t *)call->cache->saved[0].data + first / 8);
 }
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
@@ -71,16 +91,10 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
 
 static void typed(backward_piece)(void *argument, size_t i) {
     layers_call *call = argument;
-    size_t first = i * PIECE, end = at_most(first + PIECE, call->inputs[0].size);
-    const REAL *dout = call->inputs[0].data;
-    REAL *dx = call->outputs[0].data;
-    const uint8_t *mask = call->cache->saved[0].data;
-    uint8_t flag[FLAGS];
-    for (size_t j = first; j < end; j += FLAGS) {
-        size_t count = at_most(FLAGS, end - j);
-        bits_unpack(mask + j / 8, count, flag);
-        typed(pass)(count, flag, dout + j, dx + j);
-    }
+    size_t first = i * PIECE, size = call->inputs[0].size;
+    typed(pass)(at_most(PIECE, size - first),
+                (const uint8_t *)call->cache->saved[0].data + first / 8,
+                (const REAL *)call->inputs[0].data + first, (REAL *)call->outputs[0].data + first);
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
