@@ -13,6 +13,13 @@
 #define KERNEL static
 #endif
 
+/* Before a loop: no iteration reads what another one writes, or at least none close to it. */
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /* Small parts of kernels, compiled for the processor of the kernel that they are in. */
 #define INLINED static inline __attribute__((always_inline))
 

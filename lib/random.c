@@ -10,12 +10,6 @@
 #include "blocks.h"
 #include "kernel.h"
 
-#ifdef __clang__
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
 enum { WORDS = LAYERS_MT_WORDS, SHIFT = 397 };
 
 void layers_random_seed(layers_random *random, uint32_t seed) {

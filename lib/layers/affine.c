@@ -87,21 +87,17 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
+#include "columns.h"
+
 /* db (M) = Σ_n dout (N, M) */
 KERNEL void typed(sum_rows)(size_t N, size_t M, const REAL *dout, REAL *db) {
     for (size_t m0 = 0; m0 < M; m0 += COLUMN_PANEL) {
-        size_t width = at_most(COLUMN_PANEL, M - m0);
-        double total[COLUMN_PANEL] = {0};
-        for (size_t n0 = 0; n0 < N; n0 += ROW_BLOCK) {
-            double block[COLUMN_PANEL] = {0};
-            for (size_t n = n0; n < at_most(N, n0 + ROW_BLOCK); n++)
-                for (size_t m = 0; m < width; m++)
-                    block[m] += dout[n * M + m0 + m];
-            for (size_t m = 0; m < width; m++)
-                total[m] += block[m];
-        }
-        for (size_t m = 0; m < width; m++)
-            db[m0 + m] = (REAL)total[m];
+        const typed(columns)
+            columns = {.N = N, .D = M, .width = at_most(COLUMN_PANEL, M - m0), .x = dout + m0};
+        typed(column_pair) sums;
+        typed(column_sums)(&columns, PLAIN, NULL, &sums);
+        for (size_t m = 0; m < columns.width; m++)
+            db[m0 + m] = (REAL)sums.u[m];
     }
 }
 

@@ -8,9 +8,11 @@
  *     dx = gamma / sqrt(var + eps) · (dout − dbeta / N − xhat · dgamma / N)
  * and in test mode, where the statistics are constants, without the last two terms.
  *
- * Statistics are in double, the variance from x − mean: x = 1e8 ± 1 loses nothing.
+ * Statistics and sums are in double, the variance from x − mean: x = 1e8 ± 1 loses nothing. What is
+ * done to each element is in its own dtype.
  * The cache shares x and gamma and adds mean and 1 / sqrt(var + eps) of each feature. */
 #ifndef REAL
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +25,9 @@ enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
 enum { SAVED_X, SAVED_GAMMA, MEAN, INV_STD };            /* the cache */
 enum { DX, DGAMMA, DBETA };                              /* backward's outputs */
 enum { TRAIN, TEST };
-enum { STATISTICS_ROWS = 32 }; /* of a panel, in the first-level cache together */
+enum {
+    ABREAST = 2
+}; /* rows that are passed over together, so that what goes with a column is loaded once */
 
 static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
@@ -124,23 +128,33 @@ const layers_operation batchnorm_backward = {
 
 #else /* the kernels, for REAL */
 
-/* At most COLUMN_PANEL columns of a call: what its threads take one at a time. */
+#include "columns.h"
+
+/* Some columns of a call, at most COLUMN_PANEL: what its threads take one at a time. What a column
+ * gives depends on itself alone. */
 typedef struct {
-    size_t N, D, width;   /* rows; columns of the whole tensors, and of the panel */
-    const REAL *x, *dout; /* the tensors, from the panel's first column on */
-    REAL *out;            /* out, or dx */
+    typed(columns) in; /* of x, and of dout */
+    size_t first;      /* column */
+    REAL *out;         /* out, or dx */
     const REAL *gamma, *beta;
     double *mean, *inv_std;
 } typed(panel);
 
+/* A quarter of the columns, so that there is work for threads, between 32 and COLUMN_PANEL. */
+static size_t typed(panel_width)(size_t D) {
+    size_t quarter = (D / 4 + 15) / 16 * 16;
+    return quarter < 32 ? 32 : at_most(quarter, COLUMN_PANEL);
+}
+
 static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache *cache, size_t i) {
     size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
-    size_t first = i * COLUMN_PANEL;
+    size_t width = typed(panel_width)(D), first = i * width;
     return (typed(panel)){
-        .N = N,
-        .D = D,
-        .width = at_most(COLUMN_PANEL, D - first),
-        .x = (const REAL *)cache->saved[SAVED_X].data + first,
+        .in = {.N = N,
+               .D = D,
+               .width = at_most(width, D - first),
+               .x = (const REAL *)cache->saved[SAVED_X].data + first},
+        .first = first,
         .out = (REAL *)call->outputs[0].data + first,
         .gamma = (const REAL *)cache->saved[SAVED_GAMMA].data + first,
         .mean = (double *)cache->saved[MEAN].data + first,
@@ -148,77 +162,80 @@ static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache 
     };
 }
 
-static size_t typed(panels)(const layers_call *call) {
-    size_t D = dims_length(&call->dims, 'D');
-    return D / COLUMN_PANEL + (D % COLUMN_PANEL != 0);
-}
-
 static void typed(run_panels)(layers_call *call, void (*task)(void *argument, size_t i)) {
-    size_t size = dims_length(&call->dims, 'N') * dims_length(&call->dims, 'D');
-    layers_pool_run(call_pool(call, size), typed(panels)(call), task, call);
+    size_t D = dims_length(&call->dims, 'D'), size = dims_length(&call->dims, 'N') * D;
+    size_t width = typed(panel_width)(D);
+    layers_pool_run(call_pool(call, 2 * size), (D + width - 1) / width, task, call);
 }
 
-/* sum = Σ x and scatter = Σ (x − mean)² over some rows of the panel, about their own mean: two
- * passes over rows that are in the cache. */
-INLINED void typed(block_statistics)(const typed(panel) * p, size_t first, size_t count,
-                                     double *restrict sum, double *restrict scatter) {
-    const REAL *x = p->x + first * p->D;
-    size_t width = p->width, D = p->D;
-    double mean[COLUMN_PANEL];
-    for (size_t d = 0; d < width; d++)
-        sum[d] = scatter[d] = 0;
-    for (size_t n = 0; n < count; n++)
-        for (size_t d = 0; d < width; d++)
-            sum[d] += x[n * D + d];
-    for (size_t d = 0; d < width; d++)
-        mean[d] = sum[d] / (double)count;
-    for (size_t n = 0; n < count; n++)
-        for (size_t d = 0; d < width; d++) {
-            double distance = x[n * D + d] - mean[d];
-            scatter[d] += distance * distance;
-        }
-}
-
-/* mean and variance of each column of the panel, with one reading of it from memory: the blocks'
- * are put together by the formula of Chan, Golub and LeVeque ("Updating formulae and a pairwise
- * algorithm for computing sample variances", 1979). */
+/* mean and variance of each column. The distances from a rounded mean still have a small mean of
+ * their own, which corrects both. */
 KERNEL void typed(statistics)(const typed(panel) * p, double *restrict variance) {
-    double total[COLUMN_PANEL] = {0}, scatter[COLUMN_PANEL] = {0};
-    double sum[COLUMN_PANEL], block_scatter[COLUMN_PANEL];
-    double *mean = p->mean;
-    for (size_t n = 0; n < p->N; n += STATISTICS_ROWS) {
-        size_t count = at_most(STATISTICS_ROWS, p->N - n);
-        typed(block_statistics)(p, n, count, sum, block_scatter);
-        double before = (double)n, more = (double)count;
-        double weight = before * more / (before + more);
-        for (size_t d = 0; d < p->width; d++) {
-            double apart = n ? sum[d] / more - total[d] / before : 0;
-            scatter[d] += block_scatter[d] + apart * apart * weight;
-            total[d] += sum[d];
-        }
+    typed(column_pair) sums;
+    double mean[COLUMN_PANEL], N = (double)p->in.N;
+    typed(column_sums)(&p->in, PLAIN, NULL, &sums);
+    for (size_t d = 0; d < p->in.width; d++)
+        mean[d] = sums.u[d] / N;
+    typed(column_sums)(&p->in, SQUARES, mean, &sums);
+    for (size_t d = 0; d < p->in.width; d++) {
+        double left = sums.u[d] / N;
+        p->mean[d] = mean[d] + left;
+        variance[d] = sums.v[d] / N - left * left;
     }
-    for (size_t d = 0; d < p->width; d++) {
-        mean[d] = total[d] / (double)p->N;
-        variance[d] = scatter[d] / (double)p->N;
+}
+
+/* What is subtracted from elements, as the sum of two of them: x − mean loses no digits in float
+ * when the mean is large. In double the second is 0, and not used. */
+typedef struct {
+    REAL high[COLUMN_PANEL], low[COLUMN_PANEL];
+} typed(split);
+
+INLINED void typed(split_up)(size_t width, const double *value, typed(split) * split) {
+    for (size_t d = 0; d < width; d++) {
+        split->high[d] = (REAL)value[d];
+        split->low[d] = (REAL)(value[d] - split->high[d]);
     }
+}
+
+INLINED REAL typed(less)(REAL x, const typed(split) * split, size_t d) {
+    return sizeof(REAL) == 4 ? (x - split->high[d]) - split->low[d] : x - split->high[d];
+}
+
+/* As REAL, and finite: a distance of 0 stays 0. */
+INLINED REAL typed(finite)(double value) {
+    const double largest = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
+    return (REAL)(value > largest ? largest : value);
+}
+
+/* 1 or ABREAST rows. */
+INLINED void typed(normalise_rows)(const typed(panel) * p, size_t n, size_t rows,
+                                   const typed(split) * mean, const REAL *inv_std,
+                                   const REAL *gamma, const REAL *beta) {
+    const REAL *restrict x = p->in.x + n * p->in.D;
+    REAL *restrict out = p->out + n * p->in.D;
+    size_t width = p->in.width, D = p->in.D;
+    INDEPENDENT
+    for (size_t d = 0; d < width; d++)
+        for (size_t i = 0; i < rows; i++)
+            out[i * D + d] = typed(less)(x[i * D + d], mean, d) * inv_std[d] * gamma[d] + beta[d];
 }
 
 /* out = gamma · (x − mean) · inv_std + beta */
 KERNEL void typed(normalise)(const typed(panel) * p) {
-    size_t width = p->width;
-    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
+    size_t width = p->in.width;
+    typed(split) mean;
+    REAL inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
+    typed(split_up)(width, p->mean, &mean);
     for (size_t d = 0; d < width; d++) {
-        mean[d] = p->mean[d];
-        inv_std[d] = p->inv_std[d];
+        inv_std[d] = typed(finite)(p->inv_std[d]);
         gamma[d] = p->gamma[d];
         beta[d] = p->beta[d];
     }
-    for (size_t n = 0; n < p->N; n++) {
-        const REAL *restrict x = p->x + n * p->D;
-        REAL *restrict out = p->out + n * p->D;
-        for (size_t d = 0; d < width; d++)
-            out[d] = (REAL)((x[d] - mean[d]) * inv_std[d] * gamma[d] + beta[d]);
-    }
+    size_t n = 0;
+    for (; n + ABREAST <= p->in.N; n += ABREAST)
+        typed(normalise_rows)(p, n, ABREAST, &mean, inv_std, gamma, beta);
+    for (; n < p->in.N; n++)
+        typed(normalise_rows)(p, n, 1, &mean, inv_std, gamma, beta);
 }
 
 static void typed(move)(REAL *running, size_t width, double momentum, const double *sample) {
@@ -230,21 +247,21 @@ static void typed(forward_panel)(void *argument, size_t i) {
     layers_call *call = argument;
     layers_value *param = call->params;
     typed(panel) p = typed(panel_of)(call, call->cache, i);
-    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + i * COLUMN_PANEL;
-    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + i * COLUMN_PANEL;
+    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + p.first;
+    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + p.first;
     double variance[COLUMN_PANEL];
-    p.beta = (const REAL *)call->inputs[BETA].data + i * COLUMN_PANEL;
+    p.beta = (const REAL *)call->inputs[BETA].data + p.first;
     if (param[MODE].choice == TRAIN) {
         typed(statistics)(&p, variance);
-        typed(move)(running_mean, p.width, param[MOMENTUM].number, p.mean);
-        typed(move)(running_var, p.width, param[MOMENTUM].number, variance);
+        typed(move)(running_mean, p.in.width, param[MOMENTUM].number, p.mean);
+        typed(move)(running_var, p.in.width, param[MOMENTUM].number, variance);
     } else {
-        for (size_t d = 0; d < p.width; d++) {
+        for (size_t d = 0; d < p.in.width; d++) {
             p.mean[d] = running_mean[d];
             variance[d] = running_var[d];
         }
     }
-    for (size_t d = 0; d < p.width; d++)
+    for (size_t d = 0; d < p.in.width; d++)
         p.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
     typed(normalise)(&p);
 }
@@ -275,60 +292,65 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
     return code;
 }
 
-/* dgamma = Σ dout · xhat and dbeta = Σ dout */
-KERNEL void typed(sums)(const typed(panel) * p, double *restrict dgamma, double *restrict dbeta) {
-    size_t width = p->width;
-    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL];
-    for (size_t d = 0; d < width; d++) {
+/* dbeta = Σ dout and dgamma = Σ dout · xhat */
+KERNEL void typed(products)(const typed(panel) * p, double *restrict dgamma,
+                            double *restrict dbeta) {
+    typed(column_pair) sums;
+    double mean[COLUMN_PANEL];
+    for (size_t d = 0; d < p->in.width; d++)
         mean[d] = p->mean[d];
-        inv_std[d] = p->inv_std[d];
-        dgamma[d] = dbeta[d] = 0;
-    }
-    for (size_t n0 = 0; n0 < p->N; n0 += ROW_BLOCK) {
-        double gamma_block[COLUMN_PANEL] = {0}, beta_block[COLUMN_PANEL] = {0};
-        for (size_t n = n0; n < at_most(p->N, n0 + ROW_BLOCK); n++) {
-            const REAL *x = p->x + n * p->D, *dout = p->dout + n * p->D;
-            for (size_t d = 0; d < width; d++) {
-                beta_block[d] += dout[d];
-                gamma_block[d] += dout[d] * ((x[d] - mean[d]) * inv_std[d]);
-            }
-        }
-        for (size_t d = 0; d < width; d++) {
-            dbeta[d] += beta_block[d];
-            dgamma[d] += gamma_block[d];
-        }
+    typed(column_sums)(&p->in, PRODUCTS, mean, &sums);
+    for (size_t d = 0; d < p->in.width; d++) {
+        dbeta[d] = sums.u[d];
+        dgamma[d] = sums.v[d] * p->inv_std[d];
     }
 }
 
-/* dx = gamma · inv_std · (dout − shift − xhat · slope) */
-KERNEL void typed(gradient)(const typed(panel) * p, const double *restrict shift,
-                            const double *restrict slope) {
-    size_t width = p->width;
-    double mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], scale[COLUMN_PANEL];
-    for (size_t d = 0; d < width; d++) {
-        mean[d] = p->mean[d];
-        inv_std[d] = p->inv_std[d];
-        scale[d] = p->gamma[d] * p->inv_std[d];
-    }
-    for (size_t n = 0; n < p->N; n++) {
-        const REAL *restrict x = p->x + n * p->D, *restrict dout = p->dout + n * p->D;
-        REAL *restrict dx = p->out + n * p->D;
-        for (size_t d = 0; d < width; d++) {
-            double xhat = (x[d] - mean[d]) * inv_std[d];
-            dx[d] = (REAL)(scale[d] * (dout[d] - shift[d] - xhat * slope[d]));
+/* 1 or ABREAST rows. */
+INLINED void typed(gradient_rows)(const typed(panel) * p, size_t n, size_t rows,
+                                  const typed(split) * mean, const typed(split) * shift,
+                                  const REAL *inv_std, const REAL *slope, const REAL *gamma) {
+    const REAL *restrict x = p->in.x + n * p->in.D, *restrict dout = p->in.dout + n * p->in.D;
+    REAL *restrict dx = p->out + n * p->in.D;
+    size_t width = p->in.width, D = p->in.D;
+    INDEPENDENT
+    for (size_t d = 0; d < width; d++)
+        for (size_t i = 0; i < rows; i++) {
+            REAL xhat = typed(less)(x[i * D + d], mean, d) * inv_std[d];
+            REAL rest = typed(less)(dout[i * D + d], shift, d) - xhat * slope[d];
+            dx[i * D + d] = rest * inv_std[d] * gamma[d];
         }
+}
+
+/* dx = gamma · inv_std · (dout − shift − xhat · slope) */
+KERNEL void typed(gradient)(const typed(panel) * p, const double *restrict shifts,
+                            const double *restrict slopes) {
+    size_t width = p->in.width;
+    typed(split) mean, shift;
+    REAL inv_std[COLUMN_PANEL], slope[COLUMN_PANEL], gamma[COLUMN_PANEL];
+    typed(split_up)(width, p->mean, &mean);
+    typed(split_up)(width, shifts, &shift);
+    for (size_t d = 0; d < width; d++) {
+        inv_std[d] = typed(finite)(p->inv_std[d]);
+        slope[d] = (REAL)slopes[d];
+        gamma[d] = p->gamma[d];
     }
+    size_t n = 0;
+    for (; n + ABREAST <= p->in.N; n += ABREAST)
+        typed(gradient_rows)(p, n, ABREAST, &mean, &shift, inv_std, slope, gamma);
+    for (; n < p->in.N; n++)
+        typed(gradient_rows)(p, n, 1, &mean, &shift, inv_std, slope, gamma);
 }
 
 /* dx = gamma · inv_std · dout, where the statistics were constants */
 KERNEL void typed(gradient_of_constants)(const typed(panel) * p) {
-    size_t width = p->width;
+    size_t width = p->in.width;
     double scale[COLUMN_PANEL];
     for (size_t d = 0; d < width; d++)
         scale[d] = p->gamma[d] * p->inv_std[d];
-    for (size_t n = 0; n < p->N; n++) {
-        const REAL *restrict dout = p->dout + n * p->D;
-        REAL *restrict dx = p->out + n * p->D;
+    for (size_t n = 0; n < p->in.N; n++) {
+        const REAL *restrict dout = p->in.dout + n * p->in.D;
+        REAL *restrict dx = p->out + n * p->in.D;
         for (size_t d = 0; d < width; d++)
             dx[d] = (REAL)(scale[d] * dout[d]);
     }
@@ -337,16 +359,16 @@ KERNEL void typed(gradient_of_constants)(const typed(panel) * p) {
 static void typed(backward_panel)(void *argument, size_t i) {
     layers_call *call = argument;
     typed(panel) p = typed(panel_of)(call, call->cache, i);
-    REAL *dgamma = (REAL *)call->outputs[DGAMMA].data + i * COLUMN_PANEL;
-    REAL *dbeta = (REAL *)call->outputs[DBETA].data + i * COLUMN_PANEL;
+    REAL *dgamma = (REAL *)call->outputs[DGAMMA].data + p.first;
+    REAL *dbeta = (REAL *)call->outputs[DBETA].data + p.first;
     double slope[COLUMN_PANEL], shift[COLUMN_PANEL];
-    p.dout = (const REAL *)call->inputs[0].data + i * COLUMN_PANEL;
-    typed(sums)(&p, slope, shift);
-    for (size_t d = 0; d < p.width; d++) {
+    p.in.dout = (const REAL *)call->inputs[0].data + p.first;
+    typed(products)(&p, slope, shift);
+    for (size_t d = 0; d < p.in.width; d++) {
         dgamma[d] = (REAL)slope[d];
         dbeta[d] = (REAL)shift[d];
-        slope[d] /= (double)p.N;
-        shift[d] /= (double)p.N;
+        slope[d] /= (double)p.in.N;
+        shift[d] /= (double)p.in.N;
     }
     if (call->cache->choice[MODE] == TRAIN)
         typed(gradient)(&p, shift, slope);
