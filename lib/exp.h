@@ -5,81 +5,49 @@
  * two, the first part so short that k times it is exact (Cody and Waite, "Software Manual for the
  * Elementary Functions", 1980); what rounding r loses goes into c. exp(r) is its Taylor series,
  * whose first omitted term is below a tenth of a unit in the last place; its two largest terms are
- * added without loss (Dekker, 1971). */
-#ifndef LIB_EXP_H
-#define LIB_EXP_H
+ * added without loss (Dekker, 1971). The series is added up in pairs of pairs (Estrin, 1960): term
+ * by term, each would wait for the one before.
+ *
+ * For files that both_dtypes.h includes, behind their #ifdef REAL and lanes.h; no include guard: it
+ * is for each REAL anew. */
 
-#include <stdint.h>
-#include <string.h>
+#define WIDE (sizeof(REAL) == 8)
 
-#include "kernel.h"
-
-/* 2^k for a k that is in range, from the bits of a sum of k and `magic`, whose last place is 1. */
-INLINED double power_f64(double shifted, double magic, int64_t more) {
-    int64_t bits, base;
+/* 2^(k + more) for a k that is in range, from the bits of a sum of k and `magic`, whose last place
+ * is 1. */
+INLINED REAL typed(power)(REAL shifted, REAL magic, typed(word) more) {
+    typed(word) bits, base;
     memcpy(&bits, &shifted, sizeof bits);
     memcpy(&base, &magic, sizeof base);
-    bits = (int64_t)((uint64_t)(bits - base + more + 1023) << 52);
-    double power;
+    bits = (bits - base + more + (WIDE ? 1023 : 127)) << (WIDE ? 52 : 23);
+    REAL power;
     memcpy(&power, &bits, sizeof power);
     return power;
 }
 
-INLINED double exp_f64(double x) {
-    const double magic = 0x1.8p52, log2e = 0x1.71547652b82fep0;
-    const double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
-    double z = x < -746 ? -746 : x; /* which is 0, too; NaN stays */
-    double shifted = z * log2e + magic, k = shifted - magic;
-    double high = z - k * ln2_high, low = k * ln2_low;
-    double r = high - low, c = (high - r) - low;
-    double q = 1.0 / 6227020800;
-    q = q * r + 1.0 / 479001600;
-    q = q * r + 1.0 / 39916800;
-    q = q * r + 1.0 / 3628800;
-    q = q * r + 1.0 / 362880;
-    q = q * r + 1.0 / 40320;
-    q = q * r + 1.0 / 5040;
-    q = q * r + 1.0 / 720;
-    q = q * r + 1.0 / 120;
-    q = q * r + 1.0 / 24;
-    q = q * r + 1.0 / 6;
-    q = q * r + 1.0 / 2;
-    double sum = 1 + r, lost = r - (sum - 1);
-    double value = sum + (lost + (q * (r * r) + c));
+INLINED REAL typed(exp)(REAL x) {
+    const REAL magic = WIDE ? 0x1.8p52 : 0x1.8p23F, log2e = (REAL)0x1.71547652b82fep0;
+    const REAL ln2_high = WIDE ? 0x1.62e42feep-1 : 0x1.62e4p-1F;
+    const REAL ln2_low = WIDE ? 0x1.a39ef35793c76p-33 : 0x1.7f7d1cp-20F;
+    const REAL least = WIDE ? -746 : -104, small = WIDE ? -690 : -80;
+    REAL z = x < least ? least : x; /* which is 0, too; NaN stays */
+    REAL shifted = z * log2e + magic, k = shifted - magic;
+    REAL high = z - k * ln2_high, low = k * ln2_low;
+    REAL r = high - low, c = (high - r) - low, r2 = r * r, r4 = r2 * r2;
+    REAL q = (REAL)(1.0 / 720) + r * (REAL)(1.0 / 5040);
+    if (WIDE) {
+        REAL end = ((REAL)(1.0 / 3628800) + r * (REAL)(1.0 / 39916800)) +
+                   r2 * ((REAL)(1.0 / 479001600) + r * (REAL)(1.0 / 6227020800));
+        q = q + r2 * ((REAL)(1.0 / 40320) + r * (REAL)(1.0 / 362880)) + r4 * end;
+    }
+    q = ((REAL)0.5 + r * (REAL)(1.0 / 6)) + r2 * ((REAL)(1.0 / 24) + r * (REAL)(1.0 / 120)) +
+        r4 * q;
+    REAL sum = 1 + r, lost = r - (sum - 1);
+    REAL value = sum + (lost + (q * r2 + c));
     /* Results below the normal numbers are scaled in two steps, so that they are rounded once. */
-    int64_t lift = z < -690 ? 128 : 0;
-    double back = z < -690 ? 0x1p-128 : 1;
-    return value * power_f64(shifted, magic, lift) * back;
+    typed(word) lift = z < small ? (WIDE ? 128 : 64) : 0;
+    REAL back = z < small ? (WIDE ? 0x1p-128 : 0x1p-64F) : 1;
+    return value * typed(power)(shifted, magic, lift) * back;
 }
 
-INLINED float power_f32(float shifted, float magic, int32_t more) {
-    int32_t bits, base;
-    memcpy(&bits, &shifted, sizeof bits);
-    memcpy(&base, &magic, sizeof base);
-    bits = (int32_t)((uint32_t)(bits - base + more + 127) << 23);
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return power;
-}
-
-INLINED float exp_f32(float x) {
-    const float magic = 0x1.8p23F, log2e = 0x1.715476p0F;
-    const float ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
-    float z = x < -104 ? -104 : x;
-    float shifted = z * log2e + magic, k = shifted - magic;
-    float high = z - k * ln2_high, low = k * ln2_low;
-    float r = high - low, c = (high - r) - low;
-    float q = 1.0F / 5040;
-    q = q * r + 1.0F / 720;
-    q = q * r + 1.0F / 120;
-    q = q * r + 1.0F / 24;
-    q = q * r + 1.0F / 6;
-    q = q * r + 1.0F / 2;
-    float sum = 1 + r, lost = r - (sum - 1);
-    float value = sum + (lost + (q * (r * r) + c));
-    int32_t lift = z < -80 ? 64 : 0;
-    float back = z < -80 ? 0x1p-64F : 1;
-    return value * power_f32(shifted, magic, lift) * back;
-}
-
-#endif
+#undef WIDE

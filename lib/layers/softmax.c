@@ -4,11 +4,13 @@
  * exponential is above 1 and the sum is at least 1, so nothing overflows and nothing is log 0. */
 #ifndef REAL
 #include <math.h>
+#include <string.h>
 
 #include "blocks.h"
-#include "exp.h"
 #include "kernel.h"
 #include "loss.h"
+
+enum { AT_ONCE = 512 }; /* exponentials */
 
 #define THIS_FILE "layers/softmax.c"
 #include "both_dtypes.h"
@@ -25,36 +27,42 @@ const layers_operation softmax_loss = {
 
 #else /* the kernel, for REAL */
 
+#include "lanes.h"
+
+#include "exp.h"
+
 /* The largest score. One that is NaN may be passed over: it makes the sum NaN in any case. */
 INLINED REAL typed(row_largest)(size_t C, const REAL *x) {
-    REAL lane[LANES], largest = x[0];
+    REAL largest = x[0];
     size_t j = 0;
-    if (C >= LANES) {
-        for (int i = 0; i < LANES; i++)
-            lane[i] = x[i];
-        for (j = LANES; j + LANES <= C; j += LANES)
-            for (int i = 0; i < LANES; i++)
-                lane[i] = x[j + (size_t)i] > lane[i] ? x[j + (size_t)i] : lane[i];
-        for (int i = 0; i < LANES; i++)
-            largest = lane[i] > largest ? lane[i] : largest;
+    if (C >= LANES_IN) {
+        typed(lanes) most = *(const typed(lanes) *)x;
+        for (j = LANES_IN; j + LANES_IN <= C; j += LANES_IN) {
+            typed(lanes) next = *(const typed(lanes) *)(x + j);
+            typed(bits) more = (typed(bits))(next > most);
+            most = (typed(lanes))((more & (typed(bits))next) | (~more & (typed(bits))most));
+        }
+        for (size_t l = 0; l < LANES_IN; l++)
+            largest = most[l] > largest ? most[l] : largest;
     }
     for (; j < C; j++)
         largest = x[j] > largest ? x[j] : largest;
     return largest;
 }
 
+/* Four are added as they are, then in double, by ROW_PIECE. */
 INLINED double typed(row_sum)(size_t C, const REAL *e) {
     double total = 0;
-    for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
-        size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
-        if (j + LANES <= end) {
+    for (size_t j = 0, end; j < C; j = end) {
+        double rest = 0;
+        end = at_most(C, j + ROW_PIECE);
+        if (j + 4 * LANES <= end) {
             double lane[LANES] = {0};
-            for (; j + LANES <= end; j += LANES)
-                for (size_t i = 0; i < LANES; i++)
-                    lane[i] += e[j + i];
+            for (; j + 4 * LANES <= end; j += 4 * LANES)
+                for (size_t i = j; i < j + LANES; i++)
+                    lane[i - j] += (e[i] + e[i + LANES]) + (e[i + 2 * LANES] + e[i + 3 * LANES]);
             total += lanes_total(lane);
         }
-        double rest = 0;
         for (; j < end; j++)
             rest += e[j];
         total += rest;
@@ -62,35 +70,44 @@ INLINED double typed(row_sum)(size_t C, const REAL *e) {
     return total;
 }
 
-/* The loss of one row; dx becomes its gradient, divided by N. Where the label has the largest
- * score, its exponential is 1: the others are summed without it, so that neither the loss nor the
- * gradient at the label, softmax − 1, loses its digits when the others are small. */
-INLINED double typed(row)(size_t N, size_t C, size_t label, const REAL *x, REAL *dx) {
-    REAL largest = typed(row_largest)(C, x);
-    for (size_t j = 0; j < C; j++)
-        dx[j] = typed(exp)(x[j] - largest);
-    bool top = x[label] == largest;
+/* The loss of one row; its exponentials dx become its gradient, divided by N. Where the label has
+ * the largest score, its exponential is 1: the others are summed without it, so that neither the
+ * loss nor the gradient at the label, softmax − 1, loses its digits when the others are small. */
+INLINED double typed(row)(size_t N, size_t C, size_t label, REAL below, REAL *dx) {
+    bool top = below == 0;
     double right = dx[label];
     if (top)
         dx[label] = 0;
     double sum = typed(row_sum)(C, dx), whole = top ? 1 + sum : sum;
     double divisor = whole * (double)N;
+    REAL share = (REAL)(1 / divisor);
     for (size_t j = 0; j < C; j++)
-        dx[j] = (REAL)(dx[j] / divisor);
+        dx[j] *= share;
     dx[label] = (REAL)((top ? -sum : right - sum) / divisor);
     /* cppcheck-suppress invalidFunctionArg; at least one term of the sum is exp(0) */
-    return (top ? log1p(sum) : log(sum)) - ((double)x[label] - (double)largest);
+    return (top ? log1p(sum) : log(sum)) - below;
 }
 
-/* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows'
- * losses. */
+/* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows' losses. Exponentials
+ * are taken of several short rows at once. */
 KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, const int64_t *y,
                           void *gradient) {
     const REAL *x = scores;
-    REAL *dx = gradient;
+    REAL *dx = gradient, below[ROW_BLOCK];
+    size_t some = at_most(ROW_BLOCK, 1 + AT_ONCE / C);
     double total = 0;
-    for (size_t n = 0; n < count; n++) {
-        total += typed(row)(N, C, (size_t)y[n], x + n * C, dx + n * C);
+    for (size_t n = 0; n < count; n += some, x += some * C, dx += some * C) {
+        size_t rows = at_most(some, count - n);
+        for (size_t i = 0; i < rows; i++) {
+            REAL largest = typed(row_largest)(C, x + i * C);
+            below[i] = x[i * C + (size_t)y[n + i]] - largest;
+            for (size_t j = 0; j < C; j++)
+                dx[i * C + j] = x[i * C + j] - largest;
+        }
+        for (size_t j = 0; j < rows * C; j++)
+            dx[j] = typed(exp)(dx[j]);
+        for (size_t i = 0; i < rows; i++)
+            total += typed(row)(N, C, (size_t)y[n + i], below[i], dx + i * C);
     }
     return total;
 }

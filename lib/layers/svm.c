@@ -1,9 +1,11 @@
 /* svm: the multiclass hinge loss with margin 1 (Weston and Watkins, 1999, as the course states it).
  *     margin_nj = max(0, x_nj − x_n,y + 1) for j ≠ y_n      loss = Σ margin / N
  *     dx_nj = [margin_nj > 0] / N for j ≠ y_n, and at y_n minus the row's count of those over N
- * Margins are in the dtype of x, as NumPy's are, so that both decide alike at 0; they are summed in
- * double, first over a row and then over the rows. */
+ * Margins are in the dtype of x, as NumPy's are, so that both decide alike at 0; they are summed by
+ * four, then in double over a row and over the rows. */
 #ifndef REAL
+#include <string.h>
+
 #include "blocks.h"
 #include "kernel.h"
 #include "loss.h"
@@ -23,37 +25,52 @@ const layers_operation svm_loss = {
 
 #else /* the kernel, for REAL */
 
+#include "lanes.h"
+
+/* The margins in the lanes at x: sets dx, counts, and returns what is to be summed. One of NaN is
+ * summed, as in NumPy, and not counted. */
+INLINED void typed(margins)(const REAL *x, REAL right, REAL share, REAL *dx, typed(bits) * count,
+                            typed(lanes) * margins) {
+    typed(lanes) margin = *(const typed(lanes) *)x - right + 1;
+    typed(bits) positive = (typed(bits))(margin > 0);
+    *(typed(bits) *)dx = positive & (typed(bits))(share - (typed(lanes)){0});
+    *count -= positive;
+    *margins = (typed(lanes))((typed(bits))margin & ~(typed(bits))(margin <= 0));
+}
+
 /* Adds up the margins of x[0 .. C) over `right`, counts those that are positive, and sets dx to
- * `share` there and to 0 elsewhere. A margin of NaN is added, as in NumPy, and not counted. */
-INLINED double typed(margins)(size_t C, REAL right, REAL share, const REAL *x, REAL *dx,
-                              size_t *count) {
+ * `share` there and to 0 elsewhere. Four are added as they are, then in double, by ROW_PIECE. */
+INLINED double typed(row)(size_t C, REAL right, REAL share, const REAL *x, REAL *dx,
+                          size_t *count) {
+    const size_t step = 4 * LANES_IN;
     double total = 0;
-    for (size_t j0 = 0; j0 < C; j0 += ROW_PIECE) {
-        size_t end = at_most(C, j0 + ROW_PIECE), j = j0;
+    for (size_t j = 0, end; j < C; j = end) {
         double rest = 0;
-        REAL more = 0; /* a count up to ROW_PIECE is exact in either dtype */
-        if (j + LANES <= end) {
-            double lane[LANES] = {0};
-            REAL positive[LANES] = {0};
-            for (; j + LANES <= end; j += LANES)
-                for (size_t i = 0; i < LANES; i++) {
-                    REAL margin = x[j + i] - right + 1;
-                    lane[i] += margin <= 0 ? 0 : margin;
-                    positive[i] += margin > 0 ? 1 : 0;
-                    dx[j + i] = margin > 0 ? share : 0;
-                }
-            for (int i = 0; i < LANES; i++)
-                more += positive[i];
-            total += lanes_total(lane);
+        end = at_most(C, j + ROW_PIECE);
+        if (j + step <= end) {
+            typed(bits) more = {0};
+            double lane[LANES_IN] = {0};
+            for (; j + step <= end; j += step) {
+                typed(lanes) part[4];
+                for (size_t i = 0; i < 4; i++)
+                    typed(margins)(x + j + i * LANES_IN, right, share, dx + j + i * LANES_IN, &more,
+                                   &part[i]);
+                part[0] = (part[0] + part[1]) + (part[2] + part[3]);
+                for (size_t l = 0; l < LANES_IN; l++)
+                    lane[l] += part[0][l];
+            }
+            for (size_t l = 0; l < LANES_IN; l++) {
+                *count += more[l];
+                total += lane[l];
+            }
         }
         for (; j < end; j++) {
             REAL margin = x[j] - right + 1;
             rest += margin <= 0 ? 0 : margin;
-            more += margin > 0 ? 1 : 0;
+            *count += margin > 0;
             dx[j] = margin > 0 ? share : 0;
         }
         total += rest;
-        *count += (size_t)more;
     }
     return total;
 }
@@ -67,8 +84,8 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
     double total = 0;
     for (size_t n = 0; n < count; n++, x += C, dx += C) {
         size_t label = (size_t)y[n], after = label + 1, positive = 0;
-        total += typed(margins)(label, x[label], share, x, dx, &positive);
-        total += typed(margins)(C - after, x[label], share, x + after, dx + after, &positive);
+        total += typed(row)(label, x[label], share, x, dx, &positive);
+        total += typed(row)(C - after, x[label], share, x + after, dx + after, &positive);
         dx[label] = positive ? -(REAL)((double)positive / (double)N) : 0;
     }
     return total;
