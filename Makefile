@@ -128,6 +128,7 @@ format: ## format the sources in place
 vectors: ## make the test vectors again, with Debian's NumPy
 	@$(call install,python3-numpy)
 	$(PYTHON) tests/vectors/make_vectors.py
+	$(PYTHON) tests/vectors/make_accuracy.py
 
 .PHONY: bench
 bench: ## measure beside peers and floors; PARTS="requests kernels" runs only these

@@ -28,15 +28,15 @@ static inline size_t pieces(size_t size) {
     return size / PIECE + (size % PIECE != 0);
 }
 
-/* The sum of LANES sums, in pairs. */
-static inline double lanes_total(const double lane[LANES]) {
-    double half[LANES];
-    for (int i = 0; i < LANES; i++)
-        half[i] = lane[i];
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++)
-            half[i] += half[i + width];
-    return half[0];
+/* The sum of numbers, in pairs, of pairs, and so on; they are used up. */
+static inline double pairwise_sum(double *number, size_t count) {
+    while (count > 1) {
+        size_t half = (count + 1) / 2;
+        for (size_t i = 0; i < count / 2; i++)
+            number[i] += number[i + half];
+        count = half;
+    }
+    return count ? number[0] : 0;
 }
 
 #endif

@@ -70,9 +70,7 @@ layers_code loss_run(layers_call *call, loss_rows *rows) {
     all.length = fit > least ? fit : least;
     size_t count = (all.N + all.length - 1) / all.length;
     layers_pool_run(call_pool(call, all.N * all.C), count, run_piece, &all);
-    double total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += all.sum[i];
+    double total = pairwise_sum(all.sum, count);
     if (call->dtype == LAYERS_F32)
         *(float *)call->outputs[LOSS_LOSS].data = (float)(total / (double)all.N);
     else

@@ -12,8 +12,8 @@ extern const layers_field loss_inputs[], loss_outputs[];
 /* N ≥ 1, and 0 ≤ y < C for each label. */
 layers_code loss_check(const layers_call *call, layers_error *error);
 
-/* Computes `count` of the N rows of C scores at x, with the labels y: sets dx there, and returns
- * the sum of the rows' losses. x and dx are of the call's dtype. */
+/* Computes `count` of the N rows, at most ROW_BLOCK, of C scores at x, with the labels y: sets dx
+ * there, and returns the sum of the rows' losses. x and dx are of the call's dtype. */
 typedef double loss_rows(size_t N, size_t count, size_t C, const void *x, const int64_t *y,
                          void *dx);
 

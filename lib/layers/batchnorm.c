@@ -168,19 +168,18 @@ static void typed(run_panels)(layers_call *call, void (*task)(void *argument, si
     layers_pool_run(call_pool(call, 2 * size), (D + width - 1) / width, task, call);
 }
 
-/* mean and variance of each column. The distances from a rounded mean still have a small mean of
- * their own, which corrects both. */
+/* mean and variance of each column. The distances from a rounded mean have a small mean of their
+ * own, whose share of the variance is taken off. */
 KERNEL void typed(statistics)(const typed(panel) * p, double *restrict variance) {
     typed(column_pair) sums;
     double mean[COLUMN_PANEL], N = (double)p->in.N;
     typed(column_sums)(&p->in, PLAIN, NULL, &sums);
     for (size_t d = 0; d < p->in.width; d++)
-        mean[d] = sums.u[d] / N;
+        p->mean[d] = mean[d] = sums.u[d] / N;
     typed(column_sums)(&p->in, SQUARES, mean, &sums);
     for (size_t d = 0; d < p->in.width; d++) {
-        double left = sums.u[d] / N;
-        p->mean[d] = mean[d] + left;
-        variance[d] = sums.v[d] / N - left * left;
+        double left = sums.u[d] / N, square = sums.v[d] / N - left * left;
+        variance[d] = square < 0 ? 0 : square;
     }
 }
 

@@ -61,7 +61,7 @@ INLINED double typed(row_sum)(size_t C, const REAL *e) {
             for (; j + 4 * LANES <= end; j += 4 * LANES)
                 for (size_t i = j; i < j + LANES; i++)
                     lane[i - j] += (e[i] + e[i + LANES]) + (e[i + 2 * LANES] + e[i + 3 * LANES]);
-            total += lanes_total(lane);
+            total += pairwise_sum(lane, LANES);
         }
         for (; j < end; j++)
             rest += e[j];
@@ -94,8 +94,8 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
                           void *gradient) {
     const REAL *x = scores;
     REAL *dx = gradient, below[ROW_BLOCK];
+    double loss[ROW_BLOCK];
     size_t some = at_most(ROW_BLOCK, 1 + AT_ONCE / C);
-    double total = 0;
     for (size_t n = 0; n < count; n += some, x += some * C, dx += some * C) {
         size_t rows = at_most(some, count - n);
         for (size_t i = 0; i < rows; i++) {
@@ -107,9 +107,9 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
         for (size_t j = 0; j < rows * C; j++)
             dx[j] = typed(exp)(dx[j]);
         for (size_t i = 0; i < rows; i++)
-            total += typed(row)(N, C, (size_t)y[n + i], below[i], dx + i * C);
+            loss[n + i] = typed(row)(N, C, (size_t)y[n + i], below[i], dx + i * C);
     }
-    return total;
+    return pairwise_sum(loss, count);
 }
 
 static layers_code typed(loss)(layers_call *call, layers_error *error) {

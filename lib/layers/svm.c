@@ -59,10 +59,9 @@ INLINED double typed(row)(size_t C, REAL right, REAL share, const REAL *x, REAL 
                 for (size_t l = 0; l < LANES_IN; l++)
                     lane[l] += part[0][l];
             }
-            for (size_t l = 0; l < LANES_IN; l++) {
+            for (size_t l = 0; l < LANES_IN; l++)
                 *count += more[l];
-                total += lane[l];
-            }
+            total += pairwise_sum(lane, LANES_IN);
         }
         for (; j < end; j++) {
             REAL margin = x[j] - right + 1;
@@ -81,14 +80,14 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
     const REAL *x = scores;
     REAL *dx = gradient;
     REAL share = (REAL)(1 / (double)N);
-    double total = 0;
+    double loss[ROW_BLOCK];
     for (size_t n = 0; n < count; n++, x += C, dx += C) {
         size_t label = (size_t)y[n], after = label + 1, positive = 0;
-        total += typed(row)(label, x[label], share, x, dx, &positive);
-        total += typed(row)(C - after, x[label], share, x + after, dx + after, &positive);
+        loss[n] = typed(row)(label, x[label], share, x, dx, &positive);
+        loss[n] += typed(row)(C - after, x[label], share, x + after, dx + after, &positive);
         dx[label] = positive ? -(REAL)((double)positive / (double)N) : 0;
     }
-    return total;
+    return pairwise_sum(loss, count);
 }
 
 static layers_code typed(loss)(layers_call *call, layers_error *error) {
