@@ -32,8 +32,9 @@ layers_code cache_make(layers_call *call, layers_error *error);
 /* The input that a cache shares under a name. */
 const layers_tensor *call_input(const layers_call *call, const char *name);
 
-/* The call's pool where `elements` are enough to be worth its threads, else NULL. */
-layers_pool *call_pool(const layers_call *call, size_t elements);
+/* The call's pool where so many elements, of so many nanoseconds each, are worth its threads, else
+ * NULL. */
+layers_pool *call_pool(const layers_call *call, size_t elements, double nanoseconds);
 
 /* "N must be at least 1": for operations that divide by the number of rows. */
 layers_code call_needs_rows(const layers_call *call, layers_error *error);

@@ -1,9 +1,9 @@
 /* Matrix products through CBLAS, and the look that a BLAS is trusted after.
  *
- * A large product is cut along its longer side into pieces that are products of their own, each
- * computed by the one thread that took it: the BLAS uses no threads of its own. The cut depends on
- * the shape alone, and so do the bytes of the result. A piece packs the other operand anew: at 256
- * rows that costs 3 %. */
+ * A product that is not small is cut along its longer side into pieces that are products of their
+ * own, each computed by the one thread that took it: the BLAS uses no threads of its own. The cut
+ * depends on the shape alone, and so do the bytes of the result. A piece packs the other operand
+ * anew: at 256 rows that costs 3 %. */
 #ifndef REAL
 #include "gemm.h"
 
@@ -19,11 +19,13 @@ extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int threads) __attribute__((weak));
 
 enum {
-    LONG_PIECE = 256,  /* rows or columns of a piece, at least, where there are twice as many */
-    SHORT_PIECE = 128, /* where there are not */
+    LONG_PIECE = 256, /* rows or columns of a piece, at least, where there are twice as many */
+    SHORT_PIECE = 48, /* where there are not */
 };
 
-static const double cut_from = 32e6; /* floating-point operations: below, a thread's start shows */
+/* Floating-point operations of a piece, at least, and of the products that are worth a helper: 50
+ * to 100 µs, ten times what asking one costs (call.c). */
+static const double piece_work = 4e6;
 
 static CBLAS_TRANSPOSE transpose(bool yes) {
     return yes ? CblasTrans : CblasNoTrans;
@@ -37,17 +39,31 @@ typedef struct {
     size_t length; /* of a piece; the last may be shorter */
 } cut;
 
+static double work_of(const product *p) {
+    return 2.0 * (double)p->m * (double)p->n * (double)p->k;
+}
+
+/* An even number of pieces: two threads end together. */
 static cut make_cut(const product *p) {
     cut cut = {.whole = p, .columns = p->n > p->m, .pieces = 1};
     size_t side = cut.columns ? p->n : p->m;
-    size_t pieces = side / (side >= 2 * LONG_PIECE ? LONG_PIECE : SHORT_PIECE);
+    size_t pieces = side / (side >= 2 * LONG_PIECE ? LONG_PIECE : SHORT_PIECE) / 2 * 2;
+    double enough = work_of(p) / piece_work;
+    if ((double)pieces > enough)
+        pieces = (size_t)enough / 2 * 2;
     cut.length = side;
-    if (pieces < 2 || 2.0 * (double)p->m * (double)p->n * (double)p->k < cut_from)
+    if (pieces < 2)
         return cut;
     cut.length = ((side + pieces - 1) / pieces + 7) / 8 * 8; /* kernels come in eights */
     cut.pieces = (side + cut.length - 1) / cut.length;
     return cut;
 }
+
+/* Products that are computed together. */
+typedef struct {
+    size_t count;
+    cut cut[PRODUCTS_MOST];
+} batch;
 
 #define THIS_FILE "gemm.c"
 #include "both_dtypes.h"
@@ -76,8 +92,8 @@ static bool products_are_right(bool ta, bool tb) {
         af[i] = (float)(a[i] = element(ta, i / a_columns, i % a_columns));
     for (size_t i = 0; i < CHECK_K * CHECK_N; i++)
         bf[i] = (float)(b[i] = element(tb, i / b_columns, i % b_columns));
-    gemm_f64(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, a, b, NULL, c});
-    gemm_f32(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, af, bf, NULL, cf});
+    gemm_f64(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, a, b, NULL, c}, 1);
+    gemm_f32(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, af, bf, NULL, cf}, 1);
     for (size_t i = 0; i < CHECK_M * CHECK_N; i++) {
         double want = expected(i / CHECK_N, i % CHECK_N);
         if (c[i] != want || cf[i] != (float)want)
@@ -128,7 +144,9 @@ static void typed(multiply)(const product *p, size_t m, size_t n, const REAL *a,
 
 /* One piece, and its part of the bias while it is in the cache. */
 static void typed(piece)(void *argument, size_t i) {
-    const cut *cut = argument;
+    const cut *cut = ((const batch *)argument)->cut;
+    for (; i >= cut->pieces; cut++)
+        i -= cut->pieces;
     const product *p = cut->whole;
     size_t row = cut->columns ? 0 : i * cut->length, column = cut->columns ? i * cut->length : 0;
     size_t m = cut->columns ? p->m : at_most(cut->length, p->m - row);
@@ -149,11 +167,19 @@ static void typed(piece)(void *argument, size_t i) {
             c[l] += bias[l];
 }
 
-void typed(gemm)(layers_pool *pool, const product *p) {
-    if (p->m == 0 || p->n == 0)
-        return;
-    cut cut = make_cut(p);
-    layers_pool_run(pool, cut.pieces, typed(piece), &cut);
+void typed(gemm)(layers_pool *pool, const product *products, size_t count) {
+    batch batch = {0};
+    double work = 0;
+    size_t pieces = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (products[i].m == 0 || products[i].n == 0)
+            continue;
+        const cut *cut = &batch.cut[batch.count];
+        batch.cut[batch.count++] = make_cut(&products[i]);
+        pieces += cut->pieces;
+        work += work_of(cut->whole);
+    }
+    layers_pool_run(work < piece_work ? NULL : pool, pieces, typed(piece), &batch);
 }
 
 #endif

@@ -18,8 +18,11 @@ typedef struct {
     void *c;
 } product;
 
-/* In double and in float, with the help of a pool (or NULL) where the product is large. */
-void gemm_f64(layers_pool *pool, const product *product);
-void gemm_f32(layers_pool *pool, const product *product);
+enum { PRODUCTS_MOST = 2 };
+
+/* Some products, at most PRODUCTS_MOST, in double and in float, with the help of a pool (or NULL)
+ * where they are large. */
+void gemm_f64(layers_pool *pool, const product *products, size_t count);
+void gemm_f32(layers_pool *pool, const product *products, size_t count);
 
 #endif

@@ -60,7 +60,7 @@ static void run_piece(void *argument, size_t i) {
         all->sum[i] += run_block(all, n, at_most(ROW_BLOCK, end - n));
 }
 
-layers_code loss_run(layers_call *call, loss_rows *rows) {
+layers_code loss_run(layers_call *call, loss_rows *rows, double nanoseconds) {
     loss_pieces all = {.call = call,
                        .rows = rows,
                        .N = dims_length(&call->dims, 'N'),
@@ -69,7 +69,7 @@ layers_code loss_run(layers_call *call, loss_rows *rows) {
     size_t fit = PIECE / all.C + 1, least = (all.N + PIECES_MOST - 1) / PIECES_MOST;
     all.length = fit > least ? fit : least;
     size_t count = (all.N + all.length - 1) / all.length;
-    layers_pool_run(call_pool(call, all.N * all.C), count, run_piece, &all);
+    layers_pool_run(call_pool(call, all.N * all.C, nanoseconds), count, run_piece, &all);
     double total = pairwise_sum(all.sum, count);
     if (call->dtype == LAYERS_F32)
         *(float *)call->outputs[LOSS_LOSS].data = (float)(total / (double)all.N);

@@ -17,8 +17,8 @@ layers_code loss_check(const layers_call *call, layers_error *error);
 typedef double loss_rows(size_t N, size_t count, size_t C, const void *x, const int64_t *y,
                          void *dx);
 
-/* Runs a loss: its mean over all rows, and dx. Its pool shares the rows in pieces that depend on
- * the shape alone. */
-layers_code loss_run(layers_call *call, loss_rows *rows);
+/* Runs a loss, of so many nanoseconds a score: its mean over all rows, and dx. Its pool shares the
+ * rows in pieces that depend on the shape alone. */
+layers_code loss_run(layers_call *call, loss_rows *rows, double nanoseconds);
 
 #endif

@@ -83,7 +83,7 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
                          .b = call->inputs[W].data,
                          .bias = call->inputs[B].data,
                          .c = call->outputs[0].data};
-    typed(gemm)(call->pool, &out);
+    typed(gemm)(call->pool, &out, 1);
     return LAYERS_OK;
 }
 
@@ -107,22 +107,23 @@ static layers_code typed(backward)(layers_call *call, layers_error *error) {
            M = dims_length(&call->dims, 'M');
     const REAL *dout = call->inputs[0].data, *x = call->cache->saved[X].data,
                *w = call->cache->saved[W].data;
-    const product dx = {.transpose_b = true,
-                        .m = N,
-                        .n = D,
-                        .k = M,
-                        .a = dout,
-                        .b = w,
-                        .c = call->outputs[DX].data};
-    const product dw = {.transpose_a = true,
-                        .m = D,
-                        .n = M,
-                        .k = N,
-                        .a = x,
-                        .b = dout,
-                        .c = call->outputs[DW].data};
-    typed(gemm)(call->pool, &dx);
-    typed(gemm)(call->pool, &dw);
+    const product products[] = {
+        {.transpose_b = true,
+         .m = N,
+         .n = D,
+         .k = M,
+         .a = dout,
+         .b = w,
+         .c = call->outputs[DX].data},
+        {.transpose_a = true,
+         .m = D,
+         .n = M,
+         .k = N,
+         .a = x,
+         .b = dout,
+         .c = call->outputs[DW].data},
+    };
+    typed(gemm)(call->pool, products, 2);
     typed(sum_rows)(N, M, dout, call->outputs[DB].data);
     return LAYERS_OK;
 }

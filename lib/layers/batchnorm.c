@@ -33,7 +33,8 @@ static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
 }
 
-#define THIS_FILE "layers/batchnorm.c"
+#define NANOSECONDS (0.8) /* an element, for one thread */
+#define THIS_FILE   "layers/batchnorm.c"
 #include "both_dtypes.h"
 
 const layers_operation batchnorm_forward = {
@@ -165,7 +166,7 @@ static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache 
 static void typed(run_panels)(layers_call *call, void (*task)(void *argument, size_t i)) {
     size_t D = dims_length(&call->dims, 'D'), size = dims_length(&call->dims, 'N') * D;
     size_t width = typed(panel_width)(D);
-    layers_pool_run(call_pool(call, 2 * size), (D + width - 1) / width, task, call);
+    layers_pool_run(call_pool(call, size, NANOSECONDS), (D + width - 1) / width, task, call);
 }
 
 /* mean and variance of each column. The distances from a rounded mean have a small mean of their

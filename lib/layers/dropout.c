@@ -19,7 +19,8 @@
 enum { P, MODE, SEED }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
 
-#define THIS_FILE "layers/dropout.c"
+#define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, for one thread */
+#define THIS_FILE   "layers/dropout.c"
 #include "both_dtypes.h"
 
 const layers_operation dropout_forward = {
@@ -129,7 +130,8 @@ static void typed(run_pass)(layers_call *call, int mode, double p) {
         .in = call->inputs[0].data,
         .out = call->outputs[0].data,
     };
-    layers_pool_run(call_pool(call, pass.size), pieces(pass.size), typed(pass_piece), &pass);
+    layers_pool_run(call_pool(call, pass.size, NANOSECONDS), pieces(pass.size), typed(pass_piece),
+                    &pass);
 }
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {

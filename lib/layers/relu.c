@@ -8,7 +8,8 @@
 #include "call.h"
 #include "kernel.h"
 
-#define THIS_FILE "layers/relu.c"
+#define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, for one thread */
+#define THIS_FILE   "layers/relu.c"
 #include "both_dtypes.h"
 
 const layers_operation relu_forward = {
@@ -85,7 +86,7 @@ static void typed(forward_piece)(void *argument, size_t i) {
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
     size_t size = call->inputs[0].size;
-    layers_pool_run(call_pool(call, size), pieces(size), typed(forward_piece), call);
+    layers_pool_run(call_pool(call, size, NANOSECONDS), pieces(size), typed(forward_piece), call);
     return LAYERS_OK;
 }
 
@@ -100,7 +101,7 @@ static void typed(backward_piece)(void *argument, size_t i) {
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
     (void)error;
     size_t size = call->inputs[0].size;
-    layers_pool_run(call_pool(call, size), pieces(size), typed(backward_piece), call);
+    layers_pool_run(call_pool(call, size, NANOSECONDS), pieces(size), typed(backward_piece), call);
     return LAYERS_OK;
 }
 

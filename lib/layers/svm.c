@@ -92,7 +92,7 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
 
 static layers_code typed(loss)(layers_call *call, layers_error *error) {
     (void)error;
-    return loss_run(call, typed(rows));
+    return loss_run(call, typed(rows), sizeof(REAL) / 12.0);
 }
 
 #endif
