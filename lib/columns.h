@@ -25,7 +25,7 @@ INLINED void typed(add_rows)(const typed(columns) * p, int what, size_t n, size_
     const REAL *x = p->x + n * p->D, *dout = what == PRODUCTS ? p->dout + n * p->D : NULL;
     size_t width = p->width, D = p->D;
     for (size_t d = 0; d < width; d++) {
-        double u[4], v[4];
+        double u[4] = {0}, v[4] = {0};
         for (size_t i = 0; i < rows; i++) {
             double distance = what == PLAIN ? x[i * D + d] : x[i * D + d] - mean[d];
             u[i] = what == PRODUCTS ? dout[i * D + d] : distance;

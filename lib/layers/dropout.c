@@ -84,7 +84,7 @@ KERNEL void typed(drop)(size_t size, double factor, const uint8_t *mask, const R
                         REAL *out) {
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
-        typed(bits) word, bit;
+        typed(bits) word, bit = {0};
         REAL scaled[WORD_BITS];
         for (size_t i = 0; i < WORD_BITS; i++)
             scaled[i] = (REAL)(in[j + i] * factor);

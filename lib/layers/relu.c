@@ -44,7 +44,7 @@ KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask)
     const typed(lanes) zero = {0};
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
-        typed(bits) positive = {0}, bit;
+        typed(bits) positive = {0}, bit = {0};
         typed(first_bits)(&bit);
         for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
             typed(lanes) in = *(const typed(lanes) *)(x + i);
@@ -64,7 +64,7 @@ KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask)
 KERNEL void typed(pass)(size_t size, const uint8_t *mask, const REAL *dout, REAL *dx) {
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
-        typed(bits) positive, bit;
+        typed(bits) positive, bit = {0};
         typed(spread)(mask + j / 8, &positive);
         typed(first_bits)(&bit);
         for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN)
