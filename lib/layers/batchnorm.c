@@ -33,6 +33,15 @@ static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
 }
 
+/* The first 29 of a number's 53 bits: distances from it are exact where x has digits to spare. */
+INLINED double shortened(double number) {
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    bits &= ~(uint64_t)0 << 24;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
 #define NANOSECONDS (0.8) /* an element, for one thread */
 #define THIS_FILE   "layers/batchnorm.c"
 #include "both_dtypes.h"
@@ -130,6 +139,7 @@ const layers_operation batchnorm_backward = {
 #else /* the kernels, for REAL */
 
 #include "columns.h"
+#include "split.h"
 
 /* Some columns of a call, at most COLUMN_PANEL: what its threads take one at a time. What a column
  * gives depends on itself alone. */
@@ -141,10 +151,10 @@ typedef struct {
     double *mean, *inv_std;
 } typed(panel);
 
-/* A quarter of the columns, so that there is work for threads, between 32 and COLUMN_PANEL. */
+/* Half of the columns, as wide as they may be: rows are read fastest in long pieces. */
 static size_t typed(panel_width)(size_t D) {
-    size_t quarter = (D / 4 + 15) / 16 * 16;
-    return quarter < 32 ? 32 : at_most(quarter, COLUMN_PANEL);
+    size_t half = (D / 2 + 15) / 16 * 16;
+    return half < 32 ? 32 : at_most(half, COLUMN_PANEL);
 }
 
 static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache *cache, size_t i) {
@@ -163,42 +173,48 @@ static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache 
     };
 }
 
-static void typed(run_panels)(layers_call *call, void (*task)(void *argument, size_t i)) {
+/* Makes a panel that of its i-th ROW_BLOCK of rows. */
+static void typed(take_block)(typed(panel) * p, size_t i) {
+    size_t first = i * ROW_BLOCK, offset = first * p->in.D;
+    p->in.N = at_most(ROW_BLOCK, p->in.N - first);
+    p->in.x += offset;
+    p->in.dout += p->in.dout ? offset : 0;
+    p->out += offset;
+}
+
+/* What is done to each element goes over whole rows, ROW_BLOCK of them at a time: the processor
+ * fetches ahead, and rows of a power of two do not fall on each other in its caches. */
+static void typed(run_rows)(const layers_call *call, void (*task)(void *argument, size_t i),
+                            void *argument) {
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
+    layers_pool_run(call_pool(call, N * D, NANOSECONDS), (N + ROW_BLOCK - 1) / ROW_BLOCK, task,
+                    argument);
+}
+
+static void typed(run_panels)(const layers_call *call, void (*task)(void *argument, size_t i),
+                              void *argument) {
     size_t D = dims_length(&call->dims, 'D'), size = dims_length(&call->dims, 'N') * D;
     size_t width = typed(panel_width)(D);
-    layers_pool_run(call_pool(call, size, NANOSECONDS), (D + width - 1) / width, task, call);
+    layers_pool_run(call_pool(call, size, NANOSECONDS), (D + width - 1) / width, task, argument);
 }
 
-/* mean and variance of each column. The distances from a rounded mean have a small mean of their
- * own, whose share of the variance is taken off. */
+/* mean and variance of each column, with one reading: by the distances from the mean of the first
+ * rows. That is near enough to the mean of all: the square of what lies between them is at most
+ * N / ROW_BLOCK times the variance, and so many roundings is what it costs at most. */
 KERNEL void typed(statistics)(const typed(panel) * p, double *restrict variance) {
     typed(column_pair) sums;
-    double mean[COLUMN_PANEL], N = (double)p->in.N;
-    typed(column_sums)(&p->in, PLAIN, NULL, &sums);
+    typed(columns) first = p->in;
+    double near[COLUMN_PANEL], N = (double)p->in.N;
+    first.N = at_most(ROW_BLOCK, p->in.N);
+    typed(column_sums)(&first, PLAIN, NULL, &sums);
     for (size_t d = 0; d < p->in.width; d++)
-        p->mean[d] = mean[d] = sums.u[d] / N;
-    typed(column_sums)(&p->in, SQUARES, mean, &sums);
+        near[d] = shortened(sums.u[d] / (double)first.N);
+    typed(column_sums)(&p->in, SQUARES, near, &sums);
     for (size_t d = 0; d < p->in.width; d++) {
         double left = sums.u[d] / N, square = sums.v[d] / N - left * left;
+        p->mean[d] = (near[d] * N + sums.u[d]) / N;
         variance[d] = square < 0 ? 0 : square;
     }
-}
-
-/* What is subtracted from elements, as the sum of two of them: x − mean loses no digits in float
- * when the mean is large. In double the second is 0, and not used. */
-typedef struct {
-    REAL high[COLUMN_PANEL], low[COLUMN_PANEL];
-} typed(split);
-
-INLINED void typed(split_up)(size_t width, const double *value, typed(split) * split) {
-    for (size_t d = 0; d < width; d++) {
-        split->high[d] = (REAL)value[d];
-        split->low[d] = (REAL)(value[d] - split->high[d]);
-    }
-}
-
-INLINED REAL typed(less)(REAL x, const typed(split) * split, size_t d) {
-    return sizeof(REAL) == 4 ? (x - split->high[d]) - split->low[d] : x - split->high[d];
 }
 
 /* As REAL, and finite: a distance of 0 stays 0. */
@@ -243,14 +259,13 @@ static void typed(move)(REAL *running, size_t width, double momentum, const doub
         running[d] = (REAL)(momentum * running[d] + (1 - momentum) * sample[d]);
 }
 
-static void typed(forward_panel)(void *argument, size_t i) {
+static void typed(statistics_panel)(void *argument, size_t i) {
     layers_call *call = argument;
     layers_value *param = call->params;
     typed(panel) p = typed(panel_of)(call, call->cache, i);
     REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + p.first;
     REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + p.first;
     double variance[COLUMN_PANEL];
-    p.beta = (const REAL *)call->inputs[BETA].data + p.first;
     if (param[MODE].choice == TRAIN) {
         typed(statistics)(&p, variance);
         typed(move)(running_mean, p.in.width, param[MOMENTUM].number, p.mean);
@@ -263,7 +278,17 @@ static void typed(forward_panel)(void *argument, size_t i) {
     }
     for (size_t d = 0; d < p.in.width; d++)
         p.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
-    typed(normalise)(&p);
+}
+
+static void typed(normalise_block)(void *argument, size_t i) {
+    layers_call *call = argument;
+    size_t D = dims_length(&call->dims, 'D'), width = typed(panel_width)(D);
+    for (size_t d = 0; d < D; d += width) {
+        typed(panel) p = typed(panel_of)(call, call->cache, d / width);
+        p.beta = (const REAL *)call->inputs[BETA].data + d;
+        typed(take_block)(&p, i);
+        typed(normalise)(&p);
+    }
 }
 
 /* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
@@ -287,9 +312,11 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
     layers_code code = typed(own_running)(call, RUNNING_MEAN, error);
     if (code == LAYERS_OK)
         code = typed(own_running)(call, RUNNING_VAR, error);
-    if (code == LAYERS_OK)
-        typed(run_panels)(call, typed(forward_panel));
-    return code;
+    if (code != LAYERS_OK)
+        return code;
+    typed(run_panels)(call, typed(statistics_panel), call);
+    typed(run_rows)(call, typed(normalise_block), call);
+    return LAYERS_OK;
 }
 
 /* dbeta = Σ dout and dgamma = Σ dout · xhat */
@@ -356,12 +383,18 @@ KERNEL void typed(gradient_of_constants)(const typed(panel) * p) {
     }
 }
 
-static void typed(backward_panel)(void *argument, size_t i) {
-    layers_call *call = argument;
+typedef struct {
+    layers_call *call;
+    double *shift, *slope; /* of each column */
+} typed(backward_pass);
+
+static void typed(products_panel)(void *argument, size_t i) {
+    const typed(backward_pass) *pass = argument;
+    const layers_call *call = pass->call;
     typed(panel) p = typed(panel_of)(call, call->cache, i);
     REAL *dgamma = (REAL *)call->outputs[DGAMMA].data + p.first;
     REAL *dbeta = (REAL *)call->outputs[DBETA].data + p.first;
-    double slope[COLUMN_PANEL], shift[COLUMN_PANEL];
+    double *slope = pass->slope + p.first, *shift = pass->shift + p.first;
     p.in.dout = (const REAL *)call->inputs[0].data + p.first;
     typed(products)(&p, slope, shift);
     for (size_t d = 0; d < p.in.width; d++) {
@@ -370,15 +403,34 @@ static void typed(backward_panel)(void *argument, size_t i) {
         slope[d] /= (double)p.in.N;
         shift[d] /= (double)p.in.N;
     }
-    if (call->cache->choice[MODE] == TRAIN)
-        typed(gradient)(&p, shift, slope);
-    else
-        typed(gradient_of_constants)(&p);
+}
+
+static void typed(gradient_block)(void *argument, size_t i) {
+    const typed(backward_pass) *pass = argument;
+    const layers_call *call = pass->call;
+    size_t D = dims_length(&call->dims, 'D'), width = typed(panel_width)(D);
+    for (size_t d = 0; d < D; d += width) {
+        typed(panel) p = typed(panel_of)(call, call->cache, d / width);
+        p.in.dout = (const REAL *)call->inputs[0].data + d;
+        typed(take_block)(&p, i);
+        if (call->cache->choice[MODE] == TRAIN)
+            typed(gradient)(&p, pass->shift + d, pass->slope + d);
+        else
+            typed(gradient_of_constants)(&p);
+    }
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    typed(run_panels)(call, typed(backward_panel));
+    layers_tensor columns;
+    size_t D = dims_length(&call->dims, 'D');
+    layers_code code = layers_tensor_make(&columns, LAYERS_F64, (size_t[]){2, D}, 2, error);
+    if (code != LAYERS_OK)
+        return code;
+    double *column = columns.data;
+    typed(backward_pass) pass = {.call = call, .shift = column, .slope = column + D};
+    typed(run_panels)(call, typed(products_panel), &pass);
+    typed(run_rows)(call, typed(gradient_block), &pass);
+    layers_tensor_clear(&columns);
     return LAYERS_OK;
 }
 
