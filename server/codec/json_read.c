@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/json_array.h"
+#include "codec/json_memory.h"
 
 enum {
     REST_LIMIT = 64 << 10, /* bytes of a body beside its numbers and arrays */
@@ -158,8 +159,6 @@ static size_t token_start(const char *rest, size_t end) {
 /* invalid_json from Jansson's error, whose position is behind the token at fault, and in the text
  * that was left of the body. */
 static bool fail_rest(const splitter *s, const json_error_t *error) {
-    if (json_error_code(error) == json_error_out_of_memory)
-        return problem_set_memory(s->problem, "the body");
     const json_document *document = s->document;
     size_t end = error->position > 0 ? (size_t)error->position : 0;
     end = end < s->used ? end : s->used;
@@ -183,8 +182,11 @@ static bool read_parts(splitter *s) {
     if (!split(s))
         return false;
     json_error_t error;
+    json_memory_ran_out();
     document->root = json_loadb(s->rest, s->used,
                                 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (json_memory_ran_out())
+        return problem_set_memory(s->problem, "the body");
     if (!document->root)
         return fail_rest(s, &error);
     if (!json_is_object(document->root))

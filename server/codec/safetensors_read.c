@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_memory.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
 
 enum {
@@ -79,11 +81,12 @@ static bool parse_header(safetensors_file *file, const char *text, size_t length
                          problem *problem) {
     json_error_t error;
     char reason[160];
+    json_memory_ran_out();
     file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (json_memory_ran_out())
+        return problem_set_memory(problem, "the header");
     if (file->header)
         return true;
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return problem_set_memory(problem, "the header");
     problem_set(problem, PROBLEM_INVALID_SAFETENSORS, NULL, "the header is not valid JSON: %s",
                 text_clip(reason, sizeof reason, error.text));
     problem->has_place = true;

@@ -1,0 +1,366 @@
+/* An allocation that fails, each of every operation in turn: a clean answer, nothing leaked, and
+ * everything as usable as before. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "codec/json_write.h"
+#include "failing_malloc.h"
+#include "serving.h"
+
+TestSuite(allocation, .timeout = 60);
+
+enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 1000 };
+
+static options limits = {
+    .body_limit = 1 << 20, .answer_limit = 1 << 16, .cache_budget = BUDGET, .threads = 1};
+
+static service make_service(size_t budget) {
+    service service = {.options = &limits, .store = store_open_memory(budget, 900000)};
+    cr_assert(service.store);
+    return service;
+}
+
+/* A request, run as often as it has allocations. `giver` runs before it and gives `handle`, which
+ * stands in `body` or `path`. */
+typedef struct {
+    service *service;
+    const char *about;
+    request request;
+    const request *giver;
+    char *handle;  /* HANDLE_TEXT bytes within the request's texts; NULL for none */
+    served wanted; /* the answer where nothing fails */
+} scenario;
+
+/* Where a handle or a time starts that differs from run to run: both end their documents. */
+static size_t lasting_length(const served *answer) {
+    static const char *const marks[] = {",\"cache\":\"", ",\"created\":\""};
+    for (size_t i = 0; i < 2; i++) {
+        const char *at = answer->length
+                             ? memmem(answer->body, answer->length, marks[i], strlen(marks[i]))
+                             : NULL;
+        if (at)
+            return (size_t)(at - answer->body);
+    }
+    return answer->length;
+}
+
+static bool handle_of(const served *answer, char handle[HANDLE_TEXT]) {
+    static const char mark[] = ",\"cache\":\"";
+    const char *at =
+        answer->good && answer->length ? memmem(answer->body, answer->length, mark, 10) : NULL;
+    if (at)
+        memcpy(handle, at + 10, HANDLE_TEXT - 1);
+    handle[at ? HANDLE_TEXT - 1 : 0] = '\0';
+    return at;
+}
+
+static bool same(const served *got, const served *want) {
+    size_t length = lasting_length(want);
+    return got->good == want->good && got->status == want->status &&
+           lasting_length(got) == length && (length == 0 || !memcmp(got->body, want->body, length));
+}
+
+/* Overloaded, by its document; or a problem of which there is none, for want of memory. */
+static bool refused_for_memory(const served *got) {
+    return !got->good && (!got->body || (got->status == 503 && got->kind == PROBLEM_OVERLOADED &&
+                                         strstr(got->body, "\"code\":\"overloaded\"")));
+}
+
+/* The handle that the request is to have, as text without a terminator in the right place. */
+static void prepare(scenario *s) {
+    if (!s->giver)
+        return;
+    char handle[HANDLE_TEXT];
+    served given = serve(s->service, s->giver);
+    cr_assert(handle_of(&given, handle), "%s: no cache: %.200s", s->about, given.body);
+    memcpy(s->handle, handle, HANDLE_TEXT - 1);
+    free(given.body);
+}
+
+/* Gives up whatever the run left in the store: then its whole budget must be free. */
+static void clean_up(scenario *s, served *answer) {
+    char handle[HANDLE_TEXT];
+    int retry_after;
+    store *store = s->service->store;
+    if (handle_of(answer, handle))
+        cr_assert(store->remove(store, handle), "%s: the cache is not in the store", s->about);
+    if (s->giver) {
+        memcpy(handle, s->handle, HANDLE_TEXT - 1);
+        handle[HANDLE_TEXT - 1] = '\0';
+        store->remove(store, handle);
+    }
+    size_t budget = s->service->options->cache_budget;
+    cr_assert(store->reserve(store, budget, &retry_after), "%s: the budget leaks", s->about);
+    store->release(store, budget);
+    free(answer->body);
+}
+
+/* One run with one failure; false where the request has no such allocation. */
+static bool run_failing(scenario *s, size_t index) {
+    malloc_watch();
+    prepare(s);
+    malloc_fail_at(index);
+    served got = serve(s->service, &s->request);
+    bool failed = malloc_failed(), expected = same(&got, &s->wanted);
+    cr_assert(expected || (failed && refused_for_memory(&got)),
+              "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
+              got.status, got.body, s->wanted.status, s->wanted.body);
+    clean_up(s, &got);
+    long live = malloc_live();
+    cr_assert(live == 0, "%s, allocation %zu: %ld blocks are left", s->about, index, live);
+    return failed;
+}
+
+static void run_scenario(scenario *s, int status) {
+    prepare(s);
+    s->wanted = serve(s->service, &s->request);
+    cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
+              status, s->wanted.body);
+    served first = s->wanted;
+    s->wanted.body = first.length ? memcpy(malloc(first.length), first.body, first.length) : NULL;
+    clean_up(s, &first);
+    size_t index = 0;
+    while (run_failing(s, index))
+        cr_assert(index++ < ALLOCATIONS_MOST);
+    free(s->wanted.body);
+}
+
+/* {"x":...,"bn_param":{...},"dtype":"float32","cache":"<handle>"} of a call's tensors. */
+static char *write_member(char *out, const char *name) {
+    return out + sprintf(out, "%s\"%s\":", out[-1] == '{' ? "" : ",", name);
+}
+
+static char *write_inputs(char *out, const layers_call *call, bool flat) {
+    for (int i = 0; call->operation->inputs[i].name; i++) {
+        layers_tensor number = tensor_as(LAYERS_F64, &call->inputs[i]);
+        out = json_write_tensor(write_member(out, call->operation->inputs[i].name), &number, flat);
+        layers_tensor_clear(&number);
+    }
+    return out;
+}
+
+static char *write_params(char *out, const layers_call *call, bool flat) {
+    *out++ = '{';
+    for (int i = 0; call->operation->params[i].name; i++) {
+        const layers_param *param = &call->operation->params[i];
+        const layers_value *value = &call->params[i];
+        out = write_member(out, param->name);
+        if (param->kind == LAYERS_VECTOR)
+            out = json_write_tensor(out, &value->vector, flat);
+        else if (param->kind == LAYERS_CHOICE)
+            out += sprintf(out, "\"%s\"", param->choices[value->choice]);
+        else
+            out += sprintf(out, "%.17g", value->number);
+    }
+    *out++ = '}';
+    return out;
+}
+
+typedef struct {
+    const layers_operation *operation;
+    layers_dtype dtype;
+    int choice;
+    bool flat;
+} variant;
+
+enum { BODY_MOST = 1 << 16 };
+
+static request request_of(variant v, char path[64], char *body) {
+    layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
+    char *out = body;
+    *out++ = '{';
+    out = write_inputs(out, &call, v.flat);
+    if (v.operation->params_name)
+        out = write_params(write_member(out, v.operation->params_name), &call, v.flat);
+    out = write_member(out, "dtype");
+    out += sprintf(out, "\"%s\"", layers_dtype_name(v.dtype));
+    if (v.operation->cache == LAYERS_CACHE_TAKEN)
+        out += sprintf(out, ",\"cache\":\"%032d\"", 0);
+    strcpy(out, "}");
+    cr_assert(out - body < BODY_MOST);
+    layers_call_clear(&call);
+    snprintf(path, 64, "/%s/%s", v.operation->layer, v.operation->name);
+    request request = {.method = "POST", .path = path, .body = body, .body_length = strlen(body)};
+    if (v.flat)
+        request.query[request.query_count++] = (query_pair){"tensors", "flat"};
+    return request;
+}
+
+static void run_variant(service *service, variant v, const char *cache_query) {
+    static char body[BODY_MOST], giver_body[BODY_MOST];
+    char path[64], giver_path[64];
+    scenario s = {
+        .service = service, .about = v.operation->layer, .request = request_of(v, path, body)};
+    if (cache_query)
+        s.request.query[s.request.query_count++] = (query_pair){"cache", cache_query};
+    request giver;
+    if (v.operation->cache == LAYERS_CACHE_TAKEN) {
+        variant of_giver = v;
+        of_giver.operation = giver_of(v.operation);
+        giver = request_of(of_giver, giver_path, giver_body);
+        s.giver = &giver;
+        s.handle = strstr(body, "\"cache\":\"") + strlen("\"cache\":\"");
+    }
+    run_scenario(&s, 200);
+}
+
+static void run_operation(service *service, const layers_operation *operation) {
+    const char *query = operation->cache == LAYERS_CACHE_GIVEN   ? "none"
+                        : operation->cache == LAYERS_CACHE_TAKEN ? "release"
+                                                                 : NULL;
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+        for (int choice = 0; choice < choices_of(operation); choice++)
+            for (int flat = 0; flat <= 1; flat++) {
+                variant v = {operation, dtype, choice, flat};
+                run_variant(service, v, NULL);
+                if (query)
+                    run_variant(service, v, query);
+            }
+}
+
+Test(allocation, of_every_operation) {
+    service service = make_service(BUDGET);
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        run_operation(&service, *row);
+    service.store->close(service.store);
+}
+
+/* Requests that end in a problem, or in a document. */
+Test(allocation, of_every_other_answer) {
+    static const struct {
+        int status;
+        const char *method, *path, *body, *accept, *content_type;
+    } rows[] = {
+        {200, "GET", "/healthz", "", NULL, NULL},
+        {200, "HEAD", "/readyz", "", NULL, NULL},
+        {200, "GET", "/version", "", NULL, NULL},
+        {404, "GET", "/nothing", "", NULL, NULL},
+        {404, "GET", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
+        {404, "DELETE", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
+        {405, "PUT", "/relu/forward", "", NULL, NULL},
+        {406, "POST", "/relu/forward", "{\"x\":[1]}", "text/html", NULL},
+        {415, "POST", "/relu/forward", "{\"x\":[1]}", NULL, "text/plain"},
+        {400, "POST", "/relu/forward", "", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1,2}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1,2],}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1],\"x\":[1]}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1],\"dtype\":\"\\ud800\"}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{}", NULL, NULL},
+        {422, "POST", "/relu/forward", "[1]", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1],\"xs\":[2]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":\"one\"}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[[1],2]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1e999]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1],\"dtype\":\"int8\"}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":{\"shape\":[2],\"data\":[1]}}", NULL, NULL},
+        {422, "POST", "/relu/backward", "{\"dout\":[1]}", NULL, NULL},
+        {404, "POST", "/relu/backward", "{\"dout\":[1],\"cache\":\"none\"}", NULL, NULL},
+        {422, "POST", "/affine/forward", "{\"x\":[[1]],\"w\":[[1],[2]],\"b\":[1]}", NULL, NULL},
+        {422, "POST", "/dropout/forward",
+         "{\"x\":[1],\"dropout_param\":{\"p\":2,\"mode\":\"train\"}}", NULL, NULL},
+        {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[5]}", NULL, NULL},
+        {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[0.5]}", NULL, NULL},
+    };
+    service service = make_service(BUDGET);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        scenario s = {.service = &service,
+                      .about = *rows[i].body ? rows[i].body : rows[i].path,
+                      .request = {.method = rows[i].method,
+                                  .path = rows[i].path,
+                                  .body = rows[i].body,
+                                  .body_length = strlen(rows[i].body),
+                                  .accept = rows[i].accept,
+                                  .content_type = rows[i].content_type}};
+        run_scenario(&s, rows[i].status);
+    }
+    service.store->close(service.store);
+}
+
+Test(allocation, of_what_is_told_of_handles) {
+    service service = make_service(BUDGET);
+    static const char x[] = "{\"x\":[1,-1]}";
+    const request giver = {
+        .method = "POST", .path = "/relu/forward", .body = x, .body_length = sizeof x - 1};
+    char path[] = "/cache/00000000000000000000000000000000";
+    char wrong[] = "{\"dout\":[[1]],\"cache\":\"00000000000000000000000000000000\"}";
+    scenario s = {.service = &service, .about = "a handle", .giver = &giver};
+    s.request = (request){.method = "GET", .path = path, .body = ""};
+    s.handle = path + strlen("/cache/");
+    run_scenario(&s, 200);
+    s.request.method = "DELETE";
+    run_scenario(&s, 204);
+    s.request = (request){
+        .method = "POST", .path = "/affine/backward", .body = wrong, .body_length = strlen(wrong)};
+    s.handle = strstr(wrong, "0000");
+    run_scenario(&s, 422);
+    service.store->close(service.store);
+}
+
+/* cache_full and result_too_large are found before anything is computed. */
+Test(allocation, past_the_limits) {
+    static const char small[] = "{\"x\":[1]}";
+    char large[8192] = "{\"x\":[0";
+    limits.cache_budget = 1;
+    service service = make_service(1);
+    scenario s = {.service = &service, .about = "past the limits"};
+    s.request = (request){
+        .method = "POST", .path = "/relu/forward", .body = small, .body_length = sizeof small - 1};
+    run_scenario(&s, 503);
+    for (char *out = large + strlen(large); out < large + 6000; out += 2)
+        strcpy(out, ",0");
+    strcat(large, "]}");
+    s.request.body = large;
+    s.request.body_length = strlen(large);
+    run_scenario(&s, 422);
+    service.store->close(service.store);
+}
+
+Test(allocation, of_the_library) {
+    layers_error none;
+    cr_assert(layers_check_blas(&none) == LAYERS_OK); /* OpenMP's own memory for this thread */
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        for (int choice = 0; choice < choices_of(*row); choice++) {
+            bool failed = true;
+            for (size_t index = 0; failed; index++) {
+                cr_assert(index < ALLOCATIONS_MOST);
+                malloc_watch();
+                layers_call call = valid_call(*row, LAYERS_F64, choice, 3);
+                layers_error error = {0};
+                malloc_fail_at(index);
+                layers_code code = layers_prepare(&call, &error);
+                if (code == LAYERS_OK)
+                    code = layers_run(&call, &error);
+                failed = malloc_failed();
+                cr_assert(code == (failed ? LAYERS_NO_MEMORY : LAYERS_OK), "%s/%s: %s",
+                          (*row)->layer, (*row)->name, layers_code_name(code));
+                cr_assert(error.code == code && (!failed || *error.message));
+                layers_call_clear(&call);
+                long live = malloc_live();
+                cr_assert(live == 0, "%s/%s: %ld blocks are left", (*row)->layer, (*row)->name,
+                          live);
+            }
+        }
+}
+
+/* What the daemon makes once, at its start. */
+Test(allocation, of_the_store_and_the_pool) {
+    bool failed = true;
+    for (size_t index = 0; failed; index++) {
+        malloc_fail_at(index);
+        store *store = store_open_memory(BUDGET, 1000);
+        failed = malloc_failed();
+        cr_assert(failed == !store);
+        if (store)
+            store->close(store);
+    }
+    failed = true;
+    for (size_t index = 0; failed; index++) {
+        malloc_fail_at(index);
+        layers_pool *pool = layers_pool_make(2);
+        failed = malloc_failed();
+        cr_assert(failed == !pool);
+        layers_pool_free(pool);
+    }
+}
