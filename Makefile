@@ -110,7 +110,7 @@ install: all ## install both, with PREFIX= and DESTDIR=
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/starve.so ## build the tests
 
 .PHONY: check
 check: ## formatting, static analysis, and warnings of gcc and clang as errors
@@ -212,5 +212,11 @@ $(B)/http-tests: $(HTTP_OBJ) $(CLIENT_OBJ)
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
+
+# Without a sanitizer: it goes into a daemon that may have one.
+$(B)/starve.so: tests/preload/starve.c
+	@echo "  link     $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
