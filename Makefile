@@ -32,14 +32,17 @@ BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
 
 WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
-HARDEN := -fstack-protector-strong -fPIC $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+HARDEN := -fPIC -fstack-protector-strong -fstack-clash-protection \
+          $(if $(filter x86_64-%,$(MULTIARCH)),-fcf-protection) \
+          $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN_LINK := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
 # No fast-math: NaN and the order of sums are part of the contract. No contraction to FMA either:
 # the same bytes on every machine. errno of math functions is not looked at.
 CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 CFLAGS_SERVER := -O2
-LINK := $(SANITIZE) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
@@ -61,10 +64,11 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
-PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
+PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl binutils python3-numpy \
                  python3-prometheus-client
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
+PACKAGES_MEMCHECK := $(PACKAGES_TEST) valgrind
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
 ##@ Use
@@ -88,6 +92,7 @@ test: ## install what is missing, build, and pass every test
 	tests/metrics.sh $(B)/layerd $(B)
 	tests/chaos.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
+	$(if $(SAN),,tests/hardening.sh $(B))
 
 .PHONY: all
 all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd ## build the library and the daemon
@@ -110,7 +115,13 @@ install: all ## install both, with PREFIX= and DESTDIR=
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/starve.so ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/starve.so $(B)/confine.so ## build the tests
+
+.PHONY: memcheck
+memcheck: ## pass the vectors with the daemon under valgrind
+	@$(call install,$(PACKAGES_MEMCHECK))
+	@$(MAKE) --no-print-directory tests
+	tests/memcheck.sh $(B)
 
 .PHONY: check
 check: ## formatting, static analysis, and warnings of gcc and clang as errors
@@ -189,7 +200,7 @@ $(B)/liblayers.a: $(LIB_OBJ)
 
 $(B)/$(SONAME): $(LIB_OBJ)
 	@echo "  link     $@"
-	$(Q)$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
+	$(Q)$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) $(HARDEN_LINK) $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
 
 $(B)/liblayers.so: $(B)/$(SONAME)
 	@echo "  link     $@"
@@ -213,8 +224,8 @@ $(B)/http-tests: $(HTTP_OBJ) $(CLIENT_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
 
-# Without a sanitizer: it goes into a daemon that may have one.
-$(B)/starve.so: tests/preload/starve.c
+# Without a sanitizer: they go into a daemon that may have one.
+$(B)/%.so: tests/preload/%.c
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<
