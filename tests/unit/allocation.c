@@ -64,8 +64,9 @@ static bool same(const served *got, const served *want) {
 
 /* Overloaded, by its document; or a problem of which there is none, for want of memory. */
 static bool refused_for_memory(const served *got) {
-    return !got->good && (!got->body || (got->status == 503 && got->kind == PROBLEM_OVERLOADED &&
-                                         strstr(got->body, "\"code\":\"overloaded\"")));
+    return !got->good &&
+           (!got->body || (got->status == 503 && got->problem.kind == PROBLEM_OVERLOADED &&
+                           strstr(got->body, "\"code\":\"overloaded\"")));
 }
 
 /* The handle that the request is to have, as text without a terminator in the right place. */

@@ -7,9 +7,9 @@
 served serve(service *service, const request *request) {
     route route;
     reply reply = {0};
-    problem problem;
-    served result = {.good = route_find(request, &route, &problem) &&
-                             route.handle(service, &route, request, &reply, &problem)};
+    served result = {0};
+    result.good = route_find(request, &route, &result.problem) &&
+                  route.handle(service, &route, request, &reply, &result.problem);
     if (result.good) {
         result.status = reply.status;
         result.body = reply.body;
@@ -17,8 +17,7 @@ served serve(service *service, const request *request) {
         return result;
     }
     free(reply.body);
-    result.kind = problem.kind;
-    result.status = problem_status(problem.kind);
-    result.body = problem_body(&problem, &result.length);
+    result.status = problem_status(result.problem.kind);
+    result.body = problem_body(&result.problem, &result.length);
     return result;
 }

@@ -8,8 +8,8 @@
 typedef struct {
     bool good;
     int status;
-    problem_kind kind; /* where it is a problem */
-    char *body;        /* to be freed */
+    problem problem; /* where it is not good */
+    char *body;      /* to be freed */
     size_t length;
 } served;
 
