@@ -18,7 +18,10 @@
 
 enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };
 
-static const options limits = {.body_limit = 1 << 16, .answer_limit = 1 << 20, .threads = 1};
+enum { BODY_LIMIT = 1 << 16 };
+
+static const options limits = {
+    .body_limit = BODY_LIMIT, .answer_limit = 1 << 20, .memory = 1 << 24, .threads = 1};
 
 static struct {
     service service;
@@ -29,9 +32,7 @@ static struct {
 static void start(void) {
     if (state.service.store)
         return;
-    state.service.options = &limits;
-    state.service.store = store_open_memory(BUDGET, 900000);
-    HOLDS(state.service.store);
+    HOLDS(serving_start(&state.service, &limits, BUDGET));
 }
 
 /* An answer is an object; a handle in it is kept in mind. */
@@ -58,8 +59,8 @@ static void problem_answer_holds(const served *answer) {
     problem_holds(&answer->problem);
 }
 
-static void serve_one(const request *request) {
-    served answer = serve(&state.service, request);
+static void serve_one(const sent *sent) {
+    served answer = serve(&state.service, sent);
     if (answer.good)
         answer_holds(&answer);
     else
@@ -96,21 +97,16 @@ static void run_request(const char *text, size_t size) {
     char *body = cut_text(whole, "\n\n"), *lines = cut_text(whole, "\n"),
          *path = cut_text(whole, " ");
     char accepts[128] = "";
-    if (path && length <= limits.body_limit) {
-        request request = {.method = whole, .path = path, .body = ""};
+    if (path && length <= BODY_LIMIT) {
+        sent sent = {.head = {.method = whole, .path = path}, .body = body};
         const char *accept = header(lines, "Accept: ");
         if (accept)
             snprintf(accepts, sizeof accepts, "%s", accept);
-        request.accept = accept ? accepts : NULL;
-        request.content_type = header(lines, "Content-Type: ");
-        take_query(path, &request);
-        char *exact = NULL;
-        if (body) {
-            request.body_length = length - (size_t)(body - whole);
-            request.body = exact = exact_copy(body, request.body_length);
-        }
-        serve_one(&request);
-        free(exact);
+        sent.head.accept = accept ? accepts : NULL;
+        sent.head.content_type = header(lines, "Content-Type: ");
+        sent.length = body ? length - (size_t)(body - whole) : 0;
+        take_query(path, &sent.head);
+        serve_one(&sent);
     }
     free(whole);
 }
@@ -123,6 +119,7 @@ static void give_up_handles(void) {
         store->remove(store, state.handle[state.handles - 1]);
     HOLDS(store->reserve(store, BUDGET, &retry_after));
     store->release(store, BUDGET);
+    HOLDS(state.service.memory.used == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

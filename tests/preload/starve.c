@@ -1,5 +1,6 @@
 /* A library for LD_PRELOAD: SIGUSR1 makes one allocation in fifty of the process fail, and a second
- * one ends that. The C library does the work. */
+ * one ends that. The allocator that the process has does the work. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,10 +10,14 @@
 
 enum { ONE_IN = 50 };
 
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *block, size_t bytes);
-void *__libc_memalign(size_t alignment, size_t bytes);
+/* The process's own function of this name. Glibc's dlsym allocates nothing where it finds one. */
+#define REAL(name)                                                                                 \
+    ({                                                                                             \
+        static _Atomic(__typeof__(&(name))) real;                                                  \
+        if (!real)                                                                                 \
+            real = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name);                                   \
+        real;                                                                                      \
+    })
 
 static atomic_bool starving;
 
@@ -28,24 +33,23 @@ static bool fails(void) {
 }
 
 void *malloc(size_t bytes) {
-    return fails() ? NULL : __libc_malloc(bytes);
+    return fails() ? NULL : REAL(malloc)(bytes);
 }
 
 void *calloc(size_t count, size_t bytes) {
-    return fails() ? NULL : __libc_calloc(count, bytes);
+    return fails() ? NULL : REAL(calloc)(count, bytes);
 }
 
 void *realloc(void *block, size_t bytes) {
-    return fails() ? NULL : __libc_realloc(block, bytes);
+    return fails() ? NULL : REAL(realloc)(block, bytes);
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes) {
-    return fails() ? NULL : __libc_memalign(alignment, bytes);
+    return fails() ? NULL : REAL(aligned_alloc)(alignment, bytes);
 }
 
 int posix_memalign(void **block, size_t alignment, size_t bytes) {
-    *block = aligned_alloc(alignment, bytes);
-    return *block ? 0 : ENOMEM;
+    return fails() ? ENOMEM : REAL(posix_memalign)(block, alignment, bytes);
 }
 
 static void turn(int number) {

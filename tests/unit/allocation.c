@@ -13,22 +13,23 @@ TestSuite(allocation, .timeout = 60);
 
 enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 1000 };
 
-static options limits = {
-    .body_limit = 1 << 20, .answer_limit = 1 << 16, .cache_budget = BUDGET, .threads = 1};
+static options limits = {.body_limit = 1 << 20,
+                         .answer_limit = 1 << 16,
+                         .cache_budget = BUDGET,
+                         .memory = 1 << 20,
+                         .threads = 1};
 
-static service make_service(size_t budget) {
-    service service = {.options = &limits, .store = store_open_memory(budget, 900000)};
-    cr_assert(service.store);
-    return service;
+static void start(service *service, size_t budget) {
+    cr_assert(serving_start(service, &limits, budget));
 }
 
 /* A request, run as often as it has allocations. `giver` runs before it and gives `handle`, which
- * stands in `body` or `path`. */
+ * stands in its body or path. */
 typedef struct {
     service *service;
     const char *about;
-    request request;
-    const request *giver;
+    sent sent;
+    const sent *giver;
     char *handle;  /* HANDLE_TEXT bytes within the request's texts; NULL for none */
     served wanted; /* the answer where nothing fails */
 } scenario;
@@ -95,6 +96,7 @@ static void clean_up(scenario *s, served *answer) {
     size_t budget = s->service->options->cache_budget;
     cr_assert(store->reserve(store, budget, &retry_after), "%s: the budget leaks", s->about);
     store->release(store, budget);
+    cr_assert(s->service->memory.used == 0, "%s: the memory's budget leaks", s->about);
     free(answer->body);
 }
 
@@ -103,7 +105,7 @@ static bool run_failing(scenario *s, size_t index) {
     malloc_watch();
     prepare(s);
     malloc_fail_at(index);
-    served got = serve(s->service, &s->request);
+    served got = serve(s->service, &s->sent);
     bool failed = malloc_failed(), expected = same(&got, &s->wanted);
     cr_assert(expected || (failed && refused_for_memory(&got)),
               "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
@@ -116,7 +118,7 @@ static bool run_failing(scenario *s, size_t index) {
 
 static void run_scenario(scenario *s, int status) {
     prepare(s);
-    s->wanted = serve(s->service, &s->request);
+    s->wanted = serve(s->service, &s->sent);
     cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
               status, s->wanted.body);
     served first = s->wanted;
@@ -168,7 +170,7 @@ typedef struct {
 
 enum { BODY_MOST = 1 << 16 };
 
-static request request_of(variant v, char path[64], char *body) {
+static sent request_of(variant v, char path[64], char *body) {
     layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
     char *out = body;
     *out++ = '{';
@@ -183,20 +185,20 @@ static request request_of(variant v, char path[64], char *body) {
     cr_assert(out - body < BODY_MOST);
     layers_call_clear(&call);
     snprintf(path, 64, "/%s/%s", v.operation->layer, v.operation->name);
-    request request = {.method = "POST", .path = path, .body = body, .body_length = strlen(body)};
+    sent sent = {.head = {.method = "POST", .path = path}, .body = body, .length = strlen(body)};
     if (v.flat)
-        request.query[request.query_count++] = (query_pair){"tensors", "flat"};
-    return request;
+        sent.head.query[sent.head.query_count++] = (query_pair){"tensors", "flat"};
+    return sent;
 }
 
 static void run_variant(service *service, variant v, const char *cache_query) {
     static char body[BODY_MOST], giver_body[BODY_MOST];
     char path[64], giver_path[64];
     scenario s = {
-        .service = service, .about = v.operation->layer, .request = request_of(v, path, body)};
+        .service = service, .about = v.operation->layer, .sent = request_of(v, path, body)};
     if (cache_query)
-        s.request.query[s.request.query_count++] = (query_pair){"cache", cache_query};
-    request giver;
+        s.sent.head.query[s.sent.head.query_count++] = (query_pair){"cache", cache_query};
+    sent giver;
     if (v.operation->cache == LAYERS_CACHE_TAKEN) {
         variant of_giver = v;
         of_giver.operation = giver_of(v.operation);
@@ -222,10 +224,11 @@ static void run_operation(service *service, const layers_operation *operation) {
 }
 
 Test(allocation, of_every_operation) {
-    service service = make_service(BUDGET);
+    service service;
+    start(&service, BUDGET);
     for (const layers_operation *const *row = layers_operations; *row; row++)
         run_operation(&service, *row);
-    service.store->close(service.store);
+    serving_stop(&service);
 }
 
 /* Requests that end in a problem, or in a document. */
@@ -264,39 +267,42 @@ Test(allocation, of_every_other_answer) {
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[5]}", NULL, NULL},
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[0.5]}", NULL, NULL},
     };
-    service service = make_service(BUDGET);
+    service service;
+    start(&service, BUDGET);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         scenario s = {.service = &service,
                       .about = *rows[i].body ? rows[i].body : rows[i].path,
-                      .request = {.method = rows[i].method,
-                                  .path = rows[i].path,
-                                  .body = rows[i].body,
-                                  .body_length = strlen(rows[i].body),
-                                  .accept = rows[i].accept,
-                                  .content_type = rows[i].content_type}};
+                      .sent = {.head = {.method = rows[i].method,
+                                        .path = rows[i].path,
+                                        .accept = rows[i].accept,
+                                        .content_type = rows[i].content_type},
+                               .body = rows[i].body,
+                               .length = strlen(rows[i].body)}};
         run_scenario(&s, rows[i].status);
     }
-    service.store->close(service.store);
+    serving_stop(&service);
 }
 
 Test(allocation, of_what_is_told_of_handles) {
-    service service = make_service(BUDGET);
+    service service;
+    start(&service, BUDGET);
     static const char x[] = "{\"x\":[1,-1]}";
-    const request giver = {
-        .method = "POST", .path = "/relu/forward", .body = x, .body_length = sizeof x - 1};
+    const sent giver = {
+        .head = {.method = "POST", .path = "/relu/forward"}, .body = x, .length = sizeof x - 1};
     char path[] = "/cache/00000000000000000000000000000000";
     char wrong[] = "{\"dout\":[[1]],\"cache\":\"00000000000000000000000000000000\"}";
     scenario s = {.service = &service, .about = "a handle", .giver = &giver};
-    s.request = (request){.method = "GET", .path = path, .body = ""};
+    s.sent.head = (request){.method = "GET", .path = path};
     s.handle = path + strlen("/cache/");
     run_scenario(&s, 200);
-    s.request.method = "DELETE";
+    s.sent.head.method = "DELETE";
     run_scenario(&s, 204);
-    s.request = (request){
-        .method = "POST", .path = "/affine/backward", .body = wrong, .body_length = strlen(wrong)};
+    s.sent = (sent){.head = {.method = "POST", .path = "/affine/backward"},
+                    .body = wrong,
+                    .length = strlen(wrong)};
     s.handle = strstr(wrong, "0000");
     run_scenario(&s, 422);
-    service.store->close(service.store);
+    serving_stop(&service);
 }
 
 /* cache_full and result_too_large are found before anything is computed. */
@@ -304,18 +310,20 @@ Test(allocation, past_the_limits) {
     static const char small[] = "{\"x\":[1]}";
     char large[8192] = "{\"x\":[0";
     limits.cache_budget = 1;
-    service service = make_service(1);
+    service service;
+    start(&service, 1);
     scenario s = {.service = &service, .about = "past the limits"};
-    s.request = (request){
-        .method = "POST", .path = "/relu/forward", .body = small, .body_length = sizeof small - 1};
+    s.sent = (sent){.head = {.method = "POST", .path = "/relu/forward"},
+                    .body = small,
+                    .length = sizeof small - 1};
     run_scenario(&s, 503);
     for (char *out = large + strlen(large); out < large + 6000; out += 2)
         strcpy(out, ",0");
     strcat(large, "]}");
-    s.request.body = large;
-    s.request.body_length = strlen(large);
+    s.sent.body = large;
+    s.sent.length = strlen(large);
     run_scenario(&s, 422);
-    service.store->close(service.store);
+    serving_stop(&service);
 }
 
 Test(allocation, of_the_library) {

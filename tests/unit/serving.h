@@ -4,6 +4,12 @@
 
 #include "request.h"
 
+typedef struct {
+    request head; /* all but the body and what http.c adds */
+    const void *body;
+    size_t length;
+} sent;
+
 /* A problem's body is its document; NULL where there was no memory for it. */
 typedef struct {
     bool good;
@@ -13,6 +19,10 @@ typedef struct {
     size_t length;
 } served;
 
-served serve(service *service, const request *request);
+/* A service with a store of that budget and one worker. False where it cannot be had. */
+bool serving_start(service *s, const options *options, size_t cache_budget);
+void serving_stop(service *s);
+
+served serve(service *service, const sent *sent);
 
 #endif
