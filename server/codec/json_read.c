@@ -120,6 +120,8 @@ static bool split(splitter *s) {
         } else if (c == '"') {
             if (!copy_string(s))
                 return false;
+        } else if (c == '\0') { /* Jansson 2.14 overlooks it behind a word */
+            return json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
         } else {
             if (c == ':' && s->depth > 0 && s->depth <= KEY_DEPTH)
                 s->key[s->depth - 1] = s->last;

@@ -45,9 +45,11 @@ static void use_members(json_document *document, json_t *object, unsigned choice
     }
 }
 
-/* NaN and the infinities without quotes are the contract's, not Jansson's. */
-static bool has_bare_words(const char *text, size_t length) {
-    return memmem(text, length, "NaN", 3) || memmem(text, length, "Infinity", 8);
+/* NaN and the infinities without quotes are the contract's, not Jansson's; and it overlooks a zero
+ * byte behind a word or a number. */
+static bool is_comparable(const char *text, size_t length) {
+    return !memmem(text, length, "NaN", 3) && !memmem(text, length, "Infinity", 8) &&
+           !memchr(text, '\0', length);
 }
 
 static bool jansson_reads(const char *text, size_t length) {
@@ -68,13 +70,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (json_document_read(&document, text, length, data[0] & 1 ? LAYERS_F32 : LAYERS_F64,
                            &problem)) {
         HOLDS(json_is_object(document.root));
-        HOLDS(has_bare_words(text, length) || jansson_reads(text, length));
+        HOLDS(!is_comparable(text, length) || jansson_reads(text, length));
         use_members(&document, document.root, data[0], 0);
         json_document_free(&document);
     } else {
         problem_holds(&problem);
         HOLDS(problem.kind != PROBLEM_INVALID_JSON || problem.offset <= length);
-        HOLDS(problem.kind != PROBLEM_INVALID_JSON || !jansson_reads(text, length));
+        HOLDS(problem.kind != PROBLEM_INVALID_JSON || !is_comparable(text, length) ||
+              !jansson_reads(text, length));
     }
     free(text);
     return 0;

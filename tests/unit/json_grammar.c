@@ -177,6 +177,8 @@ Test(json_grammar, values_that_are_not) {
         T("1 // c\n"),
         T("/* c */ 1"),
         T("1 # c\n"),
+        T("true\0"),
+        T("null\0"),
         T("1\0"),
         T("\0"),
         T("[1\0]"),
