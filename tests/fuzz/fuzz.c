@@ -22,7 +22,9 @@ void problem_holds(const problem *problem) {
     HOLDS(*text_at(document, "detail") && *text_at(document, "title"));
     if (*problem->pointer)
         HOLDS(*text_at(document, "pointer") == '/');
-    HOLDS(problem->has_place == (problem->kind == PROBLEM_INVALID_JSON));
+    HOLDS(problem->has_place || problem->kind != PROBLEM_INVALID_JSON);
+    HOLDS(!problem->has_place || problem->kind == PROBLEM_INVALID_JSON ||
+          problem->kind == PROBLEM_INVALID_SAFETENSORS);
     HOLDS(problem->has_place == !!json_object_get(document, "offset"));
     json_decref(document);
     free(body);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../unit/serving.h"
+#include "codec/safetensors_read.h"
 #include "fuzz.h"
 
 enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };
@@ -35,21 +36,36 @@ static void start(void) {
     HOLDS(serving_start(&state.service, &limits, BUDGET));
 }
 
-/* An answer is an object; a handle in it is kept in mind. */
+static void keep_handle(const json_t *document) {
+    const char *handle = json_string_value(json_object_get(document, "cache"));
+    if (!handle)
+        return;
+    HOLDS(strlen(handle) == HANDLE_TEXT - 1 && state.handles < HANDLES_MOST);
+    strcpy(state.handle[state.handles++], handle);
+}
+
+static void bytes_hold(const served *answer) {
+    safetensors_file file;
+    problem problem;
+    HOLDS(safetensors_read(&file, answer->body, answer->length, &problem));
+    keep_handle(file.metadata);
+    safetensors_free(&file);
+}
+
+/* An answer is an object, or a safetensors file; a handle in it is kept in mind. */
 static void answer_holds(const served *answer) {
     if (answer->status == 204) {
         HOLDS(!answer->body);
         return;
     }
     HOLDS(answer->status == 200 && answer->body);
-    json_error_t error;
-    json_t *document = json_loadb(answer->body, answer->length, JSON_REJECT_DUPLICATES, &error);
-    HOLDS(json_is_object(document));
-    const char *handle = json_string_value(json_object_get(document, "cache"));
-    if (handle) {
-        HOLDS(strlen(handle) == HANDLE_TEXT - 1 && state.handles < HANDLES_MOST);
-        strcpy(state.handle[state.handles++], handle);
+    if (strcmp(answer->content_type, "application/json") != 0) {
+        bytes_hold(answer);
+        return;
     }
+    json_t *document = json_loadb(answer->body, answer->length, JSON_REJECT_DUPLICATES, NULL);
+    HOLDS(json_is_object(document));
+    keep_handle(document);
     json_decref(document);
 }
 

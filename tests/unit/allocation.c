@@ -6,10 +6,13 @@
 
 #include "calls.h"
 #include "codec/json_write.h"
+#include "codec/safetensors_write.h"
 #include "failing_malloc.h"
 #include "serving.h"
 
 TestSuite(allocation, .timeout = 60);
+
+static const char bytes_type[] = "application/vnd.safetensors";
 
 enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 1000 };
 
@@ -34,33 +37,27 @@ typedef struct {
     served wanted; /* the answer where nothing fails */
 } scenario;
 
-/* Where a handle or a time starts that differs from run to run: both end their documents. */
-static size_t lasting_length(const served *answer) {
-    static const char *const marks[] = {",\"cache\":\"", ",\"created\":\""};
-    for (size_t i = 0; i < 2; i++) {
-        const char *at = answer->length
-                             ? memmem(answer->body, answer->length, marks[i], strlen(marks[i]))
-                             : NULL;
-        if (at)
-            return (size_t)(at - answer->body);
+/* What differs from run to run: the handle, which goes to `handle` ("" where there is none), and
+ * the times that end a handle's document. Overwrites both. */
+static void mask(served *answer, char handle[HANDLE_TEXT]) {
+    static const char cache[] = "\"cache\":\"", created[] = "\"created\":\"";
+    char *end = answer->body + answer->length, *at;
+    *handle = '\0';
+    if (!answer->good || !answer->body)
+        return;
+    if ((at = memmem(answer->body, answer->length, cache, sizeof cache - 1))) {
+        at += sizeof cache - 1;
+        memcpy(handle, at, HANDLE_TEXT - 1);
+        handle[HANDLE_TEXT - 1] = '\0';
+        memset(at, '0', HANDLE_TEXT - 1);
     }
-    return answer->length;
-}
-
-static bool handle_of(const served *answer, char handle[HANDLE_TEXT]) {
-    static const char mark[] = ",\"cache\":\"";
-    const char *at =
-        answer->good && answer->length ? memmem(answer->body, answer->length, mark, 10) : NULL;
-    if (at)
-        memcpy(handle, at + 10, HANDLE_TEXT - 1);
-    handle[at ? HANDLE_TEXT - 1 : 0] = '\0';
-    return at;
+    if ((at = memmem(answer->body, answer->length, created, sizeof created - 1)))
+        memset(at, '0', (size_t)(end - at));
 }
 
 static bool same(const served *got, const served *want) {
-    size_t length = lasting_length(want);
-    return got->good == want->good && got->status == want->status &&
-           lasting_length(got) == length && (length == 0 || !memcmp(got->body, want->body, length));
+    return got->good == want->good && got->status == want->status && got->length == want->length &&
+           (got->length == 0 || !memcmp(got->body, want->body, got->length));
 }
 
 /* Overloaded, by its document; or a problem of which there is none, for want of memory. */
@@ -76,18 +73,19 @@ static void prepare(scenario *s) {
         return;
     char handle[HANDLE_TEXT];
     served given = serve(s->service, s->giver);
-    cr_assert(handle_of(&given, handle), "%s: no cache: %.200s", s->about, given.body);
+    mask(&given, handle);
+    cr_assert(*handle, "%s: no cache: %.200s", s->about, given.body);
     memcpy(s->handle, handle, HANDLE_TEXT - 1);
     free(given.body);
 }
 
 /* Gives up whatever the run left in the store: then its whole budget must be free. */
-static void clean_up(scenario *s, served *answer) {
+static void clean_up(scenario *s, const char *given) {
     char handle[HANDLE_TEXT];
     int retry_after;
     store *store = s->service->store;
-    if (handle_of(answer, handle))
-        cr_assert(store->remove(store, handle), "%s: the cache is not in the store", s->about);
+    if (*given)
+        cr_assert(store->remove(store, given), "%s: the cache is not in the store", s->about);
     if (s->giver) {
         memcpy(handle, s->handle, HANDLE_TEXT - 1);
         handle[HANDLE_TEXT - 1] = '\0';
@@ -97,7 +95,6 @@ static void clean_up(scenario *s, served *answer) {
     cr_assert(store->reserve(store, budget, &retry_after), "%s: the budget leaks", s->about);
     store->release(store, budget);
     cr_assert(s->service->memory.used == 0, "%s: the memory's budget leaks", s->about);
-    free(answer->body);
 }
 
 /* One run with one failure; false where the request has no such allocation. */
@@ -106,11 +103,15 @@ static bool run_failing(scenario *s, size_t index) {
     prepare(s);
     malloc_fail_at(index);
     served got = serve(s->service, &s->sent);
-    bool failed = malloc_failed(), expected = same(&got, &s->wanted);
+    bool failed = malloc_failed();
+    char given[HANDLE_TEXT];
+    mask(&got, given);
+    bool expected = same(&got, &s->wanted);
     cr_assert(expected || (failed && refused_for_memory(&got)),
               "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
               got.status, got.body, s->wanted.status, s->wanted.body);
-    clean_up(s, &got);
+    clean_up(s, given);
+    free(got.body);
     long live = malloc_live();
     cr_assert(live == 0, "%s, allocation %zu: %ld blocks are left", s->about, index, live);
     return failed;
@@ -121,9 +122,9 @@ static void run_scenario(scenario *s, int status) {
     s->wanted = serve(s->service, &s->sent);
     cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
               status, s->wanted.body);
-    served first = s->wanted;
-    s->wanted.body = first.length ? memcpy(malloc(first.length), first.body, first.length) : NULL;
-    clean_up(s, &first);
+    char given[HANDLE_TEXT];
+    mask(&s->wanted, given);
+    clean_up(s, given);
     size_t index = 0;
     while (run_failing(s, index))
         cr_assert(index++ < ALLOCATIONS_MOST);
@@ -161,32 +162,87 @@ static char *write_params(char *out, const layers_call *call, bool flat) {
     return out;
 }
 
+typedef enum { NESTED, FLAT, TO_BYTES, FROM_BYTES, STYLES } style;
+
 typedef struct {
     const layers_operation *operation;
     layers_dtype dtype;
     int choice;
-    bool flat;
+    style style;
 } variant;
+
+static const char no_handle[] = "00000000000000000000000000000000";
 
 enum { BODY_MOST = 1 << 16 };
 
-static sent request_of(variant v, char path[64], char *body) {
-    layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
+static size_t json_body(const variant *v, const layers_call *call, char *body) {
+    bool flat = v->style == FLAT;
     char *out = body;
     *out++ = '{';
-    out = write_inputs(out, &call, v.flat);
-    if (v.operation->params_name)
-        out = write_params(write_member(out, v.operation->params_name), &call, v.flat);
+    out = write_inputs(out, call, flat);
+    if (v->operation->params_name)
+        out = write_params(write_member(out, v->operation->params_name), call, flat);
     out = write_member(out, "dtype");
-    out += sprintf(out, "\"%s\"", layers_dtype_name(v.dtype));
-    if (v.operation->cache == LAYERS_CACHE_TAKEN)
-        out += sprintf(out, ",\"cache\":\"%032d\"", 0);
-    strcpy(out, "}");
-    cr_assert(out - body < BODY_MOST);
+    out += sprintf(out, "\"%s\"", layers_dtype_name(v->dtype));
+    if (v->operation->cache == LAYERS_CACHE_TAKEN)
+        out += sprintf(out, ",\"cache\":\"%s\"", no_handle);
+    *out++ = '}';
+    return (size_t)(out - body);
+}
+
+static void put_text(safetensors_contents *contents, const char *name, const char *text) {
+    safetensors_text_named *place = &contents->texts[contents->text_count++];
+    snprintf(place->name, sizeof place->name, "%s", name);
+    snprintf(place->text, sizeof place->text, "%s", text);
+}
+
+static void put_tensor(safetensors_contents *contents, const char *name,
+                       const layers_tensor *tensor) {
+    safetensors_tensor_named *place = &contents->tensors[contents->tensor_count++];
+    snprintf(place->name, sizeof place->name, "%s", name);
+    place->tensor = tensor;
+}
+
+static size_t bytes_body(const variant *v, const layers_call *call, char *body) {
+    safetensors_contents contents = {0};
+    for (int i = 0; v->operation->inputs[i].name; i++)
+        put_tensor(&contents, v->operation->inputs[i].name, &call->inputs[i]);
+    for (int i = 0; v->operation->params && v->operation->params[i].name; i++) {
+        const layers_param *param = &v->operation->params[i];
+        const layers_value *value = &call->params[i];
+        char name[SAFETENSORS_NAME], number[32];
+        snprintf(name, sizeof name, "%s.%s", v->operation->params_name, param->name);
+        snprintf(number, sizeof number, "%.17g", value->number);
+        if (param->kind == LAYERS_VECTOR)
+            put_tensor(&contents, name, &value->vector);
+        else
+            put_text(&contents, name,
+                     param->kind == LAYERS_CHOICE ? param->choices[value->choice] : number);
+    }
+    if (v->operation->cache == LAYERS_CACHE_TAKEN)
+        put_text(&contents, "cache", no_handle);
+    return (size_t)(safetensors_write(body, &contents) - body);
+}
+
+/* Labels cannot be written by safetensors_write, which is for answers. */
+static bool has_labels(const layers_operation *operation) {
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        if (field->labels)
+            return true;
+    return false;
+}
+
+static sent request_of(variant v, char path[64], char *body) {
+    layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
+    sent sent = {.head = {.method = "POST", .path = path}, .body = body};
+    bool bytes = v.style == FROM_BYTES && !has_labels(v.operation);
+    sent.length = bytes ? bytes_body(&v, &call, body) : json_body(&v, &call, body);
+    cr_assert(sent.length < BODY_MOST);
     layers_call_clear(&call);
     snprintf(path, 64, "/%s/%s", v.operation->layer, v.operation->name);
-    sent sent = {.head = {.method = "POST", .path = path}, .body = body, .length = strlen(body)};
-    if (v.flat)
+    sent.head.content_type = bytes ? bytes_type : NULL;
+    sent.head.accept = v.style == TO_BYTES ? bytes_type : NULL;
+    if (v.style == FLAT)
         sent.head.query[sent.head.query_count++] = (query_pair){"tensors", "flat"};
     return sent;
 }
@@ -204,7 +260,7 @@ static void run_variant(service *service, variant v, const char *cache_query) {
         of_giver.operation = giver_of(v.operation);
         giver = request_of(of_giver, giver_path, giver_body);
         s.giver = &giver;
-        s.handle = strstr(body, "\"cache\":\"") + strlen("\"cache\":\"");
+        s.handle = memmem(body, s.sent.length, no_handle, sizeof no_handle - 1);
     }
     run_scenario(&s, 200);
 }
@@ -215,8 +271,8 @@ static void run_operation(service *service, const layers_operation *operation) {
                                                                  : NULL;
     for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
         for (int choice = 0; choice < choices_of(operation); choice++)
-            for (int flat = 0; flat <= 1; flat++) {
-                variant v = {operation, dtype, choice, flat};
+            for (style style = NESTED; style < STYLES; style++) {
+                variant v = {operation, dtype, choice, style};
                 run_variant(service, v, NULL);
                 if (query)
                     run_variant(service, v, query);
@@ -251,6 +307,7 @@ Test(allocation, of_every_other_answer) {
         {400, "POST", "/relu/forward", "{\"x\":[1,2],}", NULL, NULL},
         {400, "POST", "/relu/forward", "{\"x\":[1],\"x\":[1]}", NULL, NULL},
         {400, "POST", "/relu/forward", "{\"x\":[1],\"dtype\":\"\\ud800\"}", NULL, NULL},
+        {400, "POST", "/relu/forward", "bytes", NULL, bytes_type},
         {422, "POST", "/relu/forward", "{}", NULL, NULL},
         {422, "POST", "/relu/forward", "[1]", NULL, NULL},
         {422, "POST", "/relu/forward", "{\"x\":[1],\"xs\":[2]}", NULL, NULL},

@@ -45,6 +45,7 @@ served serve(service *service, const sent *sent) {
     charge_reduce(&charge, 0);
     if (result.good) {
         result.status = reply.status;
+        result.content_type = reply.content_type;
         result.body = reply.body;
         result.length = reply.body_length;
         return result;

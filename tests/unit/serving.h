@@ -14,8 +14,9 @@ typedef struct {
 typedef struct {
     bool good;
     int status;
-    problem problem; /* where it is not good */
-    char *body;      /* to be freed */
+    problem problem;          /* where it is not good */
+    const char *content_type; /* of what is good */
+    char *body;               /* to be freed */
     size_t length;
 } served;
 
