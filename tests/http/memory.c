@@ -11,7 +11,11 @@ DAEMON_SUITE(memory);
 enum { ROUNDS = 200 };
 
 /* Under a sanitizer, which has a malloc of its own, tests/unit/allocation.c has to do. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ ||                                 \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 enum { CAN_STARVE = false };
 #else
 enum { CAN_STARVE = true };

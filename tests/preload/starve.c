@@ -10,12 +10,13 @@
 
 enum { ONE_IN = 50 };
 
-/* The process's own function of this name. Glibc's dlsym allocates nothing where it finds one. */
+/* The process's own function of this name, which dlsym finds without allocating. */
 #define REAL(name)                                                                                 \
     ({                                                                                             \
-        static _Atomic(__typeof__(&(name))) real;                                                  \
+        static __typeof__(&(name)) found;                                                          \
+        __typeof__(&(name)) real = __atomic_load_n(&found, __ATOMIC_RELAXED);                      \
         if (!real)                                                                                 \
-            real = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name);                                   \
+            __atomic_store_n(&found, real = dlsym(RTLD_NEXT, #name), __ATOMIC_RELAXED);            \
         real;                                                                                      \
     })
 
