@@ -5,6 +5,7 @@
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
+.SECONDARY: # objects of targets found by a pattern stay
 SHELL := /bin/bash
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -31,15 +32,19 @@ BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a -lgomp
 BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
 
 WERROR ?= -Werror
-WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
-HARDEN := -fstack-protector-strong -fPIC $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR) \
+            $(if $(and $(SAN),$(findstring clang,$(CC))),-Wno-pass-failed)
+HARDEN := -fPIC -fstack-protector-strong -fstack-clash-protection \
+          $(if $(filter x86_64-%,$(MULTIARCH)),-fcf-protection) \
+          $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN_LINK := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
 # No fast-math: NaN and the order of sums are part of the contract. No contraction to FMA either:
 # the same bytes on every machine. errno of math functions is not looked at.
 CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 CFLAGS_SERVER := -O2
-LINK := $(SANITIZE) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
@@ -48,6 +53,7 @@ CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
 TEST_SRC := $(wildcard tests/common/*.c)
+FUZZ_TARGETS := json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
 LIB_OBJ := $(call obj,$(LIB_SRC))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
@@ -55,16 +61,22 @@ CLIENT_OBJ := $(call obj,$(CLIENT_SRC))
 UNIT_OBJ := $(call obj,$(UNIT_SRC) $(TEST_SRC))
 HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
 
+# With libFuzzer, which has a main, where the build is made for it; with one that replays files else.
+FUZZER := $(findstring fuzzer,$(SAN))
+FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/unit/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
+
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
 SERVER_LIBS := $(if $(SAN),,-ljemalloc) -lmicrohttpd -ljansson -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
-PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl python3-numpy \
+PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl binutils python3-numpy \
                  python3-prometheus-client python3-jsonschema man-db mandoc
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
+PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-14-dev
+PACKAGES_MEMCHECK := $(PACKAGES_TEST) valgrind
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
 ##@ Use
@@ -81,6 +93,7 @@ test: ## install what is missing, build, and pass every test
 	@$(MAKE) --no-print-directory tests
 	$(call leakless,$(B)/unit-tests)
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
+	$(call leakless,for t in $(FUZZ_TARGETS); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t/* || exit 1; done)
 	tests/digits.sh $(B)/layerd $(B)/digits
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
 	tests/clients-javascript.sh $(B)/layerd
@@ -89,6 +102,7 @@ test: ## install what is missing, build, and pass every test
 	tests/chaos.sh $(B)/layerd
 	tests/openapi.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
+	$(if $(SAN),,tests/hardening.sh $(B))
 
 .PHONY: all
 all: $(B)/liblayers.a $(B)/liblayers.so $(B)/layerd $(B)/layerd.1 ## build the library and the daemon
@@ -113,7 +127,24 @@ install: all ## install both, with PREFIX= and DESTDIR=
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/starve.so $(B)/confine.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## look for inputs that break it, FUZZ_SECONDS=60 for each target; TARGETS="json number"
+	@$(call install,$(PACKAGES_FUZZ))
+	@for target in $(or $(TARGETS),$(FUZZ_TARGETS)); do \
+	    $(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link \
+	        build/clang/san-address-undefined-fuzzer-no-link/fuzz/$$target && \
+	    tests/fuzz/run build/clang/san-address-undefined-fuzzer-no-link/fuzz/$$target \
+	        $(FUZZ_SECONDS) || exit 1; \
+	done
+
+.PHONY: memcheck
+memcheck: ## pass the vectors with the daemon under valgrind
+	@$(call install,$(PACKAGES_MEMCHECK))
+	@$(MAKE) --no-print-directory tests
+	tests/memcheck.sh $(B)
 
 .PHONY: check
 check: ## formatting, static analysis, and warnings of gcc and clang as errors
@@ -193,7 +224,7 @@ $(B)/liblayers.a: $(LIB_OBJ)
 
 $(B)/$(SONAME): $(LIB_OBJ)
 	@echo "  link     $@"
-	$(Q)$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
+	$(Q)$(CC) $(SANITIZE) -shared -Wl,-soname,$(SONAME) $(HARDEN_LINK) $(LDFLAGS) -o $@ $^ $(BLAS_SHARED) -lm
 
 $(B)/liblayers.so: $(B)/$(SONAME)
 	@echo "  link     $@"
@@ -221,5 +252,17 @@ $(B)/http-tests: $(HTTP_OBJ) $(CLIENT_OBJ)
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(CLIENT_LIBS) -lpthread
+
+# From the library's objects: in liblayers.a the marks of coverage would be cut from their tables.
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) $(LIB_OBJ)
+	@echo "  link     $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+
+# Without a sanitizer: they go into a daemon that may have one.
+$(B)/%.so: tests/preload/%.c
+	@echo "  link     $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $<
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,19 +1,14 @@
 /* GET /healthz, /readyz, /version: how the process is, and what it is. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "codec/json_dump.h"
 #include "handlers.h"
 #include "version.h"
 
 bool reply_document(reply *reply, json_t *document, problem *problem) {
     reply->status = 200;
     reply->content_type = "application/json";
-    reply->body = json_dumps(document, JSON_COMPACT);
+    reply->body = json_document_text(document, &reply->body_length);
     json_decref(document);
-    if (!reply->body)
-        return problem_set_memory(problem, "the answer");
-    reply->body_length = strlen(reply->body);
-    return true;
+    return reply->body || problem_set_memory(problem, "the answer");
 }
 
 bool handle_health(service *service, const route *route, const request *request, reply *reply,

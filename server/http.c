@@ -207,7 +207,7 @@ static enum MHD_Result send_reply(exchange *x) {
         free(x->reply.body);
         x->reply.body = problem_body(&x->problem, &x->reply.body_length);
         x->reply.status = problem_status(x->problem.kind);
-        x->reply.content_type = "application/problem+json";
+        x->reply.content_type = x->reply.body ? "application/problem+json" : NULL;
     }
     log_request(x);
     metrics_answered(x->http->service->metrics, x->route.row, x->request.body_length, &x->reply);

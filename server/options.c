@@ -200,9 +200,9 @@ options_result options_read(options *options, int argc, char **argv) {
     if (!set_initial(options))
         return OPTIONS_WRONG;
     for (int i = 1; i < argc; i++) {
-        const char *name = argv[i] + 2;
+        const char *name = strncmp(argv[i], "--", 2) ? "" : argv[i] + 2;
         size_t length = strcspn(name, "=");
-        const struct option *row = strncmp(argv[i], "--", 2) ? NULL : find(name, length);
+        const struct option *row = find(name, length);
         if (!row) {
             fprintf(stderr, "layerd: %s is not an option; layerd --help lists them\n", argv[i]);
             return OPTIONS_WRONG;

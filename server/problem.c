@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_dump.h"
+
 static const struct {
     int status;
     const char *code, *title;
@@ -76,23 +78,27 @@ const char *problem_title(problem_kind kind) {
     return kinds[kind].title;
 }
 
+static bool add(json_t *document, const char *key, json_t *value) {
+    return json_object_set_new(document, key, value) == 0;
+}
+
 char *problem_body(const problem *problem, size_t *length) {
     char type[64];
     snprintf(type, sizeof type, "urn:layerd:problem:%s", kinds[problem->kind].code);
     json_t *body = json_pack("{ss ss si ss ss}", "type", type, "title", kinds[problem->kind].title,
                              "status", kinds[problem->kind].status, "detail", problem->detail,
                              "code", kinds[problem->kind].code);
+    bool whole = body;
     if (*problem->pointer)
-        json_object_set_new(body, "pointer", json_string(problem->pointer));
+        whole = whole && add(body, "pointer", json_string(problem->pointer));
     if (problem->has_place)
-        json_object_set_new(body, "offset", json_integer((json_int_t)problem->offset));
-    if (problem->has_place && problem->line > 0) {
-        json_object_set_new(body, "line", json_integer((json_int_t)problem->line));
-        json_object_set_new(body, "column", json_integer((json_int_t)problem->column));
-    }
-    char *text = json_dumps(body, JSON_COMPACT);
+        whole = whole && add(body, "offset", json_integer((json_int_t)problem->offset));
+    if (problem->has_place && problem->line > 0)
+        whole = whole && add(body, "line", json_integer((json_int_t)problem->line)) &&
+                add(body, "column", json_integer((json_int_t)problem->column));
+    *length = 0;
+    char *text = whole ? json_document_text(body, length) : NULL;
     json_decref(body);
-    *length = text ? strlen(text) : 0;
     return text;
 }
 

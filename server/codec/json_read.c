@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/json_array.h"
+#include "codec/json_memory.h"
 
 enum {
     REST_LIMIT = 64 << 10, /* bytes of a body beside its numbers and arrays */
@@ -118,6 +119,8 @@ static bool split(splitter *s) {
         } else if (c == '"') {
             if (!copy_string(s))
                 return false;
+        } else if (c == '\0') { /* Jansson 2.14 overlooks it behind a word */
+            return json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
         } else {
             if (c == ':' && s->depth > 0 && s->depth <= KEY_DEPTH)
                 s->key[s->depth - 1] = s->last;
@@ -157,8 +160,6 @@ static size_t token_start(const char *rest, size_t end) {
 /* invalid_json from Jansson's error, whose position is behind the token at fault, and in the text
  * that was left of the body. */
 static bool fail_rest(const splitter *s, const json_error_t *error) {
-    if (json_error_code(error) == json_error_out_of_memory)
-        return problem_set_memory(s->problem, "the body");
     const json_document *document = s->document;
     size_t end = error->position > 0 ? (size_t)error->position : 0;
     end = end < s->used ? end : s->used;
@@ -182,8 +183,11 @@ static bool read_parts(splitter *s) {
     if (!split(s))
         return false;
     json_error_t error;
+    json_memory_ran_out();
     document->root = json_loadb(s->rest, s->used,
                                 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (json_memory_ran_out())
+        return problem_set_memory(s->problem, "the body");
     if (!document->root)
         return fail_rest(s, &error);
     if (!json_is_object(document->root))

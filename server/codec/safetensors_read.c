@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_memory.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
 
 enum {
@@ -75,20 +77,27 @@ static const char *header_text(const char *bytes, size_t length, size_t *header,
     return bytes + LENGTH_BYTES;
 }
 
+/* The header is no JSON, at `offset` in its text. Always false. */
+static bool malformed(const char *reason, size_t offset, problem *problem) {
+    char text[160];
+    problem_set(problem, PROBLEM_INVALID_SAFETENSORS, NULL, "the header is not valid JSON: %s",
+                text_clip(text, sizeof text, reason));
+    problem->has_place = true;
+    problem->offset = LENGTH_BYTES + offset;
+    return false;
+}
+
 static bool parse_header(safetensors_file *file, const char *text, size_t length,
                          problem *problem) {
     json_error_t error;
-    char reason[160];
+    const char *zero = memchr(text, '\0', length);
+    if (zero) /* Jansson 2.14 overlooks it behind a number */
+        return malformed("it has a zero byte", (size_t)(zero - text), problem);
+    json_memory_ran_out();
     file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (file->header)
-        return true;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (json_memory_ran_out())
         return problem_set_memory(problem, "the header");
-    problem_set(problem, PROBLEM_INVALID_SAFETENSORS, NULL, "the header is not valid JSON: %s",
-                text_clip(reason, sizeof reason, error.text));
-    problem->has_place = true;
-    problem->offset = LENGTH_BYTES + (size_t)error.position;
-    return false;
+    return file->header || malformed(error.text, (size_t)error.position, problem);
 }
 
 /* ---- its entries --------------------------------------------------------------------------- */

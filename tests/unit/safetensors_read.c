@@ -258,6 +258,11 @@ Test(safetensors_read, a_header_that_is_no_json_has_its_offset) {
     cr_assert(problem.has_place && problem.line == 0);
     cr_assert(problem.offset >= 8 + 5 && problem.offset <= 8 + 6, "%zu", problem.offset);
     layers_tensor_clear(&bytes);
+    bytes = file_of("{'x':{'dtype':'U8','shape':[2 ],'data_offsets':[0,2]}}", 2);
+    ((char *)bytes.data)[8 + 29] = '\0'; /* in the place of the space */
+    cr_assert(!read_exactly(bytes.data, bytes.size, &problem));
+    cr_assert(problem.has_place && problem.offset == 8 + 29);
+    layers_tensor_clear(&bytes);
 }
 
 Test(safetensors_read, a_rank_above_32_is_a_shape_too_many) {

@@ -1,0 +1,432 @@
+/* An allocation that fails, each of every operation in turn: a clean answer, nothing leaked, and
+ * everything as usable as before. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "codec/json_write.h"
+#include "codec/safetensors_write.h"
+#include "failing_malloc.h"
+#include "serving.h"
+
+TestSuite(allocation, .timeout = 60);
+
+static const char bytes_type[] = "application/vnd.safetensors";
+
+enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 1000 };
+
+static options limits = {.body_limit = 1 << 20,
+                         .answer_limit = 1 << 16,
+                         .cache_budget = BUDGET,
+                         .memory = 1 << 20,
+                         .threads = 1};
+
+static void start(service *service, size_t budget) {
+    cr_assert(serving_start(service, &limits, budget));
+}
+
+/* A request, run as often as it has allocations. `giver` runs before it and gives `handle`, which
+ * stands in its body or path. */
+typedef struct {
+    service *service;
+    const char *about;
+    sent sent;
+    const sent *giver;
+    char *handle;  /* HANDLE_TEXT bytes within the request's texts; NULL for none */
+    served wanted; /* the answer where nothing fails */
+} scenario;
+
+/* What differs from run to run: the handle, which goes to `handle` ("" where there is none), and
+ * the times that end a handle's document. Overwrites both. */
+static void mask(served *answer, char handle[HANDLE_TEXT]) {
+    static const char cache[] = "\"cache\":\"", created[] = "\"created\":\"";
+    char *end = answer->body + answer->length, *at;
+    *handle = '\0';
+    if (!answer->good || !answer->body)
+        return;
+    if ((at = memmem(answer->body, answer->length, cache, sizeof cache - 1))) {
+        at += sizeof cache - 1;
+        memcpy(handle, at, HANDLE_TEXT - 1);
+        handle[HANDLE_TEXT - 1] = '\0';
+        memset(at, '0', HANDLE_TEXT - 1);
+    }
+    if ((at = memmem(answer->body, answer->length, created, sizeof created - 1)))
+        memset(at, '0', (size_t)(end - at));
+}
+
+static bool same(const served *got, const served *want) {
+    return got->good == want->good && got->status == want->status && got->length == want->length &&
+           (got->length == 0 || !memcmp(got->body, want->body, got->length));
+}
+
+/* Overloaded, by its document; or a problem of which there is none, for want of memory. */
+static bool refused_for_memory(const served *got) {
+    return !got->good &&
+           (!got->body || (got->status == 503 && got->problem.kind == PROBLEM_OVERLOADED &&
+                           strstr(got->body, "\"code\":\"overloaded\"")));
+}
+
+/* The handle that the request is to have, as text without a terminator in the right place. */
+static void prepare(scenario *s) {
+    if (!s->giver)
+        return;
+    char handle[HANDLE_TEXT];
+    served given = serve(s->service, s->giver);
+    mask(&given, handle);
+    cr_assert(*handle, "%s: no cache: %.200s", s->about, given.body);
+    memcpy(s->handle, handle, HANDLE_TEXT - 1);
+    free(given.body);
+}
+
+/* Gives up whatever the run left in the store: then its whole budget must be free. */
+static void clean_up(scenario *s, const char *given) {
+    char handle[HANDLE_TEXT];
+    int retry_after;
+    store *store = s->service->store;
+    if (*given)
+        cr_assert(store->remove(store, given), "%s: the cache is not in the store", s->about);
+    if (s->giver) {
+        memcpy(handle, s->handle, HANDLE_TEXT - 1);
+        handle[HANDLE_TEXT - 1] = '\0';
+        store->remove(store, handle);
+    }
+    size_t budget = s->service->options->cache_budget;
+    cr_assert(store->reserve(store, budget, &retry_after), "%s: the budget leaks", s->about);
+    store->release(store, budget);
+    cr_assert(s->service->memory.used == 0, "%s: the memory's budget leaks", s->about);
+}
+
+/* One run with one failure; false where the request has no such allocation. */
+static bool run_failing(scenario *s, size_t index) {
+    malloc_watch();
+    prepare(s);
+    malloc_fail_at(index);
+    served got = serve(s->service, &s->sent);
+    bool failed = malloc_failed();
+    char given[HANDLE_TEXT];
+    mask(&got, given);
+    bool expected = same(&got, &s->wanted);
+    cr_assert(expected || (failed && refused_for_memory(&got)),
+              "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
+              got.status, got.body, s->wanted.status, s->wanted.body);
+    clean_up(s, given);
+    free(got.body);
+    long live = malloc_live();
+    cr_assert(live == 0, "%s, allocation %zu: %ld blocks are left", s->about, index, live);
+    return failed;
+}
+
+static void run_scenario(scenario *s, int status) {
+    prepare(s);
+    s->wanted = serve(s->service, &s->sent);
+    cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
+              status, s->wanted.body);
+    char given[HANDLE_TEXT];
+    mask(&s->wanted, given);
+    clean_up(s, given);
+    size_t index = 0;
+    while (run_failing(s, index))
+        cr_assert(index++ < ALLOCATIONS_MOST);
+    free(s->wanted.body);
+}
+
+/* {"x":...,"bn_param":{...},"dtype":"float32","cache":"<handle>"} of a call's tensors. */
+static char *write_member(char *out, const char *name) {
+    return out + sprintf(out, "%s\"%s\":", out[-1] == '{' ? "" : ",", name);
+}
+
+static char *write_inputs(char *out, const layers_call *call, bool flat) {
+    for (int i = 0; call->operation->inputs[i].name; i++) {
+        layers_tensor number = tensor_as(LAYERS_F64, &call->inputs[i]);
+        out = json_write_tensor(write_member(out, call->operation->inputs[i].name), &number, flat);
+        layers_tensor_clear(&number);
+    }
+    return out;
+}
+
+static char *write_params(char *out, const layers_call *call, bool flat) {
+    *out++ = '{';
+    for (int i = 0; call->operation->params[i].name; i++) {
+        const layers_param *param = &call->operation->params[i];
+        const layers_value *value = &call->params[i];
+        out = write_member(out, param->name);
+        if (param->kind == LAYERS_VECTOR)
+            out = json_write_tensor(out, &value->vector, flat);
+        else if (param->kind == LAYERS_CHOICE)
+            out += sprintf(out, "\"%s\"", param->choices[value->choice]);
+        else
+            out += sprintf(out, "%.17g", value->number);
+    }
+    *out++ = '}';
+    return out;
+}
+
+typedef enum { NESTED, FLAT, TO_BYTES, FROM_BYTES, STYLES } style;
+
+typedef struct {
+    const layers_operation *operation;
+    layers_dtype dtype;
+    int choice;
+    style style;
+} variant;
+
+static const char no_handle[] = "00000000000000000000000000000000";
+
+enum { BODY_MOST = 1 << 16 };
+
+static size_t json_body(const variant *v, const layers_call *call, char *body) {
+    bool flat = v->style == FLAT;
+    char *out = body;
+    *out++ = '{';
+    out = write_inputs(out, call, flat);
+    if (v->operation->params_name)
+        out = write_params(write_member(out, v->operation->params_name), call, flat);
+    out = write_member(out, "dtype");
+    out += sprintf(out, "\"%s\"", layers_dtype_name(v->dtype));
+    if (v->operation->cache == LAYERS_CACHE_TAKEN)
+        out += sprintf(out, ",\"cache\":\"%s\"", no_handle);
+    *out++ = '}';
+    return (size_t)(out - body);
+}
+
+static void put_text(safetensors_contents *contents, const char *name, const char *text) {
+    safetensors_text_named *place = &contents->texts[contents->text_count++];
+    snprintf(place->name, sizeof place->name, "%s", name);
+    snprintf(place->text, sizeof place->text, "%s", text);
+}
+
+static void put_tensor(safetensors_contents *contents, const char *name,
+                       const layers_tensor *tensor) {
+    safetensors_tensor_named *place = &contents->tensors[contents->tensor_count++];
+    snprintf(place->name, sizeof place->name, "%s", name);
+    place->tensor = tensor;
+}
+
+static size_t bytes_body(const variant *v, const layers_call *call, char *body) {
+    safetensors_contents contents = {0};
+    for (int i = 0; v->operation->inputs[i].name; i++)
+        put_tensor(&contents, v->operation->inputs[i].name, &call->inputs[i]);
+    for (int i = 0; v->operation->params && v->operation->params[i].name; i++) {
+        const layers_param *param = &v->operation->params[i];
+        const layers_value *value = &call->params[i];
+        char name[SAFETENSORS_NAME], number[32];
+        snprintf(name, sizeof name, "%s.%s", v->operation->params_name, param->name);
+        snprintf(number, sizeof number, "%.17g", value->number);
+        if (param->kind == LAYERS_VECTOR)
+            put_tensor(&contents, name, &value->vector);
+        else
+            put_text(&contents, name,
+                     param->kind == LAYERS_CHOICE ? param->choices[value->choice] : number);
+    }
+    if (v->operation->cache == LAYERS_CACHE_TAKEN)
+        put_text(&contents, "cache", no_handle);
+    return (size_t)(safetensors_write(body, &contents) - body);
+}
+
+/* Labels cannot be written by safetensors_write, which is for answers. */
+static bool has_labels(const layers_operation *operation) {
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        if (field->labels)
+            return true;
+    return false;
+}
+
+static sent request_of(variant v, char path[64], char *body) {
+    layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
+    sent sent = {.head = {.method = "POST", .path = path}, .body = body};
+    bool bytes = v.style == FROM_BYTES && !has_labels(v.operation);
+    sent.length = bytes ? bytes_body(&v, &call, body) : json_body(&v, &call, body);
+    cr_assert(sent.length < BODY_MOST);
+    layers_call_clear(&call);
+    snprintf(path, 64, "/%s/%s", v.operation->layer, v.operation->name);
+    sent.head.content_type = bytes ? bytes_type : NULL;
+    sent.head.accept = v.style == TO_BYTES ? bytes_type : NULL;
+    if (v.style == FLAT)
+        sent.head.query[sent.head.query_count++] = (query_pair){"tensors", "flat"};
+    return sent;
+}
+
+static void run_variant(service *service, variant v, const char *cache_query) {
+    static char body[BODY_MOST], giver_body[BODY_MOST];
+    char path[64], giver_path[64];
+    scenario s = {
+        .service = service, .about = v.operation->layer, .sent = request_of(v, path, body)};
+    if (cache_query)
+        s.sent.head.query[s.sent.head.query_count++] = (query_pair){"cache", cache_query};
+    sent giver;
+    if (v.operation->cache == LAYERS_CACHE_TAKEN) {
+        variant of_giver = v;
+        of_giver.operation = giver_of(v.operation);
+        giver = request_of(of_giver, giver_path, giver_body);
+        s.giver = &giver;
+        s.handle = memmem(body, s.sent.length, no_handle, sizeof no_handle - 1);
+    }
+    run_scenario(&s, 200);
+}
+
+static void run_operation(service *service, const layers_operation *operation) {
+    const char *query = operation->cache == LAYERS_CACHE_GIVEN   ? "none"
+                        : operation->cache == LAYERS_CACHE_TAKEN ? "release"
+                                                                 : NULL;
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+        for (int choice = 0; choice < choices_of(operation); choice++)
+            for (style style = NESTED; style < STYLES; style++) {
+                variant v = {operation, dtype, choice, style};
+                run_variant(service, v, NULL);
+                if (query)
+                    run_variant(service, v, query);
+            }
+}
+
+Test(allocation, of_every_operation) {
+    service service;
+    start(&service, BUDGET);
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        run_operation(&service, *row);
+    serving_stop(&service);
+}
+
+/* Requests that end in a problem, or in a document. */
+Test(allocation, of_every_other_answer) {
+    static const struct {
+        int status;
+        const char *method, *path, *body, *accept, *content_type;
+    } rows[] = {
+        {200, "GET", "/healthz", "", NULL, NULL},
+        {200, "HEAD", "/readyz", "", NULL, NULL},
+        {200, "GET", "/version", "", NULL, NULL},
+        {404, "GET", "/nothing", "", NULL, NULL},
+        {404, "GET", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
+        {404, "DELETE", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
+        {405, "PUT", "/relu/forward", "", NULL, NULL},
+        {406, "POST", "/relu/forward", "{\"x\":[1]}", "text/html", NULL},
+        {415, "POST", "/relu/forward", "{\"x\":[1]}", NULL, "text/plain"},
+        {400, "POST", "/relu/forward", "", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1,2}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1,2],}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1],\"x\":[1]}", NULL, NULL},
+        {400, "POST", "/relu/forward", "{\"x\":[1],\"dtype\":\"\\ud800\"}", NULL, NULL},
+        {400, "POST", "/relu/forward", "bytes", NULL, bytes_type},
+        {422, "POST", "/relu/forward", "{}", NULL, NULL},
+        {422, "POST", "/relu/forward", "[1]", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1],\"xs\":[2]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":\"one\"}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[[1],2]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1e999]}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":[1],\"dtype\":\"int8\"}", NULL, NULL},
+        {422, "POST", "/relu/forward", "{\"x\":{\"shape\":[2],\"data\":[1]}}", NULL, NULL},
+        {422, "POST", "/relu/backward", "{\"dout\":[1]}", NULL, NULL},
+        {404, "POST", "/relu/backward", "{\"dout\":[1],\"cache\":\"none\"}", NULL, NULL},
+        {422, "POST", "/affine/forward", "{\"x\":[[1]],\"w\":[[1],[2]],\"b\":[1]}", NULL, NULL},
+        {422, "POST", "/dropout/forward",
+         "{\"x\":[1],\"dropout_param\":{\"p\":2,\"mode\":\"train\"}}", NULL, NULL},
+        {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[5]}", NULL, NULL},
+        {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[0.5]}", NULL, NULL},
+    };
+    service service;
+    start(&service, BUDGET);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        scenario s = {.service = &service,
+                      .about = *rows[i].body ? rows[i].body : rows[i].path,
+                      .sent = {.head = {.method = rows[i].method,
+                                        .path = rows[i].path,
+                                        .accept = rows[i].accept,
+                                        .content_type = rows[i].content_type},
+                               .body = rows[i].body,
+                               .length = strlen(rows[i].body)}};
+        run_scenario(&s, rows[i].status);
+    }
+    serving_stop(&service);
+}
+
+Test(allocation, of_what_is_told_of_handles) {
+    service service;
+    start(&service, BUDGET);
+    static const char x[] = "{\"x\":[1,-1]}";
+    const sent giver = {
+        .head = {.method = "POST", .path = "/relu/forward"}, .body = x, .length = sizeof x - 1};
+    char path[] = "/cache/00000000000000000000000000000000";
+    char wrong[] = "{\"dout\":[[1]],\"cache\":\"00000000000000000000000000000000\"}";
+    scenario s = {.service = &service, .about = "a handle", .giver = &giver};
+    s.sent.head = (request){.method = "GET", .path = path};
+    s.handle = path + strlen("/cache/");
+    run_scenario(&s, 200);
+    s.sent.head.method = "DELETE";
+    run_scenario(&s, 204);
+    s.sent = (sent){.head = {.method = "POST", .path = "/affine/backward"},
+                    .body = wrong,
+                    .length = strlen(wrong)};
+    s.handle = strstr(wrong, "0000");
+    run_scenario(&s, 422);
+    serving_stop(&service);
+}
+
+/* cache_full and result_too_large are found before anything is computed. */
+Test(allocation, past_the_limits) {
+    static const char small[] = "{\"x\":[1]}";
+    char large[8192] = "{\"x\":[0";
+    limits.cache_budget = 1;
+    service service;
+    start(&service, 1);
+    scenario s = {.service = &service, .about = "past the limits"};
+    s.sent = (sent){.head = {.method = "POST", .path = "/relu/forward"},
+                    .body = small,
+                    .length = sizeof small - 1};
+    run_scenario(&s, 503);
+    for (char *out = large + strlen(large); out < large + 6000; out += 2)
+        strcpy(out, ",0");
+    strcat(large, "]}");
+    s.sent.body = large;
+    s.sent.length = strlen(large);
+    run_scenario(&s, 422);
+    serving_stop(&service);
+}
+
+Test(allocation, of_the_library) {
+    layers_error none;
+    cr_assert(layers_check_blas(&none) == LAYERS_OK); /* OpenMP's own memory for this thread */
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        for (int choice = 0; choice < choices_of(*row); choice++) {
+            bool failed = true;
+            for (size_t index = 0; failed; index++) {
+                cr_assert(index < ALLOCATIONS_MOST);
+                malloc_watch();
+                layers_call call = valid_call(*row, LAYERS_F64, choice, 3);
+                layers_error error = {0};
+                malloc_fail_at(index);
+                layers_code code = layers_prepare(&call, &error);
+                if (code == LAYERS_OK)
+                    code = layers_run(&call, &error);
+                failed = malloc_failed();
+                cr_assert(code == (failed ? LAYERS_NO_MEMORY : LAYERS_OK), "%s/%s: %s",
+                          (*row)->layer, (*row)->name, layers_code_name(code));
+                cr_assert(error.code == code && (!failed || *error.message));
+                layers_call_clear(&call);
+                long live = malloc_live();
+                cr_assert(live == 0, "%s/%s: %ld blocks are left", (*row)->layer, (*row)->name,
+                          live);
+            }
+        }
+}
+
+/* What the daemon makes once, at its start. */
+Test(allocation, of_the_store_and_the_pool) {
+    bool failed = true;
+    for (size_t index = 0; failed; index++) {
+        malloc_fail_at(index);
+        store *store = store_open_memory(BUDGET, 1000);
+        failed = malloc_failed();
+        cr_assert(failed == !store);
+        if (store)
+            store->close(store);
+    }
+    failed = true;
+    for (size_t index = 0; failed; index++) {
+        malloc_fail_at(index);
+        layers_pool *pool = layers_pool_make(2);
+        failed = malloc_failed();
+        cr_assert(failed == !pool);
+        layers_pool_free(pool);
+    }
+}

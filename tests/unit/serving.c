@@ -1,0 +1,57 @@
+#include "serving.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "routes.h"
+
+bool serving_start(service *s, const options *options, size_t cache_budget) {
+    *s = (service){.options = options,
+                   .store = store_open_memory(cache_budget, 900000),
+                   .workers = workers_start(1, 1, 1000),
+                   .memory = {.limit = options->memory}};
+    return s->store && s->workers;
+}
+
+void serving_stop(service *s) {
+    workers_stop(s->workers);
+    s->store->close(s->store);
+}
+
+/* In memory of its own, of exactly its size, as a cache may share it. */
+static bool take_body(request *request, const sent *sent, problem *problem) {
+    layers_error error;
+    if (!charge_add(request->charge, sent->length) ||
+        layers_tensor_make(&request->body, LAYERS_U8, &sent->length, 1, &error) != LAYERS_OK)
+        return problem_set_memory(problem, "the body");
+    if (sent->length > 0)
+        memcpy(request->body.data, sent->body, sent->length);
+    request->body_length = sent->length;
+    return true;
+}
+
+served serve(service *service, const sent *sent) {
+    route route;
+    reply reply = {0};
+    charge charge = {.budget = &service->memory};
+    request request = sent->head;
+    served result = {0};
+    request.charge = &charge;
+    request.at_leisure = true;
+    result.good = route_find(&request, &route, &result.problem) &&
+                  take_body(&request, sent, &result.problem) &&
+                  route.handle(service, &route, &request, &reply, &result.problem);
+    layers_tensor_clear(&request.body);
+    charge_reduce(&charge, 0);
+    if (result.good) {
+        result.status = reply.status;
+        result.content_type = reply.content_type;
+        result.body = reply.body;
+        result.length = reply.body_length;
+        return result;
+    }
+    free(reply.body);
+    result.status = problem_status(result.problem.kind);
+    result.body = problem_body(&result.problem, &result.length);
+    return result;
+}
