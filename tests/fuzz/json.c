@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = exact_copy(data + 1, length);
     json_document document;
     problem problem;
-    if (json_document_read(&document, text, length, data[0] & 1 ? LAYERS_F32 : LAYERS_F64,
-                           &problem)) {
+    const json_source source = {text, length, data[0] & 1 ? LAYERS_F32 : LAYERS_F64, NULL};
+    if (json_document_read(&document, &source, &problem)) {
         HOLDS(json_is_object(document.root));
         HOLDS(!is_comparable(text, length) || jansson_reads(text, length));
         use_members(&document, document.root, data[0], 0);

@@ -17,7 +17,7 @@ static void tensor_holds(const safetensors_entry *entry, const layers_tensor *fi
     layers_tensor tensor;
     problem problem;
     size_t bytes;
-    HOLDS(safetensors_tensor(entry, file, &tensor, &problem));
+    HOLDS(safetensors_tensor(entry, file, NULL, &tensor, &problem));
     HOLDS(tensor.dtype == entry->dtype->as && tensor.size == entry->size);
     HOLDS(tensor.rank == entry->rank && (uintptr_t)tensor.data % 8 % entry->dtype->bytes == 0);
     HOLDS(layers_dtype_bytes(tensor.dtype, tensor.size, &bytes));
