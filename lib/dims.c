@@ -101,7 +101,7 @@ layers_code dims_match(layers_dims *dims, const dims_subject *subject, layers_er
     if (!strcmp(pattern, "..."))
         return match_any(dims, subject, error);
     bool tail = strchr(pattern, '.');
-    int letters = (int)(strspn(pattern, " ABCDEFGHIJKLMNOPQRSTUVWXYZ") + 1) / 2;
+    int letters = (int)(strcspn(pattern, ".") + 1) / 2; /* with a space between */
     if (tail ? tensor->rank < letters - 1 : tensor->rank != letters)
         return wrong_rank(subject, error);
     for (int axis = 0; axis < letters; axis++) {

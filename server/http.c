@@ -22,7 +22,7 @@
 #include "routes.h"
 
 enum {
-    CONNECTION_MEMORY = 32 << 10, /* cleared for each request: small is fast */
+    CONNECTION_MEMORY = 16 << 10, /* bounds heads; cleared for each request: small is fast */
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
 };

@@ -42,6 +42,16 @@ static bool copy(splitter *s, const char *text, size_t length) {
     return true;
 }
 
+/* An index in the place of an array. The space keeps it from growing together with the next. */
+static bool copy_index(splitter *s, size_t index) {
+    char text[24], *const end = text + sizeof text, *at = end;
+    *--at = ' ';
+    do
+        *--at = (char)('0' + index % 10);
+    while (index /= 10);
+    return copy(s, at, (size_t)(end - at));
+}
+
 static bool copy_string(splitter *s) {
     json_cursor *cursor = &s->cursor;
     const char *start = cursor->at++;
@@ -81,10 +91,9 @@ static bool grow(splitter *s) {
     return true;
 }
 
-/* Reads the array or number at hand and leaves its index. The space keeps it from growing together
- * with the next. */
+/* Reads the array or number at hand and leaves its index. */
 static bool take_array(splitter *s) {
-    char pointer[192], index[32];
+    char pointer[192];
     if (!grow(s))
         return false;
     json_document *document = s->document;
@@ -100,9 +109,7 @@ static bool take_array(splitter *s) {
     }
     if (!read)
         return false;
-    int length = snprintf(index, sizeof index, "%zu ", document->count);
-    document->count++;
-    if (!copy(s, index, (size_t)length))
+    if (!copy_index(s, document->count++))
         return false;
     array->left = s->used;
     array->end = s->cursor.at;
