@@ -324,6 +324,28 @@ static bool wants_openmetrics(const char *accept) {
            wanted.quality >= preference_for(accept, "text/plain").quality;
 }
 
+/* Text that grows as it is written. Not open_memstream, which without memory drops what it was to
+ * write and reports no error. */
+typedef struct {
+    char *text;
+    size_t length, capacity;
+} growing;
+
+static ssize_t append(void *cookie, const char *piece, size_t length) {
+    growing *page = cookie;
+    if (length > page->capacity - page->length) {
+        size_t capacity = 2 * page->capacity + length;
+        char *text = realloc(page->text, capacity);
+        if (!text)
+            return 0;
+        page->text = text;
+        page->capacity = capacity;
+    }
+    memcpy(page->text + page->length, piece, length);
+    page->length += length;
+    return (ssize_t)length;
+}
+
 bool handle_metrics(service *service, const route *route, const request *request, reply *reply,
                     problem *problem) {
     (void)route;
@@ -332,16 +354,22 @@ bool handle_metrics(service *service, const route *route, const request *request
         .routes = route_count(),
         .openmetrics = wants_openmetrics(request->accept),
     };
+    growing text = {0};
+    char buffer[BUFSIZ];
     page.route = malloc(page.routes * sizeof *page.route);
-    page.out = open_memstream(&reply->body, &reply->body_length);
+    page.out = fopencookie(&text, "w", (cookie_io_functions_t){.write = append});
     bool good = page.route && page.out;
-    if (good)
+    if (good) {
+        setvbuf(page.out, buffer, _IOFBF, sizeof buffer);
         write_page(&page);
+    }
     if (page.out) {
         good = !ferror(page.out) && good;
         good = fclose(page.out) == 0 && good;
     }
     free(page.route);
+    reply->body = text.text; /* the caller frees it in any case */
+    reply->body_length = text.length;
     if (!good)
         return problem_set_memory(problem, "the metrics");
     reply->status = 200;
