@@ -15,6 +15,7 @@
 
 #include "../unit/serving.h"
 #include "codec/safetensors_read.h"
+#include "form.h"
 #include "fuzz.h"
 
 enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };
@@ -52,15 +53,20 @@ static void bytes_hold(const served *answer) {
     safetensors_free(&file);
 }
 
-/* An answer is an object, or a safetensors file; a handle in it is kept in mind. */
+/* An answer is an object, a safetensors file or, of figures, text; a handle in it is kept in mind.
+ */
 static void answer_holds(const served *answer) {
     if (answer->status == 204) {
         HOLDS(!answer->body);
         return;
     }
     HOLDS(answer->status == 200 && answer->body);
-    if (strcmp(answer->content_type, "application/json") != 0) {
+    if (!strcmp(answer->content_type, form_safetensors.media_type)) {
         bytes_hold(answer);
+        return;
+    }
+    if (strcmp(answer->content_type, "application/json") != 0) {
+        HOLDS(answer->length > 0 && answer->body[answer->length - 1] == '\n');
         return;
     }
     json_t *document = json_loadb(answer->body, answer->length, JSON_REJECT_DUPLICATES, NULL);

@@ -14,7 +14,7 @@ TestSuite(allocation, .timeout = 60);
 
 static const char bytes_type[] = "application/vnd.safetensors";
 
-enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 1000 };
+enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 50000 };
 
 static options limits = {.body_limit = 1 << 20,
                          .answer_limit = 1 << 16,
@@ -37,21 +37,44 @@ typedef struct {
     served wanted; /* the answer where nothing fails */
 } scenario;
 
+/* A page of figures without them, as they differ from run to run, and without what /proc tells,
+ * which may be left out. */
+static void drop_figures(served *answer) {
+    static const char of_proc[] = "process_";
+    size_t kept = 0;
+    bool starts = true, left_out = false;
+    for (size_t i = 0; i < answer->length; i++) {
+        char c = answer->body[i];
+        if (starts)
+            left_out = answer->length - i > sizeof of_proc &&
+                       !memcmp(answer->body + i, of_proc, sizeof of_proc - 1);
+        starts = c == '\n';
+        if (!left_out && !strchr("0123456789.e+-", c))
+            answer->body[kept++] = c;
+    }
+    answer->length = kept;
+}
+
 /* What differs from run to run: the handle, which goes to `handle` ("" where there is none), and
  * the times that end a handle's document. Overwrites both. */
-static void mask(served *answer, char handle[HANDLE_TEXT]) {
+static void mask(const sent *sent, served *answer, char handle[HANDLE_TEXT]) {
     static const char cache[] = "\"cache\":\"", created[] = "\"created\":\"";
     char *end = answer->body + answer->length, *at;
     *handle = '\0';
     if (!answer->good || !answer->body)
         return;
-    if ((at = memmem(answer->body, answer->length, cache, sizeof cache - 1))) {
+    if (!strncmp(answer->content_type, "text/", 5)) {
+        drop_figures(answer);
+        return;
+    }
+    bool calls = !strcmp(sent->head.method, "POST");
+    if (calls && (at = memmem(answer->body, answer->length, cache, sizeof cache - 1))) {
         at += sizeof cache - 1;
         memcpy(handle, at, HANDLE_TEXT - 1);
         handle[HANDLE_TEXT - 1] = '\0';
         memset(at, '0', HANDLE_TEXT - 1);
     }
-    if ((at = memmem(answer->body, answer->length, created, sizeof created - 1)))
+    if (!calls && (at = memmem(answer->body, answer->length, created, sizeof created - 1)))
         memset(at, '0', (size_t)(end - at));
 }
 
@@ -73,7 +96,7 @@ static void prepare(scenario *s) {
         return;
     char handle[HANDLE_TEXT];
     served given = serve(s->service, s->giver);
-    mask(&given, handle);
+    mask(s->giver, &given, handle);
     cr_assert(*handle, "%s: no cache: %.200s", s->about, given.body);
     memcpy(s->handle, handle, HANDLE_TEXT - 1);
     free(given.body);
@@ -105,7 +128,7 @@ static bool run_failing(scenario *s, size_t index) {
     served got = serve(s->service, &s->sent);
     bool failed = malloc_failed();
     char given[HANDLE_TEXT];
-    mask(&got, given);
+    mask(&s->sent, &got, given);
     bool expected = same(&got, &s->wanted);
     cr_assert(expected || (failed && refused_for_memory(&got)),
               "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
@@ -123,7 +146,7 @@ static void run_scenario(scenario *s, int status) {
     cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
               status, s->wanted.body);
     char given[HANDLE_TEXT];
-    mask(&s->wanted, given);
+    mask(&s->sent, &s->wanted, given);
     clean_up(s, given);
     size_t index = 0;
     while (run_failing(s, index))
@@ -296,6 +319,8 @@ Test(allocation, of_every_other_answer) {
         {200, "GET", "/healthz", "", NULL, NULL},
         {200, "HEAD", "/readyz", "", NULL, NULL},
         {200, "GET", "/version", "", NULL, NULL},
+        {200, "GET", "/metrics", "", NULL, NULL},
+        {200, "GET", "/openapi.json", "", NULL, NULL},
         {404, "GET", "/nothing", "", NULL, NULL},
         {404, "GET", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
         {404, "DELETE", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},

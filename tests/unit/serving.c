@@ -3,19 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics.h"
 #include "routes.h"
 
 bool serving_start(service *s, const options *options, size_t cache_budget) {
     *s = (service){.options = options,
                    .store = store_open_memory(cache_budget, 900000),
                    .workers = workers_start(1, 1, 1000),
-                   .memory = {.limit = options->memory}};
-    return s->store && s->workers;
+                   .memory = {.limit = options->memory},
+                   .metrics = metrics_make(route_count())};
+    return s->store && s->workers && s->metrics;
 }
 
 void serving_stop(service *s) {
     workers_stop(s->workers);
     s->store->close(s->store);
+    metrics_free(s->metrics);
 }
 
 /* In memory of its own, of exactly its size, as a cache may share it. */
