@@ -178,7 +178,8 @@ static void typed(take_block)(typed(panel) * p, size_t i) {
     size_t first = i * ROW_BLOCK, offset = first * p->in.D;
     p->in.N = at_most(ROW_BLOCK, p->in.N - first);
     p->in.x += offset;
-    p->in.dout += p->in.dout ? offset : 0;
+    if (p->in.dout)
+        p->in.dout += offset;
     p->out += offset;
 }
 
