@@ -22,7 +22,8 @@ RUN make -j"$(nproc)" COMMIT="$COMMIT" build/layerd && strip build/layerd && mkd
 FROM scratch
 COPY --from=build /image /
 USER 65534:65534
-ENV LAYERD_LISTEN=0.0.0.0:8080
+# OMP_NUM_THREADS: layerd has threads of its own; OpenMP's need not be told so at each product
+ENV LAYERD_LISTEN=0.0.0.0:8080 OMP_NUM_THREADS=1
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/layerd"]
