@@ -56,7 +56,7 @@ TEST_SRC := $(wildcard tests/common/*.c)
 FUZZ_TARGETS := json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
 LIB_OBJ := $(call obj,$(LIB_SRC))
-SERVER_OBJ := $(call obj,$(SERVER_SRC))
+SERVER_OBJ := $(call obj,$(SERVER_SRC)) $(B)/server/web/page.o
 CLIENT_OBJ := $(call obj,$(CLIENT_SRC))
 UNIT_OBJ := $(call obj,$(UNIT_SRC) $(TEST_SRC))
 HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
@@ -72,7 +72,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl binutils python3-numpy \
-                 python3-prometheus-client python3-jsonschema man-db mandoc
+                 python3-prometheus-client python3-jsonschema man-db mandoc chromium
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-14-dev
@@ -101,6 +101,7 @@ test: ## install what is missing, build, and pass every test
 	tests/metrics.sh $(B)/layerd $(B)
 	tests/chaos.sh $(B)/layerd
 	tests/openapi.sh $(B)/layerd
+	tests/page.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 	$(if $(SAN),,tests/hardening.sh $(B))
 
@@ -213,6 +214,16 @@ $(B)/%.o: %.cc
 
 $(B)/server/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
 $(B)/server/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
+
+# The page is one document: index.html with its parts in it, and the policy that allows these alone.
+$(B)/server/web/page.html: server/web/join.sh $(wildcard server/web/*.html server/web/*.css server/web/*.js)
+	@echo "  make     $@"
+	@mkdir -p $(@D)
+	$(Q)server/web/join.sh server/web/index.html $@ $(@D)/policy.txt
+
+$(B)/server/web/page.o: server/web/page.S $(B)/server/web/page.html
+	@echo "  compile  $<"
+	$(Q)$(CC) -I$(@D) -c $< -o $@
 
 # One object whose internal names are local: a program that links it may have a relu_forward too.
 $(B)/liblayers.a: $(LIB_OBJ)

@@ -11,6 +11,7 @@ handler handle_cache_info, handle_cache_remove;      /* caches.c: GET, DELETE /c
 handler handle_health, handle_ready, handle_version; /* about.c: GET /healthz, ... */
 handler handle_metrics;                              /* metrics_page.c: GET /metrics */
 handler handle_preflight;                            /* cors.c: OPTIONS, from a browser */
+handler handle_page;                                 /* page.c: GET / */
 handler handle_openapi;                              /* openapi/document.c: GET /openapi.json */
 
 /* A reply of 200 with a JSON document; takes over the reference, which may be NULL where there was

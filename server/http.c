@@ -168,6 +168,8 @@ static bool add_headers(struct MHD_Response *response, const exchange *x) {
     if (x->reply.content_type)
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                                x->reply.content_type);
+    for (const char *const *name = x->reply.headers; name && *name; name += 2)
+        good = good && MHD_add_response_header(response, name[0], name[1]);
     if (x->reply.status >= 400 && x->problem.allow)
         good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->problem.allow);
     if (x->reply.status >= 400 && x->problem.retry_after > 0) {

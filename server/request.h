@@ -41,8 +41,9 @@ typedef struct {
 
 typedef struct {
     int status;
-    const char *content_type; /* static; NULL for no body */
-    char *body;               /* malloc'd; the receiver frees it */
+    const char *content_type;   /* static; NULL for no body */
+    const char *const *headers; /* more: name, value, ..., NULL; static; NULL for none */
+    char *body;                 /* malloc'd; the receiver frees it */
     size_t body_length;
     double read_ms, compute_ms, write_ms;
     bool later; /* nothing was done: the request is dear, and has to come again at leisure */

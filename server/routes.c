@@ -11,6 +11,14 @@ enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a senten
 
 const document documents[] = {
     {
+        .path = "/",
+        .allow = "GET, HEAD",
+        .get = handle_page,
+        .name = "page",
+        .summary = "A page for people: forms that run the operations, and live figures.",
+        .content_type = "text/html",
+    },
+    {
         .path = "/healthz",
         .allow = "GET, HEAD",
         .get = handle_health,
@@ -91,6 +99,11 @@ const query_option query_options[] = {
 
 bool query_applies(const query_option *option, const layers_operation *operation) {
     return option->cache == LAYERS_CACHE_NONE || option->cache == operation->cache;
+}
+
+bool document_is_prefix(const document *document) {
+    size_t length = strlen(document->path);
+    return length > 1 && document->path[length - 1] == '/';
 }
 
 /* A method that the path has not; a browser's question which it has is answered. */
@@ -201,9 +214,8 @@ static bool find_document(const request *request, route *route, problem *problem
     for (size_t i = 0; i < DOCUMENTS; i++) {
         const document *row = &documents[i];
         size_t length = strlen(row->path);
-        bool prefix = row->path[length - 1] == '/';
         if (strncmp(request->path, row->path, length) != 0 ||
-            (request->path[length] != '\0') != prefix)
+            (request->path[length] != '\0') != document_is_prefix(row))
             continue;
         route->row = FIRST_DOCUMENT + i;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
@@ -247,7 +259,8 @@ route_label route_label_of(size_t row) {
     if (row < FIRST_DOCUMENT)
         return (route_label){"", "other", (int)strlen("other")};
     if (row < FIRST_DOCUMENT + DOCUMENTS) {
-        const char *name = documents[row - FIRST_DOCUMENT].path + 1;
+        const document *document = &documents[row - FIRST_DOCUMENT];
+        const char *name = document->path[1] ? document->path + 1 : document->name;
         return (route_label){"", name, (int)strcspn(name, "/")};
     }
     const layers_operation *operation = layers_operations[row - FIRST_DOCUMENT - DOCUMENTS];

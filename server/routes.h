@@ -23,7 +23,8 @@ struct route {
 /* How a route is told in the metrics. */
 typedef struct {
     const char *layer; /* "" where it is not of an operation */
-    const char *name;  /* so many characters: an operation's, a path's without slashes, "other" */
+    const char
+        *name; /* so many characters: an operation's, a path's without slashes, "page", "other" */
     int length;
 } route_label;
 
@@ -39,7 +40,7 @@ typedef struct {
 
 /* A path beside the operations. */
 typedef struct {
-    const char *path; /* one that ends in '/' is a prefix: a handle follows. NULL ends the list */
+    const char *path; /* "/cache/" is a prefix: a handle follows. NULL ends the list */
     const char *allow;
     handler *get, *remove;
     const char *name;                     /* of the thing that is there: getVersion, deleteCache */
@@ -50,6 +51,9 @@ typedef struct {
 } document;
 
 extern const document documents[];
+
+/* Whether its path ends in '/', and more has to follow. */
+bool document_is_prefix(const document *document);
 
 /* A key and value in the query of operations. */
 typedef struct {

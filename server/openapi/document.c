@@ -180,7 +180,7 @@ static void put_method(openapi *o, json_t *item, const document *document, bool 
 static void put_document(openapi *o, json_t *paths, const document *document) {
     char path[OPENAPI_NAME];
     json_t *item = json_object();
-    bool prefix = document->path[strlen(document->path) - 1] == '/';
+    bool prefix = document_is_prefix(document);
     if (prefix)
         openapi_put(o, item, "parameters",
                     json_pack("[{s:s, s:s, s:b, s:s, s:{s:s}}]", "name", "handle", "in", "path",

@@ -1,11 +1,11 @@
-/* /healthz, /readyz, /version, and paths at which there is nothing. */
+/* /, /healthz, /readyz, /version, and paths at which there is nothing. */
 #include <string.h>
 
 #include "daemon.h"
 
 DAEMON_SUITE(documents);
 
-static const char *const documents[] = {"/healthz", "/readyz", "/version"};
+static const char *const documents[] = {"/", "/healthz", "/readyz", "/version"};
 enum { DOCUMENTS = sizeof documents / sizeof *documents };
 
 Test(documents, health_and_readiness_are_told) {

@@ -38,8 +38,7 @@ Test(openapi, each_row_of_the_tables_is_a_path) {
         expect_method(paths, path, "get", false);
     }
     for (const document *row = documents; row->path; row++, rows++) {
-        bool prefix = row->path[strlen(row->path) - 1] == '/';
-        snprintf(path, sizeof path, "%s%s", row->path, prefix ? "{handle}" : "");
+        snprintf(path, sizeof path, "%s%s", row->path, document_is_prefix(row) ? "{handle}" : "");
         expect_method(paths, path, "get", row->get != NULL);
         expect_method(paths, path, "delete", row->remove != NULL);
         expect_method(paths, path, "post", false);

@@ -1,0 +1,140 @@
+/* Answers, and what went wrong where there is none. */
+
+/* {node, show(target, body)}; show runs the call and gives back its problem, if it has one. */
+function makeAnswer(operation, onHandle) {
+    const status = element(
+        "p",
+        { class: "status quiet", role: "status" },
+        "The answer appears here.",
+    );
+    const content = element("div", { class: "content" });
+    const node = element("div", { class: "answer" }, element("h4", {}, "Answer"), status, content);
+    const show = async (target, body) => {
+        node.setAttribute("aria-busy", "true");
+        try {
+            const answer = await call(target, body);
+            status.replaceChildren(...statusLine(answer, operation));
+            content.replaceChildren(
+                ...(answer.good ? result(answer, operation, onHandle) : problemNodes(answer)),
+            );
+            if (!answer.good) return answer.json;
+            node.scrollIntoView({ block: "nearest" });
+            return null;
+        } catch (error) {
+            status.replaceChildren(element("b", { class: "bad" }, "No answer"));
+            content.replaceChildren(
+                element(
+                    "p",
+                    {},
+                    `The daemon could not be reached, or its answer not read: ${error.message}.`,
+                ),
+            );
+            return null;
+        } finally {
+            node.setAttribute("aria-busy", "false");
+        }
+    };
+    return { node, show };
+}
+
+function statusLine({ status, good, timing, json }, operation) {
+    const times = Object.entries(timing).map(([phase, ms]) => `${phase} ${duration(ms / 1e3)}`);
+    return [
+        element("b", { class: good ? "good" : "bad" }, status),
+        element("span", { class: "times" }, ` ${good ? times.join(" · ") : ""}`),
+        element("span", { class: "spoken" }, good ? spoken(json, operation) : json.title),
+    ];
+}
+
+/* What a screen reader says beside the status. */
+function spoken(json, { outputs }) {
+    return outputs
+        .map(({ name }) => `${name} ${shapeText(readTensor(json[name])?.shape ?? [])}`)
+        .join(", ");
+}
+
+function result(answer, operation, onHandle) {
+    const { json } = answer;
+    const nodes = operation.outputs.map((row) => outputFigure(row, json[row.name]));
+    if (operation.params_name) nodes.push(paramsFigure(operation, json[operation.params_name]));
+    if (json.cache) nodes.push(handleNode(json, onHandle));
+    nodes.push(element("details", {}, element("summary", {}, "As text"), textNode(answer.text)));
+    return nodes;
+}
+
+function outputFigure({ name, summary }, value) {
+    const tensor = readTensor(value);
+    const table = tensor && tensorTable(name, tensor);
+    return element(
+        "figure",
+        {},
+        element(
+            "figcaption",
+            {},
+            element("b", {}, name),
+            " ",
+            element("span", { class: "hint" }, shapeText(tensor?.shape ?? [])),
+            " ",
+            summary,
+        ),
+        table ?? textNode(JSON.stringify(value).slice(0, 2000)),
+    );
+}
+
+function paramsFigure({ params_name: name, params }, values) {
+    const rows = params
+        .filter((row) => row.name in values)
+        .map((row) => {
+            const value = values[row.name];
+            const shown = Array.isArray(value) ? tensorTable(row.name, readTensor(value)) : null;
+            return element(
+                "tr",
+                {},
+                element("th", { scope: "row" }, row.name),
+                element("td", {}, shown ?? JSON.stringify(value)),
+            );
+        });
+    return element(
+        "figure",
+        {},
+        element("figcaption", {}, element("b", {}, name)),
+        element("table", { class: "params" }, element("tbody", {}, rows)),
+    );
+}
+
+function handleNode(json, onHandle) {
+    return element(
+        "figure",
+        {},
+        element("figcaption", {}, element("b", {}, "cache"), " what backward needs"),
+        element("code", { class: "handle" }, json.cache),
+        onHandle(json),
+    );
+}
+
+function textNode(text) {
+    return element(
+        "pre",
+        { tabindex: "0", "aria-label": "The answer as text" },
+        element("code", {}, text),
+    );
+}
+
+function problemNodes({ json, text }) {
+    const place = json.pointer ?? (json.line ? `line ${json.line}, column ${json.column}` : null);
+    return [
+        element(
+            "div",
+            { class: "problem" },
+            element("p", { class: "problem-title" }, json.title),
+            element("p", {}, `${capital(json.detail)}.`),
+            element(
+                "p",
+                { class: "quiet" },
+                element("code", {}, json.code),
+                ...(place ? [" at ", element("code", {}, place)] : []),
+            ),
+        ),
+        element("details", {}, element("summary", {}, "As text"), textNode(text)),
+    ];
+}

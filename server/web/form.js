@@ -1,0 +1,126 @@
+/* The form of an operation, with its options and its line for a shell. */
+
+/* Keys and values that the operation takes in its query, as boxes to tick. */
+function queryBoxes(operation) {
+    return operation.query.map(({ name, description, schema }) => {
+        const box = element("input", { type: "checkbox", value: `${name}=${schema.enum[0]}` });
+        return {
+            box,
+            node: element(
+                "label",
+                { class: "option" },
+                box,
+                element("code", {}, box.value),
+                ` ${description}`,
+            ),
+        };
+    });
+}
+
+/* Runs a form's call, shows what comes of it, and marks what was wrong. */
+async function runForm({ fields, target, answer }) {
+    const pieces = objectPieces(fields);
+    const problem = await answer.show(target(), bodyOf(pieces));
+    markFault(fields, problem && fieldAtFault(problem, fields, pieces), problem?.detail);
+}
+
+function fieldAtFault(problem, fields, pieces) {
+    if (problem.pointer) return fieldAtPointer(fields, problem.pointer);
+    return problem.offset === undefined ? null : fieldAtOffset(pieces, problem.offset);
+}
+
+/* The call as a line of a shell, which follows the form. */
+function curlNode(line) {
+    return element(
+        "div",
+        { class: "curl" },
+        element("h4", {}, "The same from a shell"),
+        copyButton(line),
+        element("pre", { tabindex: "0", "aria-label": "curl line" }, line),
+    );
+}
+
+function optionsNode(fields, boxes) {
+    return element(
+        "details",
+        { class: "options" },
+        element("summary", {}, "Options"),
+        fields.map(fieldNode),
+        boxes.map(({ node }) => node),
+    );
+}
+
+function runNode() {
+    return element(
+        "div",
+        { class: "run" },
+        element("button", { type: "submit", "aria-keyshortcuts": "Control+Enter" }, "Run"),
+        element("kbd", {}, "Ctrl + Enter"),
+    );
+}
+
+/* The panel of an operation. `onHandle` makes what stands beside a handle, of the answer. */
+function makePanel(operation, onHandle) {
+    const main = makeFields(operation);
+    const options = operation.dtype ? [dtypeField(operation.dtype)] : [];
+    const fields = [...main, ...options];
+    const boxes = queryBoxes(operation);
+    const answer = makeAnswer(operation, onHandle);
+    const line = element("code");
+    const target = () => {
+        const query = boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
+        return operation.path + (query.length ? `?${query.join("&")}` : "");
+    };
+    const showCurl = () => (line.textContent = curlLine(target(), bodyOf(objectPieces(fields))));
+    const run = (event) => (event.preventDefault(), runForm({ fields, target, answer }));
+    const onKey = (event) =>
+        (event.ctrlKey || event.metaKey) && event.key === "Enter" && run(event);
+    const form = element(
+        "form",
+        { novalidate: true, submit: run, keydown: onKey, input: showCurl },
+        main.map(fieldNode),
+        optionsNode(options, boxes),
+        runNode(),
+        curlNode(line),
+    );
+    showCurl();
+    const title = element(
+        "h3",
+        {},
+        element("span", { class: "method" }, "POST"),
+        ` ${operation.path}`,
+    );
+    const node = element(
+        "section",
+        { class: "operation", "aria-label": operation.path, "data-path": operation.path },
+        element(
+            "div",
+            { class: "ask" },
+            title,
+            element("p", { class: "quiet" }, operation.summary),
+            form,
+        ),
+        answer.node,
+    );
+    return { operation, fields, node, showCurl };
+}
+
+function copyButton(source) {
+    const copy = button("Copy", async () => {
+        const done = await copyText(source);
+        copy.textContent = done ? "Copied" : "Selected";
+        setTimeout(() => (copy.textContent = "Copy"), 1500);
+    });
+    return copy;
+}
+
+/* The clipboard is there in secure contexts alone; elsewhere the text is selected. */
+async function copyText(source) {
+    getSelection().selectAllChildren(source);
+    try {
+        await navigator.clipboard.writeText(source.textContent);
+        return true;
+    } catch {
+        return document.execCommand("copy");
+    }
+}

@@ -1,0 +1,22 @@
+"""Runs the tests of this folder on a daemon: run.py <url>"""
+import sys
+import unittest
+
+import case
+from browser import Browser
+
+MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_people")
+
+case.url = sys.argv[1]
+case.browser = Browser()
+try:
+    suite = unittest.defaultTestLoader.loadTestsFromNames(MODULES)
+    result = unittest.TestResult()
+    suite.run(result)
+finally:
+    case.browser.close()
+failed = result.failures + result.errors
+for test, text in failed:
+    print(f"{test}\n{text}")
+print(f"page: {result.testsRun - len(failed)} passed, {len(failed)} failed")
+sys.exit(len(failed) > 0)
