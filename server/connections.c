@@ -107,7 +107,7 @@ static void refuse(const connections *c, int fd, problem *problem) {
 
 /* Takes what waits at the door. */
 static void accept_all(connections *c) {
-    struct sockaddr_storage from;
+    struct sockaddr_storage from = {0};
     socklen_t length = sizeof from;
     int fd;
     while ((fd = accept4(c->listener, (struct sockaddr *)&from, &length,
