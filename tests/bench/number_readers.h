@@ -3,6 +3,7 @@
 #ifndef BENCH_NUMBER_READERS_H
 #define BENCH_NUMBER_READERS_H
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,8 @@
 #include <jansson.h>
 #include <rapidjson/reader.h>
 #include <simdjson.h>
+
+using std::atomic_size_t; /* the headers below are C's */
 
 extern "C" {
 #include "codec/json_array.h"

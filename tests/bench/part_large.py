@@ -1,20 +1,23 @@
-"""large: one large call, affine (256,784)·(784,100), beside FastAPI and beside the sum of what it
-cannot do without: receiving, parsing, the product, printing, each at its best in this run."""
+"""large: one large call, affine (256,784)·(784,100), as JSON and as safetensors, beside FastAPI and
+beside the sum of what it cannot do without: receiving, parsing, the product, printing, each at its
+best in this run; and the memory that it takes."""
 import json
-import struct
 
 import numpy as np
 
 import part_numbers
 import shim
+import tensor_file
 from prepare import BUILD
-from report import in_turns, median, ratio, result, table
-from servers import Connection, fastapi, floor, layerd, memory, wrk
+from report import at_least, at_most, in_turns, median, ratio, result, table
+from servers import answer_of, fastapi, floor, layerd, memory, reset_peak, wrk
 
 ROUNDS = 5
 N, D, M = 256, 784, 100
-SAFETENSORS = "application/vnd.safetensors"
 PATH = "/affine/forward?cache=none"
+JSON, BYTES = "application/json", tensor_file.TYPE
+PEER_PATHS = {JSON: "/bare/affine/forward", BYTES: "/bytes/affine/forward"}
+FORMS = {JSON: "JSON", BYTES: "safetensors"}
 
 
 def inputs():
@@ -23,39 +26,35 @@ def inputs():
             "b": random.standard_normal(M)}
 
 
-def safetensors(tensors):
-    header, start = {}, 0
-    for name, t in tensors.items():
-        header[name] = {"dtype": "F64", "shape": t.shape, "data_offsets": [start, start + t.nbytes]}
-        start += t.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + b"".join(t.tobytes() for t in tensors.values())
+def bodies_of(tensors):
+    return {JSON: json.dumps({name: t.tolist() for name, t in tensors.items()}).encode(),
+            BYTES: tensor_file.packed(tensors)}
 
 
-def first_answer(port, body):
-    connection = Connection(port)
-    data, _ = connection.post(PATH, body)
-    connection.close()
-    return data
+def out_of(answer, media_type):
+    if media_type == BYTES:
+        return tensor_file.unpacked(answer)["out"]
+    return np.array(json.loads(answer)["out"])
 
 
-def memory_of_calls(body, answer_bytes, tensors):
-    """What a fresh daemon's memory peaks at over calls on new connections, one after the other"""
-    held = sum(t.nbytes for t in tensors.values()) + N * M * 8 + answer_bytes
-    allowed = len(body) + 1.2 * held
+def memory_of_calls(bodies, answers, tensors):
+    """(table, the most of what is allowed): what a fresh daemon's memory peaks at over calls on new
+    connections, one after the other"""
     rows = []
-    for calls in (1, 10):
-        with layerd() as (port, pid):
-            idle = memory(pid, "VmHWM")
-            for _ in range(calls):
-                first_answer(port, body)
-            peak = memory(pid, "VmHWM") - idle
-        rows.append([f"calls: {calls}", idle / 1e6, peak / 1e6, len(body) / 1e6, held / 1e6,
-                     peak / allowed])
-    return table("Large call: memory, MB",
-                 ["", "idle", "peak beyond idle", "body", "tensors + answer",
-                  "peak ÷ (body + 1.2 × those)"], rows)
+    for media_type, body in bodies.items():
+        held = sum(t.nbytes for t in tensors.values()) + N * M * 8 + len(answers[media_type])
+        for calls in (1, 10):
+            with layerd() as (port, pid):
+                reset_peak(pid)
+                idle = memory(pid, "VmRSS")
+                for _ in range(calls):
+                    answer_of(port, PATH, body, media_type)
+                peak = memory(pid, "VmHWM") - idle
+            rows.append([f"{FORMS[media_type]}, calls: {calls}", idle / 1e6, peak / 1e6,
+                         len(body) / 1e6, held / 1e6, peak / (len(body) + 1.2 * held)])
+    made = table("Large call: memory, MB", ["", "idle", "peak beyond idle", "body",
+                                            "tensors + answer", "peak ÷ (body + 1.2 × those)"], rows)
+    return made, max(row[-1] for row in rows)
 
 
 def floor_parts(tensors, out, receive_ms):
@@ -69,56 +68,79 @@ def floor_parts(tensors, out, receive_ms):
     reader, read_ns = min(lines[0]["read"].items(), key=lambda item: item[1])
     writer, write_ns = min(lines[1]["write"].items(), key=lambda item: item[1])
     product = median(shim.product(tensors["x"], tensors["w"], (0, 0, N, M, D)) for _ in range(9))
-    numbers = sum(t.size for t in tensors.values())
-    return [("receive", receive_ms, "libmicrohttpd"), ("parse", read_ns * numbers / 1e6, reader),
+    count = sum(t.size for t in tensors.values())
+    return [("receive", receive_ms, "libmicrohttpd"), ("parse", read_ns * count / 1e6, reader),
             ("product", product * 1e3, "OpenBLAS"), ("print", write_ns * out.size / 1e6, writer)]
 
 
-def as_bytes(port, bare, tensors, json_ms):
-    """The same call as safetensors, beside libmicrohttpd with the same body"""
-    body = safetensors(tensors)
-    file = BUILD / "large.safetensors"
-    file.write_bytes(body)
-    connection = Connection(port)
-    status, answer, _ = connection.request("POST", PATH, body, SAFETENSORS)
-    connection.close()
-    if status != 200:
-        print(f"\nLarge call as safetensors: not measured, the daemon answers {status}")
-        return None
-    seen = in_turns(ROUNDS, {
-        "layerd": lambda: wrk(port, PATH, file, 1, 1, SAFETENSORS)["p50"],
-        "libmicrohttpd": lambda: wrk(bare, "/", file, 1, 1, SAFETENSORS)["p50"]})
-    return table(f"Large call as safetensors: {len(body) / 1e6:.2f} MB in, {len(answer)} bytes out",
-                 ["", "ms", "MB/s", "libmicrohttpd ms ÷", "JSON ms ÷"],
-                 [["layerd", median(seen["layerd"]), len(body) / median(seen["layerd"]) / 1e3,
-                   ratio(seen["libmicrohttpd"], seen["layerd"]),
-                   json_ms / median(seen["layerd"])]])
+def measured(port, peer, bodies, answers):
+    """{(server, media type): [ms, one a round]}"""
+    works = {}
+    with floor(len(answers[JSON])) as (json_floor, _), floor(len(answers[BYTES])) as (bytes_floor, _):
+        for media_type, bare in ((JSON, json_floor), (BYTES, bytes_floor)):
+            file = BUILD / f"large.{FORMS[media_type]}"
+            file.write_bytes(bodies[media_type])
+            for server, to, path in (("layerd", port, PATH), ("libmicrohttpd", bare, "/"),
+                                     ("FastAPI", peer, PEER_PATHS[media_type])):
+                works[server, media_type] = (
+                    lambda to=to, path=path, file=file, media_type=media_type:
+                    wrk(to, path, file, media_type=media_type)["p50"])
+        return in_turns(ROUNDS, works)
+
+
+def answers_of(port, peer, bodies):
+    """layerd's, in both forms; all must be the same"""
+    answers = {t: answer_of(port, PATH, body, t) for t, body in bodies.items()}
+    theirs = [out_of(answer_of(peer, PEER_PATHS[t], body, t), t) for t, body in bodies.items()]
+    outs = [out_of(answer, t) for t, answer in answers.items()]
+    if not np.array_equal(*outs) or not all(
+            np.allclose(outs[0], other, rtol=1e-12, atol=1e-12) for other in theirs):
+        raise SystemExit("layerd in both forms and FastAPI do not agree")
+    return answers
+
+
+def json_table(seen, bodies, answers, tensors):
+    """(table, layerd ÷ the floor)"""
+    ours = median(seen["layerd", JSON])
+    parts = floor_parts(tensors, out_of(answers[JSON], JSON), median(seen["libmicrohttpd", JSON]))
+    least = sum(ms for _, ms, _ in parts)
+    rows = [[f"floor: {name}", ms, by, None] for name, ms, by in parts]
+    rows += [["floor, their sum", least, "", least / ours], ["layerd", ours, "", 1.0],
+             ["FastAPI + NumPy", median(seen["FastAPI", JSON]), "",
+              ratio(seen["FastAPI", JSON], seen["layerd", JSON])]]
+    title = (f"Large call: affine ({N},{D})·({D},{M}) as JSON, {len(bodies[JSON]) / 1e6:.2f} MB in, "
+             f"{len(answers[JSON]) / 1e6:.2f} out")
+    return table(title, ["", "ms", "by", "÷ layerd"], rows), ours / least
+
+
+def bytes_table(seen, bodies, answers):
+    ours, size = seen["layerd", BYTES], len(bodies[BYTES])
+    rows = [[name, median(ms), size / median(ms) / 1e3, ratio(ms, ours)] for name, ms in (
+        ("libmicrohttpd, the body thrown away", seen["libmicrohttpd", BYTES]), ("layerd", ours),
+        ("FastAPI + NumPy", seen["FastAPI", BYTES]), ("layerd, the same as JSON",
+                                                      seen["layerd", JSON]))]
+    return table(f"Large call as safetensors: {size / 1e6:.2f} MB in, "
+                 f"{len(answers[BYTES]) / 1e6:.2f} out", ["", "ms", "MB/s", "÷ layerd"], rows)
 
 
 def run():
     tensors = inputs()
-    body = json.dumps({name: t.tolist() for name, t in tensors.items()}).encode()
-    file = BUILD / "large.json"
-    file.write_bytes(body)
-    with layerd() as (port, _), fastapi() as peer:
-        answer = first_answer(port, body)
-        out, theirs = (np.array(json.loads(a)["out"]) for a in (answer, first_answer(peer, body)))
-        if not np.allclose(out, theirs, rtol=1e-12, atol=1e-12):
-            raise SystemExit("layerd and FastAPI disagree")
-        with floor(len(answer)) as bare:
-            seen = in_turns(ROUNDS, {"layerd": lambda: wrk(port, PATH, file)["p50"],
-                                     "FastAPI": lambda: wrk(peer, "/affine/forward", file)["p50"],
-                                     "libmicrohttpd": lambda: wrk(bare, "/", file)["p50"]})
-            parts = floor_parts(tensors, out, median(seen["libmicrohttpd"]))
-            binary = as_bytes(port, bare, tensors, median(seen["layerd"]))
-    ours, least = median(seen["layerd"]), sum(ms for _, ms, _ in parts)
-    peer_ratio = ratio(seen["FastAPI"], seen["layerd"])
-    rows = [[f"floor: {name}", ms, by, None] for name, ms, by in parts]
-    rows += [["floor, their sum", least, "", least / ours], ["layerd", ours, "", 1.0],
-             ["FastAPI + NumPy", median(seen["FastAPI"]), "", peer_ratio]]
-    title = (f"Large call: affine ({N},{D})·({D},{M}) as JSON, {len(body) / 1e6:.2f} MB in, "
-             f"{len(answer) / 1e6:.2f} out")
-    tables = [table(title, ["", "ms", "by", "÷ layerd"], rows),
-              memory_of_calls(body, len(answer), tensors)]
-    return result(tables + ([binary] if binary else []),
-                  [("large JSON call, than FastAPI + NumPy", peer_ratio)])
+    bodies = bodies_of(tensors)
+    with layerd() as (port, _), fastapi() as (peer, _):
+        answers = answers_of(port, peer, bodies)
+        seen = measured(port, peer, bodies, answers)
+    first, over_floor = json_table(seen, bodies, answers, tensors)
+    second = bytes_table(seen, bodies, answers)
+    third, memory_used = memory_of_calls(bodies, answers, tensors)
+    peers = {t: ratio(seen["FastAPI", t], seen["layerd", t]) for t in bodies}
+    as_bytes = seen["layerd", BYTES]
+    targets = [
+        at_most("large JSON call ÷ its floor", 1.25, over_floor),
+        at_least("FastAPI ÷ large JSON call", 8, peers[JSON]),
+        at_least("safetensors: bytes/s ÷ libmicrohttpd's", 0.6,
+                 ratio(seen["libmicrohttpd", BYTES], as_bytes)),
+        at_least("JSON ÷ safetensors", 5, ratio(seen["layerd", JSON], as_bytes)),
+        at_most("memory of a call ÷ (body + 1.2 × tensors and answer)", 1, memory_used)]
+    bars = [(f"{len(body) / 1e6:.1f} MB {FORMS[t]} call, than FastAPI + NumPy", peers[t])
+            for t, body in bodies.items()]
+    return result([first, second, third], bars, targets)

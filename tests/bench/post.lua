@@ -1,11 +1,12 @@
 -- wrk's script: POSTs a file again and again, and prints what it saw as one line of JSON.
---     wrk ... -s post.lua URL -- FILE CONTENT_TYPE
+--     wrk ... -s post.lua URL -- FILE MEDIA_TYPE         of the body and of the answer
 
 function init(args)
     local file = assert(io.open(args[1], "rb"))
     wrk.method = "POST"
     wrk.body = file:read("*a")
     wrk.headers["Content-Type"] = args[2]
+    wrk.headers["Accept"] = args[2]
     file:close()
 end
 

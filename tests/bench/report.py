@@ -65,7 +65,25 @@ def table(title, columns, rows, note=""):
     return {"title": title, "columns": columns, "rows": rows, "note": note}
 
 
-def result(tables, bars=()):
+def at_least(name, wanted, measured):
+    """A target that a part has measured"""
+    return {"target": name, "wanted": f"≥ {wanted}", "measured": measured,
+            "met": bool(measured >= wanted)}
+
+
+def at_most(name, wanted, measured):
+    return {"target": name, "wanted": f"≤ {wanted}", "measured": measured,
+            "met": bool(measured <= wanted)}
+
+
+def target_table(targets):
+    rows = [[t["target"], t["wanted"], t["measured"], "met" if t["met"] else "not met"]
+            for t in targets]
+    return table("Targets", ["", "wanted", "measured", ""], rows)
+
+
+def result(tables, bars=(), targets=()):
     """What a part gives. A bar is (label, ratio) for the picture: how many times faster layerd is
-    than what the label names."""
-    return {"tables": tables, "bars": [{"label": label, "ratio": r} for label, r in bars]}
+    than what the label names. A target is at_least() or at_most()."""
+    return {"tables": tables, "bars": [{"label": label, "ratio": r} for label, r in bars],
+            "targets": list(targets)}

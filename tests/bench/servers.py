@@ -48,39 +48,57 @@ def layerd(*options):
 
 @contextmanager
 def floor(answer_bytes):
-    """libmicrohttpd alone, with as many threads as layerd has. Gives its port"""
+    """libmicrohttpd alone, with as many threads as layerd has. Gives (port, process id)"""
     command = [str(BUILD / "floor_http"), str(PROCESSORS), str(answer_bytes)]
     with started(command, stdout=subprocess.PIPE) as process:
-        yield announced(process.stdout)
+        yield announced(process.stdout), process.pid
 
 
 @contextmanager
-def fastapi():
-    """One worker a processor. Gives its port"""
+def fastapi(workers=PROCESSORS):
+    """Gives (port, process id) once it answers"""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["/usr/bin/python3", "-B", "-m", "uvicorn", "peer_fastapi:app", "--app-dir",
-               "tests/bench", "--port", str(port), "--workers", str(PROCESSORS), "--loop", "uvloop",
+               "tests/bench", "--port", str(port), "--workers", str(workers), "--loop", "uvloop",
                "--http", "httptools", "--no-access-log", "--log-level", "error"]
-    with started(command):
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.1)
-        time.sleep(0.5)  # the other workers
-        yield port
+    with started(command) as process:
+        wait_for_answer(port)
+        if workers > 1:
+            time.sleep(1)  # the others
+        yield port, process.pid
+
+
+def wait_for_answer(port):
+    """A port that is open may have nobody behind it yet"""
+    for _ in range(2000):
+        try:
+            connection = Connection(port)
+            connection.request("GET", "/openapi.json")
+            connection.close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    raise RuntimeError("FastAPI does not start")
 
 
 # ---- clients -----------------------------------------------------------------------------------
 
-def wrk(port, path, body_file, connections=1, seconds=1, content_type="application/json"):
-    """POSTs a file as fast as answers come: {"requests", "seconds", "p50" ms, "p99" ms, "rate"}"""
+def answer_of(port, path, body, media_type="application/json"):
+    """The answer of one call, on a connection of its own"""
+    connection = Connection(port)
+    data, _ = connection.post(path, body, media_type)
+    connection.close()
+    return data
+
+
+def wrk(port, path, body_file, connections=1, seconds=1, media_type="application/json"):
+    """POSTs a file as fast as answers come, and wants the same type back:
+    {"requests", "seconds", "p50" ms, "p99" ms, "rate"}"""
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s",
          "tests/bench/post.lua", f"http://127.0.0.1:{port}{path}", "--", str(body_file),
-         content_type], capture_output=True, text=True)
+         media_type], capture_output=True, text=True)
     seen = [line for line in done.stdout.splitlines() if line.startswith('{"requests"')]
     if not seen:
         raise RuntimeError(done.stdout + done.stderr)
@@ -102,18 +120,18 @@ class Connection:
     def close(self):
         self.socket.close()
 
-    def request(self, method, path, body=b"", content_type="application/json"):
+    def request(self, method, path, body=b"", media_type="application/json"):
         """(status, body of the answer, seconds)"""
-        message = (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n"
-                   f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+        message = (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
+                   f"Accept: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
         start = time.perf_counter()
         self.socket.sendall(message)
         status, data = self.answer()
         return status, data, time.perf_counter() - start
 
-    def post(self, path, body):
+    def post(self, path, body, media_type="application/json"):
         """(answer, seconds) of a call that succeeds"""
-        status, data, seconds = self.request("POST", path, body)
+        status, data, seconds = self.request("POST", path, body, media_type)
         if status != 200:
             raise RuntimeError(f"{path}: {status} {bytes(data[:300])}")
         return data, seconds
@@ -144,3 +162,9 @@ def memory(pid, what):
     with open(f"/proc/{pid}/status") as status:
         line = next(line for line in status if line.startswith(what))
     return int(line.split()[1]) * 1024
+
+
+def reset_peak(pid):
+    """From here on VmHWM counts anew"""
+    with open(f"/proc/{pid}/clear_refs", "w") as refs:
+        refs.write("5")
