@@ -18,6 +18,7 @@
 
 enum {
     TICK_MS = 100,
+    HANG_UP_MS = 500,       /* until one that the caller has closed is shut down */
     OTHER_DESCRIPTORS = 64, /* of the process, beside its connections' */
 };
 
@@ -26,7 +27,7 @@ static const int64_t never = INT64_MAX;
 struct connection {
     int fd;
     bool open;                /* under the lock */
-    struct in6_addr address;  /* IPv4 mapped */
+    struct in6_addr address;  /* IPv4 mapped; of IPv6 the first 64 bits */
     atomic_bool caller_sends; /* it is the caller's turn */
     atomic_int_fast64_t deadline;
 };
@@ -42,9 +43,14 @@ struct connections {
     connection at[]; /* by descriptor */
 };
 
+/* Of IPv6 the network: whoever has one address of it has them all. */
 static struct in6_addr address_of(const struct sockaddr *from) {
-    if (from->sa_family == AF_INET6)
-        return ((const struct sockaddr_in6 *)from)->sin6_addr;
+    if (from->sa_family == AF_INET6) {
+        struct in6_addr address = ((const struct sockaddr_in6 *)from)->sin6_addr;
+        if (!IN6_IS_ADDR_V4MAPPED(&address))
+            memset(address.s6_addr + 8, 0, 8);
+        return address;
+    }
     struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
     memcpy(mapped.s6_addr + 12, &((const struct sockaddr_in *)from)->sin_addr, 4);
     return mapped;
@@ -74,10 +80,11 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
     } else {
         connection *one = &c->at[fd];
         one->fd = fd;
+        /* one that libmicrohttpd had no memory for is closed without a word */
+        c->count += !one->open;
         one->open = entered = true;
         one->address = address;
         connection_rest(one);
-        c->count++;
         c->highest = fd > c->highest ? fd : c->highest;
     }
     pthread_mutex_unlock(&c->lock);
@@ -118,7 +125,6 @@ static void accept_all(connections *c) {
             refuse(c, fd, &problem);
         } else if (!c->setup.serve(c->setup.context, fd, (struct sockaddr *)&from, length)) {
             connections_leave(c, &c->at[fd]);
-            close(fd);
         }
         length = sizeof from;
     }
@@ -130,21 +136,30 @@ static void accept_all(connections *c) {
 
 bool connection_has_hung_up(const connection *one) {
     char byte;
-    return recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    ssize_t got = recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 /* libmicrohttpd, whose epoll is edge-triggered, does not see a caller's end that arrives together
- * with data: so it is looked for here. */
+ * with data: so it is looked for here. A request that came before the end may have been read and
+ * not yet begun: it has a while, and a deadline of its own once it has. */
+static void look_for_end(connection *one, int64_t now) {
+    int64_t deadline = atomic_load(&one->deadline);
+    if (deadline > now + HANG_UP_MS && atomic_load(&one->caller_sends) &&
+        connection_has_hung_up(one))
+        atomic_compare_exchange_strong(&one->deadline, &deadline, now + HANG_UP_MS);
+}
+
 static void shut_down_overdue(connections *c) {
     int64_t now = clock_coarse_ms();
     pthread_mutex_lock(&c->lock);
     for (int fd = 0; fd <= c->highest; fd++) {
         connection *one = &c->at[fd];
-        if (one->open && (atomic_load(&one->deadline) < now ||
-                          (atomic_load(&one->caller_sends) && connection_has_hung_up(one)))) {
+        if (one->open && atomic_load(&one->deadline) < now) {
             shutdown(fd, SHUT_RDWR);
-            atomic_store(&one->deadline, never);
-            atomic_store(&one->caller_sends, false);
+            connection_rest(one);
+        } else if (one->open) {
+            look_for_end(one, now);
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -168,35 +183,38 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Room in the table: descriptors are small numbers. */
-static size_t table_size(size_t most) {
+/* As many as were asked for, or as there are descriptors for. */
+static size_t affordable(size_t most) {
     struct rlimit limit;
-    size_t size = most + OTHER_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < size) {
-        size = (size_t)limit.rlim_cur;
-        log_line(LOG_WARN, "the system lets this process have %zu descriptors: not %zu connections",
-                 size, most);
-    }
-    return size;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= most + OTHER_DESCRIPTORS)
+        return most;
+    size_t fewer = limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 1;
+    log_line(LOG_WARN,
+             "the system lets this process have %zu descriptors: %zu connections, not %zu",
+             (size_t)limit.rlim_cur, fewer, most);
+    return fewer;
 }
 
-connections *connections_start(int listener, const connections_setup *setup) {
-    size_t size = table_size(setup->most);
+connections *connections_make(const connections_setup *setup) {
+    size_t most = affordable(setup->most), size = most + OTHER_DESCRIPTORS;
     connections *c = calloc(1, sizeof *c + size * sizeof *c->at);
     if (!c)
         return NULL;
     c->setup = *setup;
-    c->listener = listener;
+    c->setup.most = most;
     c->size = size;
     pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+bool connections_start(connections *c, int listener) {
+    c->listener = listener;
     c->wake = eventfd(0, EFD_CLOEXEC);
     if (c->wake >= 0 && pthread_create(&c->thread, NULL, run, c) == 0)
-        return c;
+        return true;
     if (c->wake >= 0)
         close(c->wake);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
-    return NULL;
+    return false;
 }
 
 void connections_stop_accepting(connections *c) {
@@ -207,6 +225,8 @@ void connections_stop_accepting(connections *c) {
 }
 
 void connections_free(connections *c) {
+    if (!c)
+        return;
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -16,8 +16,7 @@ typedef struct connection connection;
 typedef struct {
     size_t most;             /* open at once */
     size_t most_per_address; /* of these from one address */
-    /* Serves a socket that was accepted and entered; false where it cannot, and then it is closed.
-     */
+    /* Serves a socket that was accepted and entered; false where it cannot, and has closed it. */
     bool (*serve)(void *context, int fd, const struct sockaddr *from, socklen_t length);
     /* Called some times a second while there are connections. */
     void (*tick)(void *context);
@@ -25,9 +24,12 @@ typedef struct {
     header_ids *ids; /* for answers to connections that are refused */
 } connections_setup;
 
-/* Accepts from a listening socket, which becomes its own, in a thread of its own. NULL where there
- * is no memory or no thread; the socket is then still the caller's. */
-connections *connections_start(int listener, const connections_setup *setup);
+/* None yet. NULL where there is no memory. */
+connections *connections_make(const connections_setup *setup);
+
+/* Accepts from a listening socket, which becomes its own, in a thread of its own. False where there
+ * is no thread; the socket is then still the caller's. */
+bool connections_start(connections *connections, int listener);
 
 /* Accepts no more; what is open stays so, but is no longer timed. */
 void connections_stop_accepting(connections *connections);
@@ -44,14 +46,14 @@ connection *connections_find(connections *connections, int fd);
 void connections_leave(connections *connections, connection *connection);
 
 /* What it is at must be over within so many milliseconds: else it is shut down. It is also shut
- * down when the caller has closed his side, where it is the caller's turn to send. */
+ * down soon after the caller has closed his side, where it is the caller's turn to send. */
 void connection_wait_for_caller(connection *connection, int64_t milliseconds);
 void connection_send_to_caller(connection *connection, int64_t milliseconds);
 
 /* It is the server's turn. */
 void connection_rest(connection *connection);
 
-/* Whether the caller has closed his side and nothing that he sent is unread. */
+/* Whether the caller has closed his side, with nothing that he sent unread, or has broken off. */
 bool connection_has_hung_up(const connection *connection);
 
 #endif

@@ -4,7 +4,11 @@
 #include "http.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +59,12 @@ typedef struct {
     bool began;             /* its head has come whole */
     int64_t begun;          /* when, of clock_coarse_ms() */
     char id[HEADER_ID_TEXT];
-    size_t declared; /* length of the body, SIZE_MAX where it was not said */
-    bool refused;    /* by its headers, or by its length on the way: what `problem` says */
-    job job;         /* for the workers */
-    bool computed;   /* by them, or dropped */
-    bool unwanted;   /* the caller has gone */
-    bool good;       /* there is a reply; else a problem */
-    charge charge;   /* of the memory budget */
+    bool refused;  /* by its headers, or by its length on the way: what `problem` says */
+    job job;       /* for the workers */
+    bool computed; /* by them, or dropped */
+    bool unwanted; /* the caller has gone */
+    bool good;     /* there is a reply; else a problem */
+    charge charge; /* of the memory budget */
     problem problem;
     reply reply;
 } exchange;
@@ -200,7 +203,7 @@ static void log_request(const exchange *x) {
 static int64_t transfer_ms(const http *http, size_t bytes) {
     const options *options = http->service->options;
     return (int64_t)options->idle_time +
-           (int64_t)((double)bytes * 1e3 / (double)options->least_rate);
+           (int64_t)fmin((double)bytes * 1e3 / (double)options->least_rate, 1e15);
 }
 
 /* The one place where answers go out. */
@@ -229,10 +232,12 @@ static enum MHD_Result send_problem(exchange *x) {
     return send_reply(x);
 }
 
-/* The time for a body to come, by its length or by what has come of it. */
-static void await_body(const exchange *x, size_t bytes) {
-    int64_t passed = clock_coarse_ms() - x->begun;
-    connection_wait_for_caller(x->connection, transfer_ms(x->http, bytes) - passed);
+/* The time for the next piece of a body. What was said to come gives none: who sends nothing would
+ * hold the memory for it. */
+static void await_body(const exchange *x) {
+    int64_t idle = (int64_t)x->http->service->options->idle_time;
+    int64_t left = transfer_ms(x->http, x->request.body_length) - (clock_coarse_ms() - x->begun);
+    connection_wait_for_caller(x->connection, left < idle ? left : idle);
 }
 
 static bool resize_body(exchange *x, size_t capacity) {
@@ -287,7 +292,7 @@ static enum MHD_Result begin(exchange *x) {
                               header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD) &&
                               cors_allows(service->options->cors_origin, x->request.origin);
     header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
-    size_t length = x->declared = declared_length(x->mhd);
+    size_t length = declared_length(x->mhd);
     if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
         problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
         x->refused = true;
@@ -301,7 +306,7 @@ static enum MHD_Result begin(exchange *x) {
         too_large(x);
         return send_problem(x);
     }
-    await_body(x, length == SIZE_MAX ? 0 : length);
+    await_body(x);
     if (x->refused)
         return header(x->mhd, MHD_HTTP_HEADER_EXPECT) ? send_problem(x) : MHD_YES;
     size_t room = length == SIZE_MAX ? FIRST_BODY : length;
@@ -318,16 +323,17 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
     if (!x->refused && make_room(x, more))
         memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
-    if (x->declared == SIZE_MAX) /* only what has come can be timed */
-        await_body(x, x->request.body_length);
+    await_body(x);
     return x->request.body_length > 2 * limit ? MHD_NO : MHD_YES;
 }
 
 static void compute(exchange *x) {
     x->good = !x->refused && trim(x) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
-    if (x->reply.later)
+    if (x->reply.later) {
+        charge_reduce(&x->charge, x->request.body.size); /* what was read is gone */
         return;
+    }
     /* before the answer goes out: large ones need not be in memory together */
     layers_tensor_clear(&x->request.body);
     charge_reduce(&x->charge, x->good ? x->reply.body_length : 0);
@@ -381,7 +387,7 @@ static enum MHD_Result hand_over(exchange *x) {
 
 static enum MHD_Result answer(exchange *x) {
     connection_rest(x->connection);
-    if (!x->refused && x->request.body_length > CHEAP_BODY)
+    if (!x->refused && x->route.operation && x->request.body_length > CHEAP_BODY)
         return hand_over(x);
     compute(x);
     return x->reply.later ? hand_over(x) : send_reply(x);
@@ -486,7 +492,7 @@ static bool start_loop(http *http) {
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, on_request, loop, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)http->service->options->connections, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        UINT_MAX /* they are counted elsewhere */, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target,
         loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, loop, MHD_OPTION_END);
@@ -501,10 +507,10 @@ static void stop_loops(http *http) {
 
 static bool start(http *http, int listener) {
     const options *options = http->service->options;
+    /* Connections inherit it: one whose caller takes nothing of an answer for so long is ended. */
+    const unsigned idle_time = (unsigned)options->idle_time;
+    setsockopt(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, &idle_time, sizeof idle_time);
     header_ids_start(&http->ids);
-    for (size_t i = 0; i < options->threads; i++)
-        if (!start_loop(http))
-            return false;
     const connections_setup setup = {
         .most = options->connections,
         .most_per_address = options->address_connections,
@@ -513,8 +519,13 @@ static bool start(http *http, int listener) {
         .context = http,
         .ids = &http->ids,
     };
-    http->connections = connections_start(listener, &setup);
-    return http->connections;
+    http->connections = connections_make(&setup);
+    if (!http->connections)
+        return false;
+    for (size_t i = 0; i < options->threads; i++)
+        if (!start_loop(http))
+            return false;
+    return connections_start(http->connections, listener);
 }
 
 http *http_start(service *service, char *address, size_t length) {
@@ -528,6 +539,7 @@ http *http_start(service *service, char *address, size_t length) {
         if (start(http, listener))
             return http;
         stop_loops(http);
+        connections_free(http->connections);
     }
     log_line(LOG_ERROR, "cannot start to serve: %s", strerror(errno));
     close(listener);

@@ -48,6 +48,32 @@ static bool drain(const http *http, size_t grace_ms, const sigset_t *signals) {
     return true;
 }
 
+/* Serves until a signal comes and what runs is finished. False where it cannot begin. */
+static bool serve(service *service, const sigset_t *signals) {
+    char address[128];
+    http *http = http_start(service, address, sizeof address);
+    if (!http)
+        return false;
+    log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
+             version_commit, address, service->options->threads, layers_blas());
+    notify("READY=1");
+
+    int signal_number;
+    sigwait(signals, &signal_number);
+    log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
+             http_running(http));
+    notify("STOPPING=1");
+    atomic_store(&service->draining, true);
+    if (!drain(http, service->options->grace, signals))
+        _exit(0); /* whatever still computes ends with the process */
+    /* The workers first: one that has resumed a connection may still be at it. Nothing new goes to
+     * them, since operations are refused by now. */
+    workers_stop(service->workers);
+    http_stop(http);
+    log_line(LOG_INFO, "stopped");
+    return true;
+}
+
 int main(int argc, char **argv) {
     options options;
     switch (options_read(&options, argc, argv)) {
@@ -79,33 +105,14 @@ int main(int argc, char **argv) {
         .memory = {.limit = options.memory},
         .metrics = metrics_make(route_count()),
     };
-    if (!service.store || !service.workers || !service.metrics) {
+    bool started = service.store && service.workers && service.metrics;
+    if (started)
+        started = serve(&service, &signals);
+    else
         log_line(LOG_ERROR, "cannot start: no memory, or no threads");
-        return EXIT_START;
-    }
-    char address[128];
-    http *http = http_start(&service, address, sizeof address);
-    if (!http) {
+    workers_free(service.workers);
+    if (service.store)
         service.store->close(service.store);
-        metrics_free(service.metrics);
-        return EXIT_START;
-    }
-    log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
-             version_commit, address, options.threads, layers_blas());
-    notify("READY=1");
-
-    int signal_number;
-    sigwait(&signals, &signal_number);
-    log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
-             http_running(http));
-    notify("STOPPING=1");
-    atomic_store(&service.draining, true);
-    if (!drain(http, options.grace, &signals))
-        _exit(0); /* whatever still computes ends with the process */
-    http_stop(http);
-    workers_stop(service.workers);
-    service.store->close(service.store);
     metrics_free(service.metrics);
-    log_line(LOG_INFO, "stopped");
-    return 0;
+    return started ? 0 : EXIT_START;
 }

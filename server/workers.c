@@ -96,7 +96,7 @@ workers *workers_start(size_t threads, size_t most, int64_t patience) {
         w->threads = 0;
     if (started)
         return w;
-    workers_stop(w);
+    workers_free(w);
     return NULL;
 }
 
@@ -151,6 +151,13 @@ void workers_stop(workers *w) {
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < w->threads; i++)
         pthread_join(w->thread[i], NULL);
+    w->threads = 0;
+}
+
+void workers_free(workers *w) {
+    if (!w)
+        return;
+    workers_stop(w);
     layers_pool_free(w->pool);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);

@@ -49,7 +49,11 @@ void workers_tend(workers *workers);
 
 size_t workers_waiting(workers *workers);
 
-/* Drops what waits, finishes what runs, frees. */
+/* Drops what waits, and finishes what runs: none of the threads is left. Nothing may be posted
+ * after it. */
 void workers_stop(workers *workers);
+
+/* Stops them where that was not done, and frees. */
+void workers_free(workers *workers);
 
 #endif

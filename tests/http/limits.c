@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../common/clock.h"
 #include "raw.h"
@@ -56,6 +57,37 @@ Test(limits, one_connection_too_many_from_an_address_is_refused) {
     daemon_stop(p);
 }
 
+/* IPv4 addresses count one by one, also where they come as IPv6. */
+Test(limits, addresses_count_each_for_itself) {
+    process *p = daemon_start(OPTIONS("--listen", "[::]:0", "--address-connections", "1"));
+    static const char *const addresses[] = {"127.0.0.1", "127.0.0.2", "127.0.0.1"};
+    strcpy(p->address, "127.0.0.1");
+    raw r[3];
+    for (int i = 0; i < 3; i++) {
+        r[i] = raw_open_from(p, addresses[i]);
+        raw_print(&r[i], HEALTH);
+        raw_expect(&r[i], i < 2 ? 200 : 429, i < 2 ? "ok" : "rate_limited");
+    }
+    for (int i = 0; i < 3; i++)
+        raw_close(&r[i]);
+    daemon_stop(p);
+}
+
+/* The daemon takes 64 of its descriptors for itself. */
+Test(limits, connections_are_no_more_than_descriptors) {
+    enum { DESCRIPTORS = 80, OWN = 64 };
+    const struct rlimit limit = {DESCRIPTORS, DESCRIPTORS};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    process *p = daemon_start(NULL);
+    raw r[DESCRIPTORS - OWN];
+    for (int i = 0; i < DESCRIPTORS - OWN; i++)
+        r[i] = open_served(p);
+    expect_full(p, &r[0], 503, "\"overloaded\"");
+    for (int i = 1; i < DESCRIPTORS - OWN; i++)
+        raw_close(&r[i]);
+    daemon_stop(p);
+}
+
 /* Sends `text`, and then more and more, a byte at a time until the daemon ends the connection. */
 static bool is_cut_off(raw *r, const char *text) {
     struct pollfd on = {.fd = r->fd, .events = POLLIN};
@@ -103,11 +135,22 @@ Test(limits, chunks_that_come_too_slowly_are_cut_off) {
     daemon_stop(p);
 }
 
+/* The length that was said must not buy time: it holds memory. */
+Test(limits, a_large_body_that_does_not_come_is_cut_off) {
+    process *p = daemon_start(OPTIONS("--idle-time", "300ms"));
+    raw r = raw_open(p);
+    raw_print(&r, "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 50000000\r\n\r\n");
+    raw_print(&r, "{\"x\":[%0*d", 1000000, 1);
+    CHECK_TRUE(raw_ended(&r));
+    raw_close(&r);
+    daemon_stop(p);
+}
+
 /* A daemon with such a grace stops only once nothing runs any more. */
-Test(limits, an_answer_that_is_not_read_is_cut_off) {
+static void leave_unread(const char *least_rate) {
     enum { COUNT = 4000000 }; /* more than sockets hold */
     process *p =
-        daemon_start(OPTIONS("--idle-time", "300ms", "--least-rate", "100MiB", "--grace", "1h"));
+        daemon_start(OPTIONS("--idle-time", "300ms", "--least-rate", least_rate, "--grace", "1h"));
     raw r = raw_open(p);
     char *body = malloc(2 * COUNT + 8);
     cr_assert(body);
@@ -123,6 +166,71 @@ Test(limits, an_answer_that_is_not_read_is_cut_off) {
     CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
     daemon_stop(p);
     raw_close(&r);
+}
+
+Test(limits, an_answer_that_is_read_too_slowly_is_cut_off) {
+    leave_unread("100MiB");
+}
+
+Test(limits, an_answer_that_is_not_read_is_cut_off_at_any_rate) {
+    leave_unread("1");
+}
+
+/* Whether all is given back, as /metrics says. */
+static bool holds_nothing(process *p) {
+    const answer *a;
+    double end = clock_now() + 5000;
+    do
+        a = fetch(p->caller, "GET", "/metrics", NULL);
+    while (!strstr(a->body, "\nlayerd_memory_bytes 0\n") && clock_before(end));
+    return strstr(a->body, "\nlayerd_memory_bytes 0\n");
+}
+
+/* Requests that end in each way that there is. */
+Test(limits, memory_is_given_back_on_every_way) {
+    static const char *const texts[] = {
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 900000\r\n\r\n{\"x\":[",
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 1100000\r\n\r\n{\"x\":[",
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"x\":",
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n{\"x\":",
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n{\"x\":",
+        "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\n\r\n{\"x\":[1,2]}",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n{\"x\":",
+    };
+    process *p = daemon_start(OPTIONS("--memory", "1MiB"));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        raw r = raw_open(p);
+        raw_print(&r, "%s", texts[i]);
+        CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", NULL)->status, 200);
+        raw_close(&r);
+        CHECK(holds_nothing(p), "%s", texts[i]);
+    }
+    daemon_stop(p);
+}
+
+/* Its room doubles as it comes: there is enough for the body, and not to read it as well. */
+Test(limits, a_chunked_body_beyond_the_memory_is_refused) {
+    enum { CHUNK = 90000 };
+    process *p = daemon_start(OPTIONS("--memory", "1MiB"));
+    raw r = raw_open(p);
+    for (int chunks = 10; chunks <= 12; chunks += 2) { /* below the memory, and beyond */
+        raw_print(&r, "POST /relu/forward HTTP/1.1\r\nHost: t\r\n"
+                      "Transfer-Encoding: chunked\r\n\r\n6\r\n{\"x\":[\r\n");
+        for (int i = 0; i < chunks; i++) {
+            raw_print(&r, "%x\r\n", CHUNK);
+            for (int k = 0; k < CHUNK; k += 10)
+                raw_print(&r, "1,1,1,1,1,");
+            raw_print(&r, "\r\n");
+        }
+        raw_print(&r, "3\r\n1]}\r\n0\r\n\r\n");
+        raw_expect(&r, chunks == 10 ? 503 : 413, chunks == 10 ? "no memory" : "body_too_large");
+    }
+    raw_print(&r, HEALTH);
+    raw_expect(&r, 200, "ok");
+    raw_close(&r);
+    CHECK_TRUE(holds_nothing(p));
+    daemon_stop(p);
 }
 
 /* "1," takes two bytes, and eight as a number. */

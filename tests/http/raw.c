@@ -11,7 +11,7 @@
 
 enum { DEADLINE_SECONDS = 8 };
 
-raw raw_open(const process *process) {
+raw raw_open_from(const process *process, const char *from) {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((unsigned short)process->port)};
     inet_pton(AF_INET, process->address, &address.sin_addr);
@@ -21,8 +21,17 @@ raw raw_open(const process *process) {
     setsockopt(r.fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
     setsockopt(r.fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline);
     setsockopt(r.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (from) {
+        struct sockaddr_in own = {.sin_family = AF_INET};
+        inet_pton(AF_INET, from, &own.sin_addr);
+        cr_assert(bind(r.fd, (struct sockaddr *)&own, sizeof own) == 0);
+    }
     cr_assert(connect(r.fd, (struct sockaddr *)&address, sizeof address) == 0);
     return r;
+}
+
+raw raw_open(const process *process) {
+    return raw_open_from(process, NULL);
 }
 
 void raw_close(raw *raw) {

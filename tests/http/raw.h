@@ -20,6 +20,10 @@ typedef struct {
 } raw_answer;
 
 raw raw_open(const process *process);
+
+/* From an address of this machine, 127.0.0.2. */
+raw raw_open_from(const process *process, const char *address);
+
 void raw_close(raw *raw);
 
 /* Sends all bytes; false where the daemon closed the connection on the way. */

@@ -154,6 +154,26 @@ Test(wire, a_half_closed_connection_gets_its_answer_and_is_closed) {
     daemon_stop(p);
 }
 
+/* What has been read and waits for its turn is not lost when no more will come. */
+Test(wire, a_half_closed_connection_gets_all_its_answers) {
+    enum { COUNT = 3000 };
+    process *p = daemon_start(NULL);
+    for (int round = 0; round < 10; round++) {
+        raw r = raw_open(p);
+        char text[64 * COUNT] = "", *at = text;
+        for (int i = 0; i < COUNT; i++)
+            at = stpcpy(at, "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+        raw_write(&r, text, (size_t)(at - text));
+        raw_half_close(&r);
+        int answers = 0;
+        while (answers < COUNT && raw_read(&r).status == 200)
+            answers++;
+        CHECK_EQUAL(answers, COUNT);
+        raw_close(&r);
+    }
+    daemon_stop(p);
+}
+
 Test(wire, connection_close_is_obeyed) {
     process *p = daemon_start(NULL);
     raw r = raw_open(p);

@@ -17,7 +17,7 @@ static json_t *get_document(void) {
     bool good = handle_openapi(&service, &(route){0}, &(request){0}, &reply, &problem);
     json_t *document = good ? json_loadb(reply.body, reply.body_length, 0, NULL) : NULL;
     free(reply.body);
-    workers_stop(service.workers);
+    workers_free(service.workers);
     return document;
 }
 

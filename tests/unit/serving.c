@@ -16,7 +16,7 @@ bool serving_start(service *s, const options *options, size_t cache_budget) {
 }
 
 void serving_stop(service *s) {
-    workers_stop(s->workers);
+    workers_free(s->workers);
     s->store->close(s->store);
     metrics_free(s->metrics);
 }
