@@ -113,7 +113,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     work w = {.service = service,
               .route = route,
               .call = {.operation = route->operation, .pool = workers_pool(service->workers)},
-              .request = {&request->body, service->store, request->charge, &w.call, "", problem},
+              .request = {request->body, service->store, request->charge, &w.call, "", problem},
               .answer = {.call = &w.call},
               .at_leisure = request->at_leisure,
               .charge = request->charge,
@@ -122,7 +122,10 @@ bool handle_operation(service *service, const route *route, const request *reque
     read_query(&w, request);
     bool good = route->request_form->read(&w.request);
     double read = clock_ms();
-    good = good && prepare(&w) && run(&w);
+    good = good && prepare(&w);
+    if (good)
+        layers_tensor_clear(request->body); /* what is kept of it, the call shares */
+    good = good && run(&w);
     double computed = clock_ms();
     good = good && answer(&w, reply);
     double written = clock_ms();
