@@ -90,13 +90,13 @@ run: ## install what is missing, build, and serve on 127.0.0.1:8080
 .PHONY: test
 ifeq ($(SAN),thread)
 # Criterion does not start under ThreadSanitizer: ordinary tests drive a daemon that is. Nor can such
-# a daemon be starved of memory.
+# a daemon be starved of memory, or give all of it back.
 test: ## install what is missing, build, and pass every test
 	@$(call install,$(PACKAGES_TEST))
 	@$(MAKE) --no-print-directory $(B)/layerd
 	@$(MAKE) --no-print-directory SAN= tests
 	$(call leakless,LAYERD=$(B)/layerd $(dir $(B))http-tests --filter '!(memory)/*')
-	tests/chaos.sh $(B)/layerd
+	SLACK_MIB=500 tests/chaos.sh $(B)/layerd
 else
 test:
 	@$(call install,$(PACKAGES_TEST) $(PACKAGES_NODE))

@@ -5,6 +5,7 @@ afterwards memory and descriptors are back at their level.
 
     tests/chaos/chaos.py build/layerd [SECONDS]"""
 import asyncio
+import os
 import sys
 import time
 
@@ -16,7 +17,7 @@ OPTIONS = ["--memory=64MiB", "--body-limit=8MiB", "--answer-limit=16MiB", "--cac
            "--idle-time=2s", "--least-rate=1MiB", "--queue=16", "--queue-time=5s"]
 CALLERS = {"right_caller": 60, "wrong_caller": 20, "product_caller": 6, "aborter": 30,
            "flooder": 10, "giant": 10, "babbler": 20, "sluggard": 100}
-SLACK_MIB, SETTLE_SECONDS = 24, 20
+SLACK_MIB, SETTLE_SECONDS = int(os.environ.get("SLACK_MIB", 24)), 20
 
 
 def settles(look, level):
