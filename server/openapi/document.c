@@ -273,15 +273,17 @@ bool handle_openapi(service *service, const route *route, const request *request
     (void)route, (void)request;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static char *text; /* never freed: the daemon's, as long as it lives */
+    static size_t length;
     pthread_mutex_lock(&lock);
-    if (!text)
-        text = make(service);
-    reply->body = text ? strdup(text) : NULL;
+    if (!text && (text = make(service)))
+        length = strlen(text);
     pthread_mutex_unlock(&lock);
+    reply->body = text ? malloc(length) : NULL;
     if (!reply->body)
         return problem_set_memory(problem, "the answer");
+    memcpy(reply->body, text, length);
     reply->status = 200;
     reply->content_type = "application/json";
-    reply->body_length = strlen(reply->body);
+    reply->body_length = length;
     return true;
 }
