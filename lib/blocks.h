@@ -16,7 +16,7 @@ enum {
     ROW_PIECE = 2048,
 
     FLAGS = 512,     /* of a mask, at a time */
-    PIECE = 1 << 13, /* elements that one thread takes at a time, where each is for itself */
+    PIECE = 1 << 14, /* elements that one thread takes at a time, where each is for itself */
 };
 
 static inline size_t at_most(size_t a, size_t b) {

@@ -2,11 +2,12 @@
  * the probability of keeping an element; in test mode out = x.
  *
  * Backward: dx = dout · mask / p, or dout. mask / p is taken first, and in double, as the course's
- * listing has it: the results are NumPy's to the last bit, and nothing is divided. `rand` is
- * NumPy's legacy generator (layers/random.h). As the formula has it, an infinity or NaN times a
- * mask of 0 is NaN. The cache is the mask, one bit an element, and p. */
+ * listing has it: float64 results are NumPy's to the last bit, and nothing is divided. Only where
+ * 1 / p is infinite, for p below 6e-309, x is divided by p: NumPy's would be infinite, or NaN for
+ * an x of 0. float32 results are those of double, rounded. `rand` is NumPy's legacy generator
+ * (layers/random.h). As the formula has it, an infinity or NaN times a mask of 0 is NaN. The cache
+ * is the mask, one bit an element, and p. */
 #ifndef REAL
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "call.h"
 #include "kernel.h"
 #include "layers/random.h"
+#include "stream.h"
 
 enum { P, MODE, SEED }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
@@ -79,37 +81,45 @@ const layers_operation dropout_backward = {
 
 #include "lanes.h"
 
-/* out = in · factor where the mask is 1, in · 0 elsewhere. */
-KERNEL void typed(drop)(size_t size, double factor, const uint8_t *mask, const REAL *in,
-                        REAL *out) {
-    size_t j = 0;
-    for (; j + WORD_BITS <= size; j += WORD_BITS) {
-        typed(bits) word, bit = {0};
-        REAL scaled[WORD_BITS];
-        for (size_t i = 0; i < WORD_BITS; i++)
-            scaled[i] = (REAL)(in[j + i] * factor);
-        typed(spread)(mask + j / 8, &word);
-        typed(first_bits)(&bit);
-        for (size_t i = 0; i < WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
-            typed(bits) kept = (typed(bits))((word & bit) == bit);
-            typed(bits) dropped = (typed(bits))(*(const typed(lanes) *)(in + j + i) * 0);
-            *(typed(bits) *)(out + j + i) =
-                (kept & *(const typed(bits) *)(scaled + i)) | (~kept & dropped);
-        }
-    }
-    for (size_t i = j; i < size; i++)
-        out[i] = mask[i / 8] >> i % 8 & 1 ? (REAL)(in[i] * factor) : in[i] * 0;
-}
-
 /* One pass: out = in · mask / p, or in. */
 typedef struct {
     size_t size;
     int mode;
-    double factor;
+    double p, inverse;
+    bool divides; /* where 1 / p is infinite, in / p need not be */
+    bool past_caches;
     const uint8_t *mask;
     const REAL *in;
     REAL *out;
 } typed(pass);
+
+INLINED REAL typed(scaled)(const typed(pass) * pass, REAL in) {
+    return (REAL)(pass->divides ? in / pass->p : in * pass->inverse);
+}
+
+/* Elements from `first`, a multiple of WORD_BITS, to `end`: in · 0 where the mask is 0. */
+KERNEL void typed(drop)(const typed(pass) * pass, size_t first, size_t end) {
+    const typed(pass) all = *pass;
+    const REAL *in = all.in;
+    size_t j = first;
+    for (; j + WORD_BITS <= end; j += WORD_BITS) {
+        typed(bits) word, bit = {0};
+        REAL scaled[WORD_BITS];
+        for (size_t i = 0; i < WORD_BITS; i++)
+            scaled[i] = typed(scaled)(&all, in[j + i]);
+        typed(spread)(all.mask + j / 8, &word);
+        typed(first_bits)(&bit);
+        for (size_t i = 0; i < WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
+            typed(bits) kept = (typed(bits))((word & bit) == bit);
+            typed(bits) dropped = (typed(bits))(*(const typed(lanes) *)(in + j + i) * 0);
+            typed(bits) both = (kept & *(const typed(bits) *)(scaled + i)) | (~kept & dropped);
+            store_32(all.out + j + i, &both, all.past_caches);
+        }
+    }
+    for (size_t i = j; i < end; i++)
+        all.out[i] = all.mask[i / 8] >> i % 8 & 1 ? typed(scaled)(&all, in[i]) : in[i] * 0;
+    end_stores(all.past_caches);
+}
 
 static void typed(pass_piece)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
@@ -117,15 +127,17 @@ static void typed(pass_piece)(void *argument, size_t i) {
     if (pass->mode == TEST)
         memcpy(pass->out + first, pass->in + first, count * sizeof(REAL));
     else
-        typed(drop)(count, pass->factor, pass->mask + first / 8, pass->in + first,
-                    pass->out + first);
+        typed(drop)(pass, first, first + count);
 }
 
 static void typed(run_pass)(layers_call *call, int mode, double p) {
     typed(pass) pass = {
         .size = call->inputs[0].size,
         .mode = mode,
-        .factor = fmin(1 / p, DBL_MAX), /* finite for every p: 0 stays 0 */
+        .p = p,
+        .inverse = 1 / p,
+        .divides = isinf(1 / p),
+        .past_caches = call->output_bytes >= STREAM_FROM,
         .mask = call->cache->saved[0].data,
         .in = call->inputs[0].data,
         .out = call->outputs[0].data,

@@ -7,6 +7,7 @@
 #include "blocks.h"
 #include "call.h"
 #include "kernel.h"
+#include "stream.h"
 
 #define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, for one thread */
 #define THIS_FILE   "layers/relu.c"
@@ -40,7 +41,7 @@ const layers_operation relu_backward = {
 #include "lanes.h"
 
 /* Some elements, and their part of the mask. Not x > 0 ? x : 0, which would lose NaN. */
-KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask) {
+KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask, bool past_caches) {
     const typed(lanes) zero = {0};
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
@@ -48,7 +49,8 @@ KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask)
         typed(first_bits)(&bit);
         for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
             typed(lanes) in = *(const typed(lanes) *)(x + i);
-            *(typed(bits) *)(out + i) = (typed(bits))in & ~(typed(bits))(in <= zero);
+            typed(bits) kept = (typed(bits))in & ~(typed(bits))(in <= zero);
+            store_32(out + i, &kept, past_caches);
             positive |= (typed(bits))(in > zero) & bit;
         }
         typed(gather)(&positive, mask + j / 8);
@@ -59,20 +61,25 @@ KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask)
         mask[i / 8] |= (uint8_t)((x[i] > 0) << i % 8);
         out[i] = x[i] <= 0 ? 0 : x[i];
     }
+    end_stores(past_caches);
 }
 
-KERNEL void typed(pass)(size_t size, const uint8_t *mask, const REAL *dout, REAL *dx) {
+KERNEL void typed(pass)(size_t size, const uint8_t *mask, const REAL *dout, REAL *dx,
+                        bool past_caches) {
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
         typed(bits) positive, bit = {0};
         typed(spread)(mask + j / 8, &positive);
         typed(first_bits)(&bit);
-        for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN)
-            *(typed(bits) *)(dx + i) =
+        for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
+            typed(bits) kept =
                 *(const typed(bits) *)(dout + i) & (typed(bits))((positive & bit) == bit);
+            store_32(dx + i, &kept, past_caches);
+        }
     }
     for (size_t i = j; i < size; i++)
         dx[i] = mask[i / 8] >> i % 8 & 1 ? dout[i] : 0;
+    end_stores(past_caches);
 }
 
 static void typed(forward_piece)(void *argument, size_t i) {
@@ -80,7 +87,8 @@ static void typed(forward_piece)(void *argument, size_t i) {
     size_t first = i * PIECE, size = call->inputs[0].size;
     typed(rectify)(at_most(PIECE, size - first), (const REAL *)call->inputs[0].data + first,
                    (REAL *)call->outputs[0].data + first,
-                   (uint8_t *)call->cache->saved[0].data + first / 8);
+                   (uint8_t *)call->cache->saved[0].data + first / 8,
+                   call->output_bytes >= STREAM_FROM);
 }
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
@@ -95,7 +103,8 @@ static void typed(backward_piece)(void *argument, size_t i) {
     size_t first = i * PIECE, size = call->inputs[0].size;
     typed(pass)(at_most(PIECE, size - first),
                 (const uint8_t *)call->cache->saved[0].data + first / 8,
-                (const REAL *)call->inputs[0].data + first, (REAL *)call->outputs[0].data + first);
+                (const REAL *)call->inputs[0].data + first, (REAL *)call->outputs[0].data + first,
+                call->output_bytes >= STREAM_FROM);
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {

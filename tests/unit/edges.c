@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "call.h"
 #include "calls.h"
 
 TestSuite(edges);
@@ -301,6 +302,32 @@ Test(edges, dropout_of_a_tiny_p_drops_all_and_gives_no_nan) {
         assert_values(&call.outputs[0], VALUES(0, 0, 0), 3, 0, 0, "out");
         layers_call_clear(&call);
     }
+}
+
+/* Where 1 / p is infinite, x / p need not be. Such a p keeps an element about never: the mask is
+ * set here. */
+Test(edges, dropout_divides_by_a_p_without_an_inverse) {
+    static const double dout[] = {0, 1e-5, -2e-3, 1, INFINITY, NAN, 1e-40, -0.0};
+    static const double zeros[65], p[] = {5e-324, 1e-310, 5.5e-309, 5.6e-309, 1e-45, 1e-38, 0.3};
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+        for (size_t i = 0; i < sizeof p / sizeof *p; i++) {
+            layers_call call = forward_of("dropout", dtype, SHAPE(65), zeros);
+            set_dropout(&call, p[i], TRAIN, 9);
+            run(&call);
+            memset(call.cache->saved[0].data, 0xff, 9);
+            layers_call back = backward_of(&call, SHAPE(65), zeros);
+            double want[65];
+            for (size_t e = 0; e < 65; e++) {
+                set_element(&back.inputs[0], e, dout[e % 8]);
+                want[e] = element(&back.inputs[0], e) / p[i];
+                want[e] = dtype == LAYERS_F32 ? (float)want[e] : want[e];
+            }
+            run(&back);
+            assert_values(&back.outputs[0], want, 65, dtype == LAYERS_F32 ? 1.2e-7 : 3e-16, 0,
+                          "dx");
+            layers_call_clear(&back);
+            layers_call_clear(&call);
+        }
 }
 
 Test(edges, dropout_in_test_mode_is_x_itself) {

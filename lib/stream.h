@@ -1,0 +1,43 @@
+/* Stores of results too large to stay in the caches. A usual store first fetches the line that it
+ * goes to; one that goes past the caches does not, which saves a third of a relu's traffic. */
+#ifndef LIB_STREAM_H
+#define LIB_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Bytes of a result from which it does. */
+enum { STREAM_FROM = 8 << 20 };
+
+/* 32 bytes; `to` is a multiple of 16. */
+INLINED void store_32(void *to, const void *from, bool past_caches) {
+#ifdef __SSE2__
+    if (past_caches) {
+        __m128i half[2];
+        memcpy(half, from, sizeof half);
+        _mm_stream_si128((__m128i *)to, half[0]);
+        _mm_stream_si128((__m128i *)to + 1, half[1]);
+        return;
+    }
+#endif
+    (void)past_caches;
+    memcpy(to, from, 32);
+}
+
+/* After the last of them: other threads see them before anything later. */
+INLINED void end_stores(bool past_caches) {
+#ifdef __SSE2__
+    if (past_caches)
+        _mm_sfence();
+#endif
+    (void)past_caches;
+}
+
+#endif
