@@ -8,7 +8,7 @@ enum {
     /* Columns are summed over blocks of rows, and the blocks' sums then added up: the error grows
      * with ROW_BLOCK + N / ROW_BLOCK instead of N. */
     ROW_BLOCK = 64,
-    COLUMN_PANEL = 512, /* columns at a time, at most */
+    COLUMN_PANEL = 1024, /* columns at a time, at most */
 
     /* Rows are summed in LANES sums at once, which the compiler keeps in vector registers, over
      * blocks of ROW_PIECE elements, likewise. */

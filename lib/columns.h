@@ -37,20 +37,28 @@ INLINED void typed(add_rows)(const typed(columns) * p, int what, size_t n, size_
     }
 }
 
+INLINED void typed(clear)(size_t width, typed(column_pair) * pair) {
+    memset(pair->u, 0, width * sizeof *pair->u);
+    memset(pair->v, 0, width * sizeof *pair->v);
+}
+
 /* The sums of all rows: by 4 and by ROW_BLOCK of them. */
 INLINED void typed(column_sums)(const typed(columns) * p, int what, const double *restrict mean,
                                 typed(column_pair) *restrict whole) {
-    *whole = (typed(column_pair)){0};
+    if (p->N == 0)
+        typed(clear)(p->width, whole);
     for (size_t n0 = 0; n0 < p->N; n0 += ROW_BLOCK) {
-        typed(column_pair) block = {0};
+        typed(column_pair) more;
+        typed(column_pair) *block = n0 ? &more : whole; /* cppcheck-suppress uninitvar */
         size_t end = at_most(p->N, n0 + ROW_BLOCK), n = n0;
+        typed(clear)(p->width, block);
         for (; n + 4 <= end; n += 4)
-            typed(add_rows)(p, what, n, 4, mean, &block);
+            typed(add_rows)(p, what, n, 4, mean, block);
         for (; n < end; n++)
-            typed(add_rows)(p, what, n, 1, mean, &block);
-        for (size_t d = 0; d < p->width; d++) {
-            whole->u[d] += block.u[d];
-            whole->v[d] += block.v[d];
+            typed(add_rows)(p, what, n, 1, mean, block);
+        for (size_t d = 0; n0 && d < p->width; d++) {
+            whole->u[d] += more.u[d];
+            whole->v[d] += more.v[d];
         }
     }
 }

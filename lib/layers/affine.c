@@ -6,6 +6,7 @@
  * the product no digits. The cache shares x and w; only the shape of x is kept beside. */
 #ifndef REAL
 #include <limits.h>
+#include <string.h>
 
 #include "blocks.h"
 #include "call.h"

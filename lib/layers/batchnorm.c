@@ -25,21 +25,12 @@ enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
 enum { SAVED_X, SAVED_GAMMA, MEAN, INV_STD };            /* the cache */
 enum { DX, DGAMMA, DBETA };                              /* backward's outputs */
 enum { TRAIN, TEST };
-enum {
-    ABREAST = 2
-}; /* rows that are passed over together, so that what goes with a column is loaded once */
+
+/* Rows that are passed over together: what goes with a column is loaded once. */
+enum { NORMALISED_ABREAST = 4, GRADIENTS_ABREAST = 2 };
 
 static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
-}
-
-/* The first 29 of a number's 53 bits: distances from it are exact where x has digits to spare. */
-INLINED double shortened(double number) {
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    bits &= ~(uint64_t)0 << 24;
-    memcpy(&number, &bits, sizeof number);
-    return number;
 }
 
 #define NANOSECONDS (0.8) /* an element, for one thread */
@@ -138,84 +129,83 @@ const layers_operation batchnorm_backward = {
 
 #else /* the kernels, for REAL */
 
-#include "columns.h"
+#include "batchnorm_sums.h"
 #include "split.h"
 
-/* Some columns of a call, at most COLUMN_PANEL: what its threads take one at a time. What a column
- * gives depends on itself alone. */
+/* One way over all tiles of a call. */
 typedef struct {
-    typed(columns) in; /* of x, and of dout */
-    size_t first;      /* column */
+    layers_call *call;
+    tiling tiling;
+    tile_sums sums; /* backward's uppermost become Σ dout / N and Σ dout · xhat / N */
+    layers_tensor memory;
+} typed(pass);
+
+/* A tile, and what its columns have; or some columns with all of their rows. */
+typedef struct {
+    typed(columns) in; /* of x, and of dout in backward */
+    size_t row, first; /* of tiles; column */
     REAL *out;         /* out, or dx */
     const REAL *gamma, *beta;
     double *mean, *inv_std;
-} typed(panel);
+} typed(tile);
 
-/* Half of the columns, as wide as they may be: rows are read fastest in long pieces. */
-static size_t typed(panel_width)(size_t D) {
-    size_t half = (D / 2 + 15) / 16 * 16;
-    return half < 32 ? 32 : at_most(half, COLUMN_PANEL);
-}
-
-static typed(panel) typed(panel_of)(const layers_call *call, const layers_cache *cache, size_t i) {
-    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
-    size_t width = typed(panel_width)(D), first = i * width;
-    return (typed(panel)){
-        .in = {.N = N,
-               .D = D,
-               .width = at_most(width, D - first),
-               .x = (const REAL *)cache->saved[SAVED_X].data + first},
+static typed(tile) typed(columns_of)(const typed(pass) * pass, size_t i) {
+    const layers_cache *cache = pass->call->cache;
+    size_t D = pass->tiling.D, first = i * pass->tiling.columns;
+    return (typed(tile)){
+        .in = {.N = pass->tiling.N, .D = D, .width = at_most(pass->tiling.columns, D - first)},
         .first = first,
-        .out = (REAL *)call->outputs[0].data + first,
+        .out = (REAL *)pass->call->outputs[0].data + first,
         .gamma = (const REAL *)cache->saved[SAVED_GAMMA].data + first,
         .mean = (double *)cache->saved[MEAN].data + first,
         .inv_std = (double *)cache->saved[INV_STD].data + first,
     };
 }
 
-/* Makes a panel that of its i-th ROW_BLOCK of rows. */
-static void typed(take_block)(typed(panel) * p, size_t i) {
-    size_t first = i * ROW_BLOCK, offset = first * p->in.D;
-    p->in.N = at_most(ROW_BLOCK, p->in.N - first);
-    p->in.x += offset;
-    if (p->in.dout)
-        p->in.dout += offset;
-    p->out += offset;
-}
-
-/* What is done to each element goes over whole rows, ROW_BLOCK of them at a time: the processor
- * fetches ahead, and rows of a power of two do not fall on each other in its caches. */
-static void typed(run_rows)(const layers_call *call, void (*task)(void *argument, size_t i),
-                            void *argument) {
-    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
-    layers_pool_run(call_pool(call, N * D, NANOSECONDS), (N + ROW_BLOCK - 1) / ROW_BLOCK, task,
-                    argument);
-}
-
-static void typed(run_panels)(const layers_call *call, void (*task)(void *argument, size_t i),
-                              void *argument) {
-    size_t D = dims_length(&call->dims, 'D'), size = dims_length(&call->dims, 'N') * D;
-    size_t width = typed(panel_width)(D);
-    layers_pool_run(call_pool(call, size, NANOSECONDS), (D + width - 1) / width, task, argument);
-}
-
-/* mean and variance of each column, with one reading: by the distances from the mean of the first
- * rows. That is near enough to the mean of all: the square of what lies between them is at most
- * N / ROW_BLOCK times the variance, and so many roundings is what it costs at most. */
-KERNEL void typed(statistics)(const typed(panel) * p, double *restrict variance) {
-    typed(column_pair) sums;
-    typed(columns) first = p->in;
-    double near[COLUMN_PANEL], N = (double)p->in.N;
-    first.N = at_most(ROW_BLOCK, p->in.N);
-    typed(column_sums)(&first, PLAIN, NULL, &sums);
-    for (size_t d = 0; d < p->in.width; d++)
-        near[d] = shortened(sums.u[d] / (double)first.N);
-    typed(column_sums)(&p->in, SQUARES, near, &sums);
-    for (size_t d = 0; d < p->in.width; d++) {
-        double left = sums.u[d] / N, square = sums.v[d] / N - left * left;
-        p->mean[d] = (near[d] * N + sums.u[d]) / N;
-        variance[d] = square < 0 ? 0 : square;
+static typed(tile) typed(tile_of)(const typed(pass) * pass, size_t i) {
+    const layers_call *call = pass->call;
+    size_t across = pass->tiling.across, row = i / across;
+    typed(tile) tile = typed(columns_of)(pass, i % across);
+    size_t offset = row * pass->tiling.rows * pass->tiling.D;
+    tile.row = row;
+    tile.in.N = tile_height(&pass->tiling, row);
+    tile.out += offset;
+    if (tile.in.N > 0) { /* without rows there may be no memory */
+        tile.in.x = (const REAL *)call->cache->saved[SAVED_X].data + offset + tile.first;
+        tile.in.dout = (const REAL *)call->inputs[0].data + offset + tile.first;
     }
+    return tile;
+}
+
+/* A tile's sums, or those of the uppermost and, with D between, the ones below. */
+static tile_sums typed(sums_of)(const typed(pass) * pass, const typed(tile) * tile) {
+    size_t offset = tile->row * pass->tiling.D + tile->first;
+    const tile_sums *all = &pass->sums;
+    return (tile_sums){all->near + offset, all->u + offset, all->v + offset};
+}
+
+static void typed(run_tiles)(typed(pass) * pass, void (*task)(void *argument, size_t i)) {
+    const tiling *t = &pass->tiling;
+    layers_pool_run(call_pool(pass->call, t->N * t->D, NANOSECONDS), t->down * t->across, task,
+                    pass);
+}
+
+static void typed(run_columns)(typed(pass) * pass, void (*task)(void *argument, size_t i)) {
+    const tiling *t = &pass->tiling;
+    layers_pool_run(call_pool(pass->call, t->down * t->D, NANOSECONDS), t->across, task, pass);
+}
+
+static layers_code typed(pass_make)(layers_call *call, typed(pass) * pass, layers_error *error) {
+    size_t D = dims_length(&call->dims, 'D');
+    *pass = (typed(pass)){.call = call, .tiling = tiling_of(dims_length(&call->dims, 'N'), D)};
+    size_t down = pass->tiling.down;
+    layers_code code =
+        layers_tensor_make(&pass->memory, LAYERS_F64, (size_t[]){3 * down, D}, 2, error);
+    if (code != LAYERS_OK)
+        return code;
+    double *memory = pass->memory.data;
+    pass->sums = (tile_sums){memory, memory + down * D, memory + 2 * down * D};
+    return LAYERS_OK;
 }
 
 /* As REAL, and finite: a distance of 0 stays 0. */
@@ -224,13 +214,13 @@ INLINED REAL typed(finite)(double value) {
     return (REAL)(value > largest ? largest : value);
 }
 
-/* 1 or ABREAST rows. */
-INLINED void typed(normalise_rows)(const typed(panel) * p, size_t n, size_t rows,
+/* 1 or NORMALISED_ABREAST rows. */
+INLINED void typed(normalise_rows)(const typed(tile) * tile, size_t n, size_t rows,
                                    const typed(split) * mean, const REAL *inv_std,
                                    const REAL *gamma, const REAL *beta) {
-    const REAL *restrict x = p->in.x + n * p->in.D;
-    REAL *restrict out = p->out + n * p->in.D;
-    size_t width = p->in.width, D = p->in.D;
+    size_t width = tile->in.width, D = tile->in.D;
+    const REAL *restrict x = tile->in.x + n * D;
+    REAL *restrict out = tile->out + n * D;
     INDEPENDENT
     for (size_t d = 0; d < width; d++)
         for (size_t i = 0; i < rows; i++)
@@ -238,21 +228,28 @@ INLINED void typed(normalise_rows)(const typed(panel) * p, size_t n, size_t rows
 }
 
 /* out = gamma · (x − mean) · inv_std + beta */
-KERNEL void typed(normalise)(const typed(panel) * p) {
-    size_t width = p->in.width;
+KERNEL void typed(normalise)(const typed(tile) * tile) {
+    size_t width = tile->in.width;
     typed(split) mean;
     REAL inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
-    typed(split_up)(width, p->mean, &mean);
+    typed(split_up)(width, tile->mean, &mean);
     for (size_t d = 0; d < width; d++) {
-        inv_std[d] = typed(finite)(p->inv_std[d]);
-        gamma[d] = p->gamma[d];
-        beta[d] = p->beta[d];
+        inv_std[d] = typed(finite)(tile->inv_std[d]);
+        gamma[d] = tile->gamma[d];
+        beta[d] = tile->beta[d];
     }
     size_t n = 0;
-    for (; n + ABREAST <= p->in.N; n += ABREAST)
-        typed(normalise_rows)(p, n, ABREAST, &mean, inv_std, gamma, beta);
-    for (; n < p->in.N; n++)
-        typed(normalise_rows)(p, n, 1, &mean, inv_std, gamma, beta);
+    for (; n + NORMALISED_ABREAST <= tile->in.N; n += NORMALISED_ABREAST)
+        typed(normalise_rows)(tile, n, NORMALISED_ABREAST, &mean, inv_std, gamma, beta);
+    for (; n < tile->in.N; n++)
+        typed(normalise_rows)(tile, n, 1, &mean, inv_std, gamma, beta);
+}
+
+static void typed(sum_squares_of_tile)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    typed(tile) tile = typed(tile_of)(pass, i);
+    tile_sums sums = typed(sums_of)(pass, &tile);
+    typed(sum_squares)(&tile.in, &sums);
 }
 
 static void typed(move)(REAL *running, size_t width, double momentum, const double *sample) {
@@ -260,36 +257,33 @@ static void typed(move)(REAL *running, size_t width, double momentum, const doub
         running[d] = (REAL)(momentum * running[d] + (1 - momentum) * sample[d]);
 }
 
-static void typed(statistics_panel)(void *argument, size_t i) {
-    layers_call *call = argument;
-    layers_value *param = call->params;
-    typed(panel) p = typed(panel_of)(call, call->cache, i);
-    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + p.first;
-    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + p.first;
+static void typed(statistics)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    layers_value *param = pass->call->params;
+    typed(tile) tile = typed(columns_of)(pass, i);
+    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + tile.first;
+    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + tile.first;
     double variance[COLUMN_PANEL];
     if (param[MODE].choice == TRAIN) {
-        typed(statistics)(&p, variance);
-        typed(move)(running_mean, p.in.width, param[MOMENTUM].number, p.mean);
-        typed(move)(running_var, p.in.width, param[MOMENTUM].number, variance);
+        tile_sums sums = typed(sums_of)(pass, &tile);
+        merge_squares(&pass->tiling, &sums, tile.in.width, tile.mean, variance);
+        typed(move)(running_mean, tile.in.width, param[MOMENTUM].number, tile.mean);
+        typed(move)(running_var, tile.in.width, param[MOMENTUM].number, variance);
     } else {
-        for (size_t d = 0; d < p.in.width; d++) {
-            p.mean[d] = running_mean[d];
+        for (size_t d = 0; d < tile.in.width; d++) {
+            tile.mean[d] = running_mean[d];
             variance[d] = running_var[d];
         }
     }
-    for (size_t d = 0; d < p.in.width; d++)
-        p.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
+    for (size_t d = 0; d < tile.in.width; d++)
+        tile.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
 }
 
-static void typed(normalise_block)(void *argument, size_t i) {
-    layers_call *call = argument;
-    size_t D = dims_length(&call->dims, 'D'), width = typed(panel_width)(D);
-    for (size_t d = 0; d < D; d += width) {
-        typed(panel) p = typed(panel_of)(call, call->cache, d / width);
-        p.beta = (const REAL *)call->inputs[BETA].data + d;
-        typed(take_block)(&p, i);
-        typed(normalise)(&p);
-    }
+static void typed(normalise_tile)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    typed(tile) tile = typed(tile_of)(pass, i);
+    tile.beta = (const REAL *)pass->call->inputs[BETA].data + tile.first;
+    typed(normalise)(&tile);
 }
 
 /* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
@@ -310,37 +304,29 @@ static layers_code typed(own_running)(layers_call *call, int param, layers_error
 }
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
+    typed(pass) pass;
     layers_code code = typed(own_running)(call, RUNNING_MEAN, error);
     if (code == LAYERS_OK)
         code = typed(own_running)(call, RUNNING_VAR, error);
+    if (code == LAYERS_OK)
+        code = typed(pass_make)(call, &pass, error);
     if (code != LAYERS_OK)
         return code;
-    typed(run_panels)(call, typed(statistics_panel), call);
-    typed(run_rows)(call, typed(normalise_block), call);
+    if (call->params[MODE].choice == TRAIN)
+        typed(run_tiles)(&pass, typed(sum_squares_of_tile));
+    typed(run_columns)(&pass, typed(statistics));
+    typed(run_tiles)(&pass, typed(normalise_tile));
+    layers_tensor_clear(&pass.memory);
     return LAYERS_OK;
 }
 
-/* dbeta = Σ dout and dgamma = Σ dout · xhat */
-KERNEL void typed(products)(const typed(panel) * p, double *restrict dgamma,
-                            double *restrict dbeta) {
-    typed(column_pair) sums;
-    double mean[COLUMN_PANEL];
-    for (size_t d = 0; d < p->in.width; d++)
-        mean[d] = p->mean[d];
-    typed(column_sums)(&p->in, PRODUCTS, mean, &sums);
-    for (size_t d = 0; d < p->in.width; d++) {
-        dbeta[d] = sums.u[d];
-        dgamma[d] = sums.v[d] * p->inv_std[d];
-    }
-}
-
-/* 1 or ABREAST rows. */
-INLINED void typed(gradient_rows)(const typed(panel) * p, size_t n, size_t rows,
+/* 1 or GRADIENTS_ABREAST rows. */
+INLINED void typed(gradient_rows)(const typed(tile) * tile, size_t n, size_t rows,
                                   const typed(split) * mean, const typed(split) * shift,
                                   const REAL *inv_std, const REAL *slope, const REAL *gamma) {
-    const REAL *restrict x = p->in.x + n * p->in.D, *restrict dout = p->in.dout + n * p->in.D;
-    REAL *restrict dx = p->out + n * p->in.D;
-    size_t width = p->in.width, D = p->in.D;
+    size_t width = tile->in.width, D = tile->in.D;
+    const REAL *restrict x = tile->in.x + n * D, *restrict dout = tile->in.dout + n * D;
+    REAL *restrict dx = tile->out + n * D;
     INDEPENDENT
     for (size_t d = 0; d < width; d++)
         for (size_t i = 0; i < rows; i++) {
@@ -351,87 +337,82 @@ INLINED void typed(gradient_rows)(const typed(panel) * p, size_t n, size_t rows,
 }
 
 /* dx = gamma · inv_std · (dout − shift − xhat · slope) */
-KERNEL void typed(gradient)(const typed(panel) * p, const double *restrict shifts,
+KERNEL void typed(gradient)(const typed(tile) * tile, const double *restrict shifts,
                             const double *restrict slopes) {
-    size_t width = p->in.width;
+    size_t width = tile->in.width;
     typed(split) mean, shift;
     REAL inv_std[COLUMN_PANEL], slope[COLUMN_PANEL], gamma[COLUMN_PANEL];
-    typed(split_up)(width, p->mean, &mean);
+    typed(split_up)(width, tile->mean, &mean);
     typed(split_up)(width, shifts, &shift);
     for (size_t d = 0; d < width; d++) {
-        inv_std[d] = typed(finite)(p->inv_std[d]);
+        inv_std[d] = typed(finite)(tile->inv_std[d]);
         slope[d] = (REAL)slopes[d];
-        gamma[d] = p->gamma[d];
+        gamma[d] = tile->gamma[d];
     }
     size_t n = 0;
-    for (; n + ABREAST <= p->in.N; n += ABREAST)
-        typed(gradient_rows)(p, n, ABREAST, &mean, &shift, inv_std, slope, gamma);
-    for (; n < p->in.N; n++)
-        typed(gradient_rows)(p, n, 1, &mean, &shift, inv_std, slope, gamma);
+    for (; n + GRADIENTS_ABREAST <= tile->in.N; n += GRADIENTS_ABREAST)
+        typed(gradient_rows)(tile, n, GRADIENTS_ABREAST, &mean, &shift, inv_std, slope, gamma);
+    for (; n < tile->in.N; n++)
+        typed(gradient_rows)(tile, n, 1, &mean, &shift, inv_std, slope, gamma);
 }
 
 /* dx = gamma · inv_std · dout, where the statistics were constants */
-KERNEL void typed(gradient_of_constants)(const typed(panel) * p) {
-    size_t width = p->in.width;
+KERNEL void typed(gradient_of_constants)(const typed(tile) * tile) {
+    size_t width = tile->in.width;
     double scale[COLUMN_PANEL];
     for (size_t d = 0; d < width; d++)
-        scale[d] = p->gamma[d] * p->inv_std[d];
-    for (size_t n = 0; n < p->in.N; n++) {
-        const REAL *restrict dout = p->in.dout + n * p->in.D;
-        REAL *restrict dx = p->out + n * p->in.D;
+        scale[d] = tile->gamma[d] * tile->inv_std[d];
+    for (size_t n = 0; n < tile->in.N; n++) {
+        const REAL *restrict dout = tile->in.dout + n * tile->in.D;
+        REAL *restrict dx = tile->out + n * tile->in.D;
         for (size_t d = 0; d < width; d++)
             dx[d] = (REAL)(scale[d] * dout[d]);
     }
 }
 
-typedef struct {
-    layers_call *call;
-    double *shift, *slope; /* of each column */
-} typed(backward_pass);
+static void typed(sum_products_of_tile)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    typed(tile) tile = typed(tile_of)(pass, i);
+    tile_sums sums = typed(sums_of)(pass, &tile);
+    typed(sum_products)(&tile.in, tile.mean, &sums);
+}
 
-static void typed(products_panel)(void *argument, size_t i) {
-    const typed(backward_pass) *pass = argument;
-    const layers_call *call = pass->call;
-    typed(panel) p = typed(panel_of)(call, call->cache, i);
-    REAL *dgamma = (REAL *)call->outputs[DGAMMA].data + p.first;
-    REAL *dbeta = (REAL *)call->outputs[DBETA].data + p.first;
-    double *slope = pass->slope + p.first, *shift = pass->shift + p.first;
-    p.in.dout = (const REAL *)call->inputs[0].data + p.first;
-    typed(products)(&p, slope, shift);
-    for (size_t d = 0; d < p.in.width; d++) {
+/* dbeta = Σ dout and dgamma = Σ dout · xhat */
+static void typed(gradients_of_columns)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    typed(tile) tile = typed(columns_of)(pass, i);
+    tile_sums sums = typed(sums_of)(pass, &tile);
+    REAL *dgamma = (REAL *)pass->call->outputs[DGAMMA].data + tile.first;
+    REAL *dbeta = (REAL *)pass->call->outputs[DBETA].data + tile.first;
+    double *shift = sums.u, *slope = sums.v;
+    merge_products(&pass->tiling, &sums, tile.in.width);
+    for (size_t d = 0; d < tile.in.width; d++) {
+        slope[d] *= tile.inv_std[d];
         dgamma[d] = (REAL)slope[d];
         dbeta[d] = (REAL)shift[d];
-        slope[d] /= (double)p.in.N;
-        shift[d] /= (double)p.in.N;
+        slope[d] /= (double)pass->tiling.N;
+        shift[d] /= (double)pass->tiling.N;
     }
 }
 
-static void typed(gradient_block)(void *argument, size_t i) {
-    const typed(backward_pass) *pass = argument;
-    const layers_call *call = pass->call;
-    size_t D = dims_length(&call->dims, 'D'), width = typed(panel_width)(D);
-    for (size_t d = 0; d < D; d += width) {
-        typed(panel) p = typed(panel_of)(call, call->cache, d / width);
-        p.in.dout = (const REAL *)call->inputs[0].data + d;
-        typed(take_block)(&p, i);
-        if (call->cache->choice[MODE] == TRAIN)
-            typed(gradient)(&p, pass->shift + d, pass->slope + d);
-        else
-            typed(gradient_of_constants)(&p);
-    }
+static void typed(gradient_of_tile)(void *argument, size_t i) {
+    const typed(pass) *pass = argument;
+    typed(tile) tile = typed(tile_of)(pass, i);
+    if (pass->call->cache->choice[MODE] == TRAIN)
+        typed(gradient)(&tile, pass->sums.u + tile.first, pass->sums.v + tile.first);
+    else
+        typed(gradient_of_constants)(&tile);
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
-    layers_tensor columns;
-    size_t D = dims_length(&call->dims, 'D');
-    layers_code code = layers_tensor_make(&columns, LAYERS_F64, (size_t[]){2, D}, 2, error);
+    typed(pass) pass;
+    layers_code code = typed(pass_make)(call, &pass, error);
     if (code != LAYERS_OK)
         return code;
-    double *column = columns.data;
-    typed(backward_pass) pass = {.call = call, .shift = column, .slope = column + D};
-    typed(run_panels)(call, typed(products_panel), &pass);
-    typed(run_rows)(call, typed(gradient_block), &pass);
-    layers_tensor_clear(&columns);
+    typed(run_tiles)(&pass, typed(sum_products_of_tile));
+    typed(run_columns)(&pass, typed(gradients_of_columns));
+    typed(run_tiles)(&pass, typed(gradient_of_tile));
+    layers_tensor_clear(&pass.memory);
     return LAYERS_OK;
 }
 
