@@ -16,6 +16,16 @@
 /* Bytes of a result from which it does. */
 enum { STREAM_FROM = 8 << 20 };
 
+/* Where the pages are small the processor does not fetch beyond the one that it is in: asks for
+ * what comes a page after the next `bytes` of an array that ends at `end`. */
+INLINED void fetch_ahead(const void *from, size_t bytes, const void *end) {
+    const char *first = from, *last = end;
+    if ((size_t)(last - first) < bytes + 4096)
+        return;
+    for (size_t i = 4096; i < bytes + 4096; i += 64)
+        __builtin_prefetch(first + i);
+}
+
 /* 32 bytes; `to` is a multiple of 16. */
 INLINED void store_32(void *to, const void *from, bool past_caches) {
 #ifdef __SSE2__

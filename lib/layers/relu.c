@@ -46,6 +46,8 @@ KERNEL void typed(rectify)(size_t size, const REAL *x, REAL *out, uint8_t *mask,
     size_t j = 0;
     for (; j + WORD_BITS <= size; j += WORD_BITS) {
         typed(bits) positive = {0}, bit = {0};
+        if (past_caches)
+            fetch_ahead(x + j, WORD_BITS * sizeof(REAL), x + size);
         typed(first_bits)(&bit);
         for (size_t i = j; i < j + WORD_BITS; i += LANES_IN, bit <<= LANES_IN) {
             typed(lanes) in = *(const typed(lanes) *)(x + i);
