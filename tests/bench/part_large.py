@@ -1,6 +1,6 @@
 """large: one large call, affine (256,784)·(784,100), as JSON and as safetensors, beside FastAPI and
 beside the sum of what it cannot do without: receiving, parsing, the product, printing, each at its
-best in this run; and the memory that it takes."""
+best in this run."""
 import json
 
 import numpy as np
@@ -10,7 +10,7 @@ import shim
 import tensor_file
 from prepare import BUILD
 from report import at_least, at_most, in_turns, median, ratio, result, table
-from servers import answer_of, fastapi, floor, layerd, memory, reset_peak, wrk
+from servers import answer_of, fastapi, floor, layerd, wrk
 
 ROUNDS = 5
 N, D, M = 256, 784, 100
@@ -35,26 +35,6 @@ def out_of(answer, media_type):
     if media_type == BYTES:
         return tensor_file.unpacked(answer)["out"]
     return np.array(json.loads(answer)["out"])
-
-
-def memory_of_calls(bodies, answers, tensors):
-    """(table, the most of what is allowed): what a fresh daemon's memory peaks at over calls on new
-    connections, one after the other"""
-    rows = []
-    for media_type, body in bodies.items():
-        held = sum(t.nbytes for t in tensors.values()) + N * M * 8 + len(answers[media_type])
-        for calls in (1, 10):
-            with layerd() as (port, pid):
-                reset_peak(pid)
-                idle = memory(pid, "VmRSS")
-                for _ in range(calls):
-                    answer_of(port, PATH, body, media_type)
-                peak = memory(pid, "VmHWM") - idle
-            rows.append([f"{FORMS[media_type]}, calls: {calls}", idle / 1e6, peak / 1e6,
-                         len(body) / 1e6, held / 1e6, peak / (len(body) + 1.2 * held)])
-    made = table("Large call: memory, MB", ["", "idle", "peak beyond idle", "body",
-                                            "tensors + answer", "peak ÷ (body + 1.2 × those)"], rows)
-    return made, max(row[-1] for row in rows)
 
 
 def floor_parts(tensors, out, receive_ms):
@@ -131,7 +111,6 @@ def run():
         seen = measured(port, peer, bodies, answers)
     first, over_floor = json_table(seen, bodies, answers, tensors)
     second = bytes_table(seen, bodies, answers)
-    third, memory_used = memory_of_calls(bodies, answers, tensors)
     peers = {t: ratio(seen["FastAPI", t], seen["layerd", t]) for t in bodies}
     as_bytes = seen["layerd", BYTES]
     targets = [
@@ -139,8 +118,7 @@ def run():
         at_least("FastAPI ÷ large JSON call", 8, peers[JSON]),
         at_least("safetensors: bytes/s ÷ libmicrohttpd's", 0.6,
                  ratio(seen["libmicrohttpd", BYTES], as_bytes)),
-        at_least("JSON ÷ safetensors", 5, ratio(seen["layerd", JSON], as_bytes)),
-        at_most("memory of a call ÷ (body + 1.2 × tensors and answer)", 1, memory_used)]
+        at_least("JSON ÷ safetensors", 5, ratio(seen["layerd", JSON], as_bytes))]
     bars = [(f"{len(body) / 1e6:.1f} MB {FORMS[t]} call, than FastAPI + NumPy", peers[t])
             for t, body in bodies.items()]
-    return result([first, second, third], bars, targets)
+    return result([first, second], bars, targets)
