@@ -28,11 +28,14 @@
 enum {
     CONNECTION_MEMORY = 16 << 10, /* bounds heads; cleared for each request: small is fast */
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
+    LOOP_MOST = 126,              /* connections of one thread */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
 };
 
 /* One thread of libmicrohttpd's and its connections. Each has a daemon of its own, not a pool, so
- * that connections can be dealt out evenly. */
+ * that connections can be dealt out evenly; and never as many as libmicrohttpd asks epoll for at
+ * once, 128 with its own wake-up: where it gets just so many, it waits for more before it serves
+ * them. */
 typedef struct {
     http *http;
     struct MHD_Daemon *daemon;
@@ -470,13 +473,18 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
 }
 
-/* Gives a connection to the thread that has the fewest. */
+/* Gives a connection to the thread that has the fewest: of as many as there are processors, or,
+ * where these have all that they may, of the others. */
 static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t length) {
     http *http = context;
     loop *least = http->loop;
-    for (loop *l = http->loop; l < http->loop + http->loops; l++)
-        if (atomic_load(&l->connections) < atomic_load(&least->connections))
-            least = l;
+    for (size_t i = 0; i < http->loops; i++) {
+        size_t connections = atomic_load(&least->connections);
+        if (i >= http->service->options->threads && connections < LOOP_MOST)
+            break;
+        if (atomic_load(&http->loop[i].connections) < connections)
+            least = &http->loop[i];
+    }
     atomic_fetch_add(&least->connections, 1);
     return MHD_add_connection(least->daemon, fd, from, length) == MHD_YES;
 }
@@ -484,6 +492,12 @@ static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t 
 static void tick(void *context) {
     http *http = context;
     workers_tend(http->service->workers);
+}
+
+/* Enough for so many connections, with no more than LOOP_MOST for each. */
+static size_t loops_for(size_t connections, const options *options) {
+    size_t enough = (connections + LOOP_MOST - 1) / LOOP_MOST;
+    return enough > options->threads ? enough : options->threads;
 }
 
 static bool start_loop(http *http) {
@@ -524,7 +538,8 @@ static bool start(http *http, int listener) {
     http->connections = connections_make(&setup);
     if (!http->connections)
         return false;
-    for (size_t i = 0; i < options->threads; i++)
+    size_t loops = loops_for(connections_most(http->connections), options);
+    for (size_t i = 0; i < loops; i++)
         if (!start_loop(http))
             return false;
     return connections_start(http->connections, listener);
@@ -534,8 +549,8 @@ http *http_start(service *service, char *address, size_t length) {
     int listener = listen_open(service->options->listen, address, length);
     if (listener < 0)
         return NULL;
-    size_t threads = service->options->threads;
-    http *http = calloc(1, sizeof *http + threads * sizeof *http->loop);
+    size_t loops = loops_for(service->options->connections, service->options);
+    http *http = calloc(1, sizeof *http + loops * sizeof *http->loop);
     if (http) {
         http->service = service;
         if (start(http, listener))

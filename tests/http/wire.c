@@ -341,3 +341,22 @@ Test(wire, silence_keeps_nobody_else_waiting) {
         raw_close(&silent[i]);
     daemon_stop(p);
 }
+
+/* Exactly as many at once as one look at the events gives: none may be kept waiting for another's.
+ */
+Test(wire, requests_of_128_connections_at_once_are_all_answered) {
+    enum { CONNECTIONS = 128, ROUNDS = 60 };
+    static raw r[CONNECTIONS];
+    process *p = daemon_start(OPTIONS("--threads", "1"));
+    for (int i = 0; i < CONNECTIONS; i++)
+        r[i] = raw_open(p);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < CONNECTIONS; i++)
+            raw_print(&r[i], HEALTH);
+        for (int i = 0; i < CONNECTIONS; i++)
+            raw_expect(&r[i], 200, "ok");
+    }
+    for (int i = 0; i < CONNECTIONS; i++)
+        raw_close(&r[i]);
+    daemon_stop(p);
+}
