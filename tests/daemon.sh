@@ -1,11 +1,12 @@
-# For tests that need a daemon of their own: `. tests/daemon.sh`, start_daemon build/layerd, which
-# sets url, and stop_daemon, which fails unless the daemon ends well. It never outlives the test.
+# For tests that need a daemon of their own: `. tests/daemon.sh`, start_daemon build/layerd and its
+# options, which sets url, and stop_daemon, which fails unless the daemon ends well. It never outlives
+# the test; `log` is its.
 log=$(mktemp)
 daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -f "$log"' EXIT
 
 start_daemon() {
-    "$1" --listen 127.0.0.1:0 2>"$log" &
+    "$@" --listen 127.0.0.1:0 2>"$log" &
     daemon=$!
     url=
     for _ in $(seq 500); do

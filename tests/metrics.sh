@@ -4,10 +4,8 @@
 #
 #   tests/metrics.sh build/layerd build
 set -euo pipefail
-layerd=$1
+. tests/daemon.sh
 build=$2
-log=$(mktemp)
-trap 'kill "$daemon" 2>/dev/null || true; rm -f "$log"' EXIT
 
 # Debian has promtool only in the package of the server, which would start one: unpacked, not
 # installed.
@@ -20,15 +18,7 @@ if [ ! -x "$promtool" ]; then
     rm -r "$folder"
 fi
 
-"$layerd" --listen 127.0.0.1:0 2>"$log" &
-daemon=$!
-url=
-for _ in $(seq 500); do
-    url=$(sed -n 's/.* serves on \(http:[^ ]*\) .*/\1/p' "$log")
-    [ -n "$url" ] && break
-    sleep 0.01
-done
-[ -n "$url" ] || { echo "the daemon did not start:"; cat "$log"; exit 1; }
+start_daemon "$1"
 
 call() { curl -sS -o /dev/null -H 'Content-Type: application/json' -d "$2" "$url$1"; }
 call /relu/forward '{"x": [1, -2]}'
@@ -46,6 +36,5 @@ for status, count in (("200", 1), ("400", 1)):
     labels = (("layer", "relu"), ("operation", "forward"), ("status", status))
     assert samples["layerd_requests_total", labels] == count, (status, samples)
 '
-kill -TERM "$daemon"
-wait "$daemon" || { echo "the daemon did not stop well:"; cat "$log"; exit 1; }
+stop_daemon
 echo "metrics: 2 passed, 0 failed"
