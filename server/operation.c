@@ -21,8 +21,6 @@ typedef struct {
     form_answer answer;
     size_t reserved; /* bytes of the store's budget set aside */
     size_t bound;    /* the most bytes that the answer can have */
-    charge *charge;  /* of the memory budget */
-    problem *problem;
 } work;
 
 static void read_query(work *w, const request *request) {
@@ -38,30 +36,31 @@ static void read_query(work *w, const request *request) {
 static bool prepare(work *w) {
     layers_error error;
     if (layers_prepare(&w->call, &error) != LAYERS_OK)
-        return problem_set_layers(w->problem, &error);
+        return problem_set_layers(w->request.problem, &error);
     if (w->call.work > cheap_work && !w->at_leisure)
         return !(w->later = true);
     size_t limit = w->service->options->answer_limit;
     w->bound = w->route->answer_form->bound(&w->answer);
     if (w->bound > limit || w->call.output_bytes > limit)
-        return problem_set(w->problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
                            "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
                            "send fewer rows at once",
                            w->bound > limit ? w->bound : w->call.output_bytes, limit);
-    if (!charge_add(w->charge, w->bound) || !charge_add(w->charge, w->call.output_bytes) ||
-        !charge_add(w->charge, w->call.cache_bytes))
-        return problem_set_memory(w->problem, "the result");
+    /* what is kept has a budget of its own, the store's */
+    if (!charge_add(w->request.charge, w->bound) ||
+        !charge_add(w->request.charge, w->call.output_bytes))
+        return problem_set_memory(w->request.problem, "the result");
     if (w->route->operation->cache != LAYERS_CACHE_GIVEN || w->no_cache)
         return true;
     int retry_after;
     size_t bytes = w->call.cache_bytes + store_overhead;
     store *store = w->service->store;
     if (!store->reserve(store, bytes, &retry_after)) {
-        problem_set(w->problem, PROBLEM_CACHE_FULL, NULL,
+        problem_set(w->request.problem, PROBLEM_CACHE_FULL, NULL,
                     "the cache has no room for %zu bytes; release handles (?cache=release, or "
                     "DELETE /cache/<handle>), ask for none (?cache=none), or try again later",
                     bytes);
-        w->problem->retry_after = retry_after;
+        w->request.problem->retry_after = retry_after;
         return false;
     }
     w->reserved = bytes;
@@ -71,7 +70,7 @@ static bool prepare(work *w) {
 static bool run(work *w) {
     layers_error error;
     if (layers_run(&w->call, &error) != LAYERS_OK)
-        return problem_set_layers(w->problem, &error);
+        return problem_set_layers(w->request.problem, &error);
     return true;
 }
 
@@ -79,7 +78,7 @@ static bool run(work *w) {
 static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
     store *store = w->service->store;
     if (!store->put(store, w->call.cache, w->reserved, handle))
-        return problem_set_memory(w->problem, "the cache");
+        return problem_set_memory(w->request.problem, "the cache");
     w->call.cache = NULL; /* the store's now */
     w->reserved = 0;
     return true;
@@ -90,7 +89,7 @@ static bool answer(work *w, reply *reply) {
     bool keep = w->reserved > 0;
     char *body = malloc(w->bound);
     if (!body)
-        return problem_set_memory(w->problem, "the answer");
+        return problem_set_memory(w->request.problem, "the answer");
     if (keep && !keep_cache(w, handle)) {
         free(body);
         return false;
@@ -115,9 +114,7 @@ bool handle_operation(service *service, const route *route, const request *reque
               .call = {.operation = route->operation, .pool = workers_pool(service->workers)},
               .request = {request->body, service->store, request->charge, &w.call, "", problem},
               .answer = {.call = &w.call},
-              .at_leisure = request->at_leisure,
-              .charge = request->charge,
-              .problem = problem};
+              .at_leisure = request->at_leisure};
     double start = clock_ms();
     read_query(&w, request);
     bool good = route->request_form->read(&w.request);
