@@ -93,21 +93,23 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
 
 /* Answers without having read a request, and closes. */
 static void refuse(const connections *c, int fd, problem *problem) {
-    size_t length;
+    char id[HEADER_ID_TEXT], head[512];
+    header_list list;
+    reply reply = {.content_type = "application/problem+json"};
     problem->retry_after = 1;
-    char *body = problem_body(problem, &length), head[512];
-    char id[HEADER_ID_TEXT], timing[HEADER_TIMING_TEXT];
     header_request_id(c->setup.ids, NULL, id);
-    int head_length =
-        snprintf(head, sizeof head,
-                 "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"
-                 "X-Request-Id: %s\r\nServer-Timing: %s\r\n"
-                 "Retry-After: %d\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                 problem_status(problem->kind), id, header_timing(&(reply){0}, timing),
-                 problem->retry_after, length);
-    if (body && send(fd, head, (size_t)head_length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0)
-        send(fd, body, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    free(body);
+    header_list_make(&list, id, &reply, problem);
+    header_add(&list, "Connection", "close");
+    reply.body = problem_body(problem, &reply.body_length);
+    int length = snprintf(head, sizeof head, "HTTP/1.1 %d Refused\r\nContent-Length: %zu\r\n",
+                          problem_status(problem->kind), reply.body_length);
+    for (size_t i = 0; i < list.count; i++)
+        length += snprintf(head + length, sizeof head - (size_t)length, "%s: %s\r\n",
+                           list.field[i].name, list.field[i].value);
+    length += snprintf(head + length, sizeof head - (size_t)length, "\r\n");
+    if (reply.body && send(fd, head, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0)
+        send(fd, reply.body, reply.body_length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    free(reply.body);
     shutdown(fd, SHUT_WR);
     close(fd);
 }

@@ -58,27 +58,23 @@ bool cors_allows(const char *origins, const char *origin) {
     return false;
 }
 
-size_t cors_headers(const char *origins, const char *origin, const char *methods,
-                    cors_header headers[CORS_HEADERS]) {
-    size_t count = 0;
+void cors_add(header_list *list, const char *origins, const char *origin, const char *methods) {
     bool any = !strcmp(origins, "*");
     if (!*origins)
-        return 0;
+        return;
     if (!any) /* whoever keeps answers must not give one origin another's */
-        headers[count++] = (cors_header){"Vary", "Origin"};
+        header_add(list, "Vary", "Origin");
     if (!cors_allows(origins, origin))
-        return count;
-    headers[count++] = (cors_header){"Access-Control-Allow-Origin", any ? "*" : origin};
+        return;
+    header_add(list, "Access-Control-Allow-Origin", any ? "*" : origin);
     if (methods) {
-        headers[count++] = (cors_header){"Access-Control-Allow-Methods", methods};
-        headers[count++] =
-            (cors_header){"Access-Control-Allow-Headers", "content-type, accept, x-request-id"};
-        headers[count++] = (cors_header){"Access-Control-Max-Age", "7200"};
+        header_add(list, "Access-Control-Allow-Methods", methods);
+        header_add(list, "Access-Control-Allow-Headers", "content-type, accept, x-request-id");
+        header_add(list, "Access-Control-Max-Age", "7200");
     } else {
-        headers[count++] = (cors_header){"Access-Control-Expose-Headers",
-                                         "X-Request-Id, Server-Timing, Retry-After"};
+        header_add(list, "Access-Control-Expose-Headers",
+                   "X-Request-Id, Server-Timing, Retry-After");
     }
-    return count;
 }
 
 bool handle_preflight(service *service, const route *route, const request *request, reply *reply,

@@ -1,6 +1,7 @@
-/* Header values that are made or judged here. */
+/* The headers of an answer, whoever sends it. */
 #include "header.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +44,7 @@ void header_request_id(header_ids *ids, const char *given, char id[HEADER_ID_TEX
 }
 
 /* By hand, because printf costs more here than a small computation. */
-const char *header_timing(const reply *reply, char text[HEADER_TIMING_TEXT]) {
+static const char *write_timing(const reply *reply, char text[HEADER_TIMING_TEXT]) {
     const struct {
         const char *name;
         double ms;
@@ -60,4 +61,27 @@ const char *header_timing(const reply *reply, char text[HEADER_TIMING_TEXT]) {
     }
     *out = '\0';
     return text;
+}
+
+void header_add(header_list *list, const char *name, const char *value) {
+    assert(list->count < HEADERS_MOST);
+    list->field[list->count].name = name;
+    list->field[list->count++].value = value;
+}
+
+void header_list_make(header_list *list, const char *id, const reply *reply,
+                      const problem *problem) {
+    list->count = 0;
+    header_add(list, "X-Request-Id", id);
+    header_add(list, "Server-Timing", write_timing(reply, list->timing));
+    if (reply->content_type)
+        header_add(list, "Content-Type", reply->content_type);
+    for (const char *const *name = reply->headers; name && *name; name += 2)
+        header_add(list, name[0], name[1]);
+    if (problem && problem->allow)
+        header_add(list, "Allow", problem->allow);
+    if (problem && problem->retry_after > 0) {
+        snprintf(list->retry_after, sizeof list->retry_after, "%d", problem->retry_after);
+        header_add(list, "Retry-After", list->retry_after);
+    }
 }

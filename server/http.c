@@ -169,29 +169,16 @@ static struct MHD_Response *make_response(reply *reply) {
 }
 
 static bool add_headers(struct MHD_Response *response, const exchange *x) {
-    char timing[HEADER_TIMING_TEXT], seconds[16];
-    bool good =
-        MHD_add_response_header(response, "X-Request-Id", x->id) &&
-        MHD_add_response_header(response, "Server-Timing", header_timing(&x->reply, timing));
-    if (x->reply.content_type)
-        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                               x->reply.content_type);
-    for (const char *const *name = x->reply.headers; name && *name; name += 2)
-        good = good && MHD_add_response_header(response, name[0], name[1]);
-    if (x->reply.status >= 400 && x->problem.allow)
-        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->problem.allow);
-    if (x->reply.status >= 400 && x->problem.retry_after > 0) {
-        snprintf(seconds, sizeof seconds, "%d", x->problem.retry_after);
-        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
-    }
-    cors_header cors[CORS_HEADERS];
-    size_t count = cors_headers(x->http->service->options->cors_origin, x->request.origin,
-                                x->route.allow, cors);
-    for (size_t i = 0; i < count; i++)
-        good = good && MHD_add_response_header(response, cors[i].name, cors[i].value);
-    if (atomic_load_explicit(&x->http->service->draining, memory_order_relaxed))
-        good = good && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    return good;
+    const service *service = x->http->service;
+    header_list list;
+    header_list_make(&list, x->id, &x->reply, x->good ? NULL : &x->problem);
+    cors_add(&list, service->options->cors_origin, x->request.origin, x->route.allow);
+    if (atomic_load_explicit(&service->draining, memory_order_relaxed))
+        header_add(&list, MHD_HTTP_HEADER_CONNECTION, "close");
+    for (size_t i = 0; i < list.count; i++)
+        if (MHD_add_response_header(response, list.field[i].name, list.field[i].value) != MHD_YES)
+            return false;
+    return true;
 }
 
 static void log_request(const exchange *x) {
@@ -486,7 +473,10 @@ static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t 
             least = &http->loop[i];
     }
     atomic_fetch_add(&least->connections, 1);
-    return MHD_add_connection(least->daemon, fd, from, length) == MHD_YES;
+    if (MHD_add_connection(least->daemon, fd, from, length) == MHD_YES)
+        return true;
+    atomic_fetch_sub(&least->connections, 1);
+    return false;
 }
 
 static void tick(void *context) {
