@@ -54,7 +54,6 @@ struct http {
 /* A request from its first header to the last byte of its answer. */
 typedef struct {
     request request;
-    layers_tensor body;
     route route;
     http *http;
     struct MHD_Connection *mhd;
@@ -142,11 +141,10 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     x->began = x->refused = x->computed = x->unwanted = false;
     x->charge = (charge){.budget = &http->service->memory};
     x->request = (request){
-        .body = &x->body,
+        .body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing), /* until some comes */
         .charge = &x->charge,
     };
     x->route = (route){0};
-    x->body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing); /* until some comes */
     x->reply = (reply){0};
     return x;
 }
@@ -233,7 +231,7 @@ static void await_body(const exchange *x) {
 }
 
 static bool resize_body(exchange *x, size_t capacity) {
-    layers_tensor *body = &x->body;
+    layers_tensor *body = &x->request.body;
     layers_error error;
     return (body->buffer ? layers_tensor_resize(body, capacity, &error)
                          : layers_tensor_make(body, LAYERS_U8, &capacity, 1, &error)) == LAYERS_OK;
@@ -241,7 +239,7 @@ static bool resize_body(exchange *x, size_t capacity) {
 
 /* Room for `more` bytes of the body: all of them at once where its length was said. */
 static bool make_room(exchange *x, size_t more) {
-    size_t limit = body_limit(x->http), room = x->body.size;
+    size_t limit = body_limit(x->http), room = x->request.body.size;
     size_t need = x->request.body_length + more;
     if (need <= room)
         return true;
@@ -255,8 +253,8 @@ static bool make_room(exchange *x, size_t more) {
 
 /* Gives back the room that was too much: a cache may keep the body. */
 static bool trim(exchange *x) {
-    return x->body.size == x->request.body_length || resize_body(x, x->request.body_length) ||
-           problem_set_memory(&x->problem, "the body");
+    return x->request.body.size == x->request.body_length ||
+           resize_body(x, x->request.body_length) || problem_set_memory(&x->problem, "the body");
 }
 
 /* "http://host/path" names the same as "/path" (RFC 9112, 3.2.2). */
@@ -313,7 +311,7 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
     if (!x->refused && more > limit - x->request.body_length)
         too_large(x);
     if (!x->refused && make_room(x, more))
-        memcpy((char *)x->body.data + x->request.body_length, data, more);
+        memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
     await_body(x);
     return x->request.body_length > 2 * limit ? MHD_NO : MHD_YES;
@@ -323,11 +321,11 @@ static void compute(exchange *x) {
     x->good = !x->refused && trim(x) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
     if (x->reply.later) {
-        charge_reduce(&x->charge, x->body.size); /* what was read is gone */
+        charge_reduce(&x->charge, x->request.body.size); /* what was read is gone */
         return;
     }
     /* before the answer goes out: large ones need not be in memory together */
-    layers_tensor_clear(&x->body);
+    layers_tensor_clear(&x->request.body);
     charge_reduce(&x->charge, x->good ? x->reply.body_length : 0);
 }
 
@@ -416,7 +414,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (x->began && code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
-    layers_tensor_clear(&x->body);
+    layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
     if (x->began) {

@@ -112,17 +112,14 @@ bool handle_operation(service *service, const route *route, const request *reque
     work w = {.service = service,
               .route = route,
               .call = {.operation = route->operation, .pool = workers_pool(service->workers)},
-              .request = {request->body, service->store, request->charge, &w.call, "", problem},
+              .request = {&request->body, service->store, request->charge, &w.call, "", problem},
               .answer = {.call = &w.call},
               .at_leisure = request->at_leisure};
     double start = clock_ms();
     read_query(&w, request);
     bool good = route->request_form->read(&w.request);
     double read = clock_ms();
-    good = good && prepare(&w);
-    if (good)
-        layers_tensor_clear(request->body); /* what is kept of it, the call shares */
-    good = good && run(&w);
+    good = good && prepare(&w) && run(&w);
     double computed = clock_ms();
     good = good && answer(&w, reply);
     double written = clock_ms();

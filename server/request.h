@@ -32,9 +32,8 @@ typedef struct {
     query_pair query[QUERY_MOST];
     size_t query_count;
     const char *content_type, *accept, *origin; /* NULL where the header is absent */
-    bool is_preflight; /* a browser asks what a page of an origin that is allowed may send */
-    layers_tensor
-        *body;          /* LAYERS_U8, all of it; may be cleared, and shared by a cache, once read */
+    bool is_preflight;  /* a browser asks what a page of an origin that is allowed may send */
+    layers_tensor body; /* LAYERS_U8, all of it; a cache may share it beyond the reply */
     size_t body_length; /* bytes that have come so far */
     charge *charge;     /* of the memory budget */
     bool at_leisure;    /* it may take its time: no connection waits for this thread */

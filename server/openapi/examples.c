@@ -116,9 +116,10 @@ static json_t *run(openapi *o, service *service, const layers_operation *operati
                    .operation = operation,
                    .request_form = &form_json,
                    .answer_form = &form_json};
-    layers_tensor bytes = layers_tensor_wrap(LAYERS_U8, &length, 1, text);
-    request request = {
-        .body = &bytes, .body_length = length, .charge = &charge, .at_leisure = true};
+    request request = {.body = layers_tensor_wrap(LAYERS_U8, &length, 1, text),
+                       .body_length = length,
+                       .charge = &charge,
+                       .at_leisure = true};
     if (route.handle(service, &route, &request, &reply, &problem))
         answer = json_loadb(reply.body, reply.body_length, 0, NULL);
     free(reply.body);

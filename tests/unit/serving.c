@@ -25,10 +25,10 @@ void serving_stop(service *s) {
 static bool take_body(request *request, const sent *sent, problem *problem) {
     layers_error error;
     if (!charge_add(request->charge, sent->length) ||
-        layers_tensor_make(request->body, LAYERS_U8, &sent->length, 1, &error) != LAYERS_OK)
+        layers_tensor_make(&request->body, LAYERS_U8, &sent->length, 1, &error) != LAYERS_OK)
         return problem_set_memory(problem, "the body");
     if (sent->length > 0)
-        memcpy(request->body->data, sent->body, sent->length);
+        memcpy(request->body.data, sent->body, sent->length);
     request->body_length = sent->length;
     return true;
 }
@@ -38,15 +38,13 @@ served serve(service *service, const sent *sent) {
     reply reply = {0};
     charge charge = {.budget = &service->memory};
     request request = sent->head;
-    layers_tensor body = {0};
     served result = {0};
-    request.body = &body;
     request.charge = &charge;
     request.at_leisure = true;
     result.good = route_find(&request, &route, &result.problem) &&
                   take_body(&request, sent, &result.problem) &&
                   route.handle(service, &route, &request, &reply, &result.problem);
-    layers_tensor_clear(&body);
+    layers_tensor_clear(&request.body);
     charge_reduce(&charge, 0);
     if (result.good) {
         result.status = reply.status;
