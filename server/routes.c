@@ -58,6 +58,7 @@ const document documents[] = {
         .name = "metrics",
         .summary = "Figures of the process, in Prometheus's text form.",
         .content_type = "text/plain",
+        .other_type = "application/openmetrics-text",
     },
     {
         .path = "/openapi.json",

@@ -46,6 +46,7 @@ typedef struct {
     const char *name;                     /* of the thing that is there: getVersion, deleteCache */
     const char *summary, *remove_summary; /* of GET and DELETE */
     const char *content_type;             /* of what GET answers */
+    const char *other_type;               /* and where Accept prefers it; NULL for none */
     const document_member *members;       /* of that, where it is a JSON object of fixed members */
     uint64_t problems;                    /* a bit each, beside those of all paths */
 } document;

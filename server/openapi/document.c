@@ -156,8 +156,12 @@ static json_t *document_success(openapi *o, const document *document) {
         openapi_put(o, o->schemas, name, members_schema(o, document->members));
         schema = openapi_ref("schemas", name);
     }
-    return json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", "The document.", "headers",
-                     response_headers(200), "content", document->content_type, "schema", schema);
+    json_t *content = json_object();
+    if (document->other_type)
+        openapi_put(o, content, document->other_type, json_pack("{s:O}", "schema", schema));
+    openapi_put(o, content, document->content_type, json_pack("{s:o}", "schema", schema));
+    return json_pack("{s:s, s:o, s:o}", "description", "The document.", "headers",
+                     response_headers(200), "content", content);
 }
 
 static void put_method(openapi *o, json_t *item, const document *document, bool get) {
