@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "product.h"
 
@@ -106,9 +107,11 @@ Test(overload, who_waits_for_too_long_is_refused) {
 }
 
 /* Had it been computed, its cache would leave no room for the next one's. */
-Test(overload, who_goes_away_while_waiting_costs_nothing) {
+static void leave_while_waiting(bool without_a_word) {
     process *p = daemon_start(OPTIONS("--threads", "1", "--cache-budget", "30MiB"));
     raw first = send_product(p, "cache=none"), gone = send_product(p, "tensors=flat");
+    const struct linger at_once = {.l_onoff = without_a_word};
+    setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     raw_close(&gone);
     CHECK_EQUAL(raw_read(&first).status, 200);
     raw_close(&first);
@@ -116,6 +119,14 @@ Test(overload, who_goes_away_while_waiting_costs_nothing) {
     CHECK_EQUAL(raw_read(&last).status, 200);
     raw_close(&last);
     daemon_stop(p);
+}
+
+Test(overload, who_goes_away_while_waiting_costs_nothing) {
+    leave_while_waiting(false);
+}
+
+Test(overload, who_breaks_off_while_waiting_costs_nothing) {
+    leave_while_waiting(true);
 }
 
 Test(overload, what_waits_at_sigterm_is_finished) {

@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "product.h"
 
@@ -36,21 +35,6 @@ Test(suspended, a_request_that_comes_meanwhile_is_answered_after_it) {
     for (int i = 0; i < 3; i++)
         raw_expect(&r, 200, "ok");
     raw_close(&r);
-    daemon_stop(p);
-}
-
-/* As overload's who_goes_away_while_waiting_costs_nothing; but without a word. */
-Test(suspended, who_breaks_off_while_waiting_costs_nothing) {
-    process *p = daemon_start(OPTIONS("--threads", "1", "--cache-budget", "30MiB"));
-    raw first = send_product(p, "cache=none"), gone = send_product(p, "tensors=flat");
-    struct linger at_once = {.l_onoff = 1};
-    setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    raw_close(&gone);
-    CHECK_EQUAL(raw_read(&first).status, 200);
-    raw_close(&first);
-    raw last = send_product(p, "tensors=flat");
-    CHECK_EQUAL(raw_read(&last).status, 200);
-    raw_close(&last);
     daemon_stop(p);
 }
 
