@@ -30,6 +30,7 @@ struct layers_pool {
     job *first;
     atomic_uint jobs; /* in the list; changed under the lock */
     bool ending;
+    void (*busy)(bool yes);
     unsigned threads;
     pthread_t thread[];
 };
@@ -79,7 +80,11 @@ static void *help(void *argument) {
         job *job = pool->first;
         job->helpers++;
         pthread_mutex_unlock(&pool->lock);
+        if (pool->busy)
+            pool->busy(true);
         take_pieces(job);
+        if (pool->busy)
+            pool->busy(false);
         pthread_mutex_lock(&pool->lock);
         unlist(pool, job); /* it has no piece left */
         if (--job->helpers == 0)
@@ -122,10 +127,11 @@ void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argumen
     pthread_mutex_unlock(&pool->lock);
 }
 
-layers_pool *layers_pool_make(unsigned threads) {
+layers_pool *layers_pool_make(unsigned threads, void (*busy)(bool yes)) {
     layers_pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
     if (!pool)
         return NULL;
+    pool->busy = busy;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);

@@ -24,11 +24,13 @@
 #include "log.h"
 #include "metrics.h"
 #include "routes.h"
+#include "turns.h"
 
 enum {
     CONNECTION_MEMORY = 16 << 10, /* bounds heads; cleared for each request: small is fast */
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
     LOOP_MOST = 126,              /* connections of one thread */
+    LOOP_MANY = 4,                /* from here on it goes for throughput; see turns.h */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
 };
 
@@ -40,6 +42,7 @@ typedef struct {
     http *http;
     struct MHD_Daemon *daemon;
     atomic_size_t connections;
+    bool many; /* LOOP_MANY of them or more; its own thread's */
 } loop;
 
 struct http {
@@ -442,6 +445,13 @@ static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *te
     return length;
 }
 
+/* Takes its turns as befits so many connections. */
+static void take_turns(loop *loop) {
+    bool many = atomic_load(&loop->connections) >= LOOP_MANY;
+    if (many != loop->many)
+        turns_to_answer(loop->many = many);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code) {
     loop *loop = cls;
@@ -456,16 +466,23 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         atomic_fetch_sub(&loop->connections, 1);
         connections_leave(http->connections, *context);
     }
+    take_turns(loop);
 }
 
-/* Gives a connection to the thread that has the fewest: of as many as there are processors, or,
- * where these have all that they may, of the others. */
+/* Threads that answer where none has all the connections that it may: one more than processors, so
+ * that these are used evenly beside a caller of this machine. */
+static size_t usual_loops(const options *options) {
+    return options->threads + 1;
+}
+
+/* Gives a connection to the thread that has the fewest: of the usual ones, or, where these have all
+ * that they may, of the others. */
 static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t length) {
     http *http = context;
     loop *least = http->loop;
     for (size_t i = 0; i < http->loops; i++) {
         size_t connections = atomic_load(&least->connections);
-        if (i >= http->service->options->threads && connections < LOOP_MOST)
+        if (i >= usual_loops(http->service->options) && connections < LOOP_MOST)
             break;
         if (atomic_load(&http->loop[i].connections) < connections)
             least = &http->loop[i];
@@ -485,7 +502,7 @@ static void tick(void *context) {
 /* Enough for so many connections, with no more than LOOP_MOST for each. */
 static size_t loops_for(size_t connections, const options *options) {
     size_t enough = (connections + LOOP_MOST - 1) / LOOP_MOST;
-    return enough > options->threads ? enough : options->threads;
+    return enough > usual_loops(options) ? enough : usual_loops(options);
 }
 
 static bool start_loop(http *http) {

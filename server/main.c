@@ -1,11 +1,8 @@
 /* layerd: start, signals, drain, stop. */
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +11,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "routes.h"
+#include "turns.h"
 #include "version.h"
 
 /* jemalloc's, where it is linked: one arena, so that what one request frees the next one takes,
@@ -22,7 +20,7 @@
 const char *malloc_conf __attribute__((visibility("default"))) =
     "narenas:1,oversize_threshold:0,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true";
 
-enum { EXIT_START = 1, EXIT_USAGE = 2, POLL_MS = 5, TURN_NS = 100000 };
+enum { EXIT_START = 1, EXIT_USAGE = 2, POLL_MS = 5 };
 
 /* As many descriptors as the system lets us have: connections take one each. */
 static void raise_descriptor_limit(void) {
@@ -31,22 +29,6 @@ static void raise_descriptor_limit(void) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-/* Asks for short turns on the processor, for this thread and those it will start: since Linux 6.12
- * a thread that wakes goes before one with longer turns, and the workers' are. Else it may wait for
- * the rest of theirs, some milliseconds. A kernel that does not know this ignores it. */
-static void take_short_turns(void) {
-    /* struct sched_attr, whose header and the C library's cannot be included together */
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } wish = {.size = sizeof wish, .policy = SCHED_OTHER, .runtime = TURN_NS};
-    if (syscall(SYS_sched_setattr, 0, &wish, 0) != 0)
-        log_line(LOG_DEBUG, "no short turns: %s", strerror(errno));
 }
 
 /* Waits until no request runs. False where the grace time is over or a second signal comes first.
@@ -68,7 +50,7 @@ static bool drain(const http *http, size_t grace_ms, const sigset_t *signals) {
 
 /* Serves until a signal comes and what runs is finished. False where it cannot begin. */
 static bool serve(service *service, const sigset_t *signals) {
-    take_short_turns(); /* the workers have started */
+    turns_to_answer(false); /* the workers have started */
     char address[128];
     http *http = http_start(service, address, sizeof address);
     if (!http)

@@ -53,7 +53,7 @@ static const struct option {
     {"listen", offsetof(options, listen), addresses, false, "127.0.0.1:8080", 0, 0, 0,
      "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
     {"threads", offsetof(options, threads), counts, false, NULL, 0, 1, 256,
-     "that answer, and as many that compute (one a processor)"},
+     "that compute; of those that answer one more (one a processor)"},
     {"connections", offsetof(options, connections), counts, false, "4096", 512 << 10, 1, 1 << 20,
      "open at once (one in 512 KiB of RAM); past it 503"},
     {"address-connections", offsetof(options, address_connections), counts, false, "2048", 1 << 20,

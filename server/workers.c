@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "clock.h"
+#include "turns.h"
 
 enum { NICENESS = 10 };
 
@@ -55,10 +56,13 @@ static void *work(void *argument) {
         job *job = take(w, &w->first);
         bool vain = is_vain(w, job, &reason);
         pthread_mutex_unlock(&w->lock);
-        if (vain)
+        if (vain) {
             job->drop(job, reason);
-        else
+        } else {
+            turns_give_way(true);
             job->run(job);
+            turns_give_way(false);
+        }
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
@@ -71,7 +75,7 @@ static void *start_threads(void *argument) {
     workers *w = argument;
     size_t wanted = w->threads;
     setpriority(PRIO_PROCESS, 0, NICENESS);
-    w->pool = layers_pool_make((unsigned)wanted - 1);
+    w->pool = layers_pool_make((unsigned)wanted - 1, turns_give_way);
     for (w->threads = 0; w->threads < wanted; w->threads++)
         if (pthread_create(&w->thread[w->threads], NULL, work, w) != 0)
             break;

@@ -8,6 +8,7 @@
 
 #include "layers/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -17,8 +18,9 @@ extern "C" {
 typedef struct layers_pool layers_pool;
 
 /* Starts a pool of `threads` helpers, none of them for 0. They block the signals that the caller
- * blocks. NULL where there is no memory or no thread. */
-LAYERS_API layers_pool *layers_pool_make(unsigned threads);
+ * blocks. A helper calls busy(true) before it works for a call and busy(false) after it; `busy` may
+ * be NULL. NULL where there is no memory or no thread. */
+LAYERS_API layers_pool *layers_pool_make(unsigned threads, void (*busy)(bool yes));
 
 /* Ends the threads and frees. No call may be using the pool. NULL is fine. */
 LAYERS_API void layers_pool_free(layers_pool *pool);

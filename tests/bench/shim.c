@@ -61,7 +61,7 @@ static layers_pool *pool;
 /* The threads of every call from here on. */
 void bench_threads(int threads) {
     layers_pool_free(pool);
-    pool = layers_pool_make((unsigned)threads - 1);
+    pool = layers_pool_make((unsigned)threads - 1, NULL);
 }
 
 bench *bench_open(int i, int dtype) {

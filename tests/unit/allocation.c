@@ -449,7 +449,7 @@ Test(allocation, of_the_store_and_the_pool) {
     failed = true;
     for (size_t index = 0; failed; index++) {
         malloc_fail_at(index);
-        layers_pool *pool = layers_pool_make(2);
+        layers_pool *pool = layers_pool_make(2, NULL);
         failed = malloc_failed();
         cr_assert(failed == !pool);
         layers_pool_free(pool);

@@ -27,7 +27,7 @@ static void expect_once_each(layers_pool *pool) {
 
 Test(pool, runs_each_piece_once) {
     for (unsigned threads = 0; threads < 5; threads++) {
-        layers_pool *pool = layers_pool_make(threads);
+        layers_pool *pool = layers_pool_make(threads, NULL);
         cr_assert_not_null(pool);
         expect_once_each(pool);
         layers_pool_free(pool);
@@ -42,7 +42,7 @@ static void *call_often(void *pool) {
 }
 
 Test(pool, serves_several_callers_at_once) {
-    layers_pool *pool = layers_pool_make(3);
+    layers_pool *pool = layers_pool_make(3, NULL);
     pthread_t caller[CALLERS];
     for (int i = 0; i < CALLERS; i++)
         cr_assert_eq(pthread_create(&caller[i], NULL, call_often, pool), 0);
@@ -51,8 +51,35 @@ Test(pool, serves_several_callers_at_once) {
     layers_pool_free(pool);
 }
 
+/* Threads at the work, and what the helpers among them have said. */
+static atomic_int together, began, ended;
+static _Thread_local bool is_busy;
+
+static void note_busy(bool yes) {
+    cr_assert_neq(is_busy, yes);
+    is_busy = yes;
+    atomic_fetch_add(yes ? &began : &ended, 1);
+}
+
+/* Goes on when all three threads are at it: two of them have said that they are busy. */
+static void meet(void *argument, size_t i) {
+    (void)argument, (void)i;
+    atomic_fetch_add(&together, 1);
+    while (atomic_load(&together) < 3)
+        ;
+}
+
+Test(pool, helpers_say_when_they_are_busy) {
+    layers_pool *pool = layers_pool_make(2, note_busy);
+    layers_pool_run(pool, 3, meet, NULL);
+    cr_assert_eq(atomic_load(&began), 2);
+    layers_pool_free(pool);
+    cr_assert_eq(atomic_load(&ended), 2);
+    cr_assert_not(is_busy, "the caller is no helper");
+}
+
 Test(pool, no_pieces_are_no_work) {
-    layers_pool *pool = layers_pool_make(2);
+    layers_pool *pool = layers_pool_make(2, NULL);
     layers_pool_run(pool, 0, NULL, NULL);
     layers_pool_free(pool);
     layers_pool_free(NULL);
@@ -111,7 +138,7 @@ static void expect_same(const char *layer, const char *operation, layers_dtype d
     if (alone.cache)
         alone_back = backward_of(&alone, NULL);
     for (unsigned threads = 1; threads < 4; threads++) {
-        layers_pool *pool = layers_pool_make(threads);
+        layers_pool *pool = layers_pool_make(threads, NULL);
         layers_call helped = large_call(layer, operation, dtype);
         helped.pool = pool;
         run(&helped);
