@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "codec/json_array.h"
-#include "codec/json_memory.h"
+#include "codec/json_recent.h"
 
 enum {
     REST_LIMIT = 64 << 10, /* bytes of a body beside its numbers and arrays */
@@ -190,13 +190,12 @@ static bool read_parts(splitter *s) {
     if (!split(s))
         return false;
     json_error_t error;
-    json_memory_ran_out();
-    document->root = json_loadb(s->rest, s->used,
-                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (json_memory_ran_out())
-        return problem_set_memory(s->problem, "the body");
+    document->root = json_recent_load(
+        s->rest, s->used, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!document->root)
-        return fail_rest(s, &error);
+        return json_error_code(&error) == json_error_out_of_memory
+                   ? problem_set_memory(s->problem, "the body")
+                   : fail_rest(s, &error);
     if (!json_is_object(document->root))
         return problem_set(s->problem, PROBLEM_WRONG_TYPE, NULL,
                            "the body is %s, but must be an object",

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json_memory.h"
+#include "codec/json_recent.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
 
@@ -93,9 +93,8 @@ static bool parse_header(safetensors_file *file, const char *text, size_t length
     const char *zero = memchr(text, '\0', length);
     if (zero) /* Jansson 2.14 overlooks it behind a number */
         return malformed("it has a zero byte", (size_t)(zero - text), problem);
-    json_memory_ran_out();
-    file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (json_memory_ran_out())
+    file->header = json_recent_load(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (!file->header && json_error_code(&error) == json_error_out_of_memory)
         return problem_set_memory(problem, "the header");
     return file->header || malformed(error.text, (size_t)error.position, problem);
 }

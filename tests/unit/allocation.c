@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "codec/json_recent.h"
 #include "codec/json_write.h"
 #include "codec/safetensors_write.h"
 #include "failing_malloc.h"
@@ -122,6 +123,7 @@ static void clean_up(scenario *s, const char *given) {
 
 /* One run with one failure; false where the request has no such allocation. */
 static bool run_failing(scenario *s, size_t index) {
+    json_recent_forget();
     malloc_watch();
     prepare(s);
     malloc_fail_at(index);
@@ -135,6 +137,7 @@ static bool run_failing(scenario *s, size_t index) {
               got.status, got.body, s->wanted.status, s->wanted.body);
     clean_up(s, given);
     free(got.body);
+    json_recent_forget();
     long live = malloc_live();
     cr_assert(live == 0, "%s, allocation %zu: %ld blocks are left", s->about, index, live);
     return failed;
