@@ -16,9 +16,11 @@ typedef struct {
  * time, not correctness. */
 static layers_dtype guess_dtype(const char *text, size_t length) {
     static const char float32[] = "\"float32\"";
-    size_t look = length < 128 ? length : 128;
-    bool found = memmem(text, look, float32, sizeof float32 - 1) ||
-                 memmem(text + length - look, look, float32, sizeof float32 - 1);
+    enum { LOOK = 128 };
+    size_t head = length < LOOK ? length : LOOK;
+    size_t tail = length < 2 * LOOK ? length - head : LOOK;
+    bool found = memmem(text, head, float32, sizeof float32 - 1) ||
+                 memmem(text + length - tail, tail, float32, sizeof float32 - 1);
     return found ? LAYERS_F32 : LAYERS_F64;
 }
 

@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "clock.h"
 #include "connections.h"
 #include "cors.h"
@@ -120,16 +121,6 @@ static size_t body_limit(const http *http) {
     return options->body_limit < options->memory ? options->body_limit : options->memory;
 }
 
-static bool too_large(exchange *x) {
-    size_t limit = body_limit(x->http);
-    x->refused = true;
-    return problem_set(&x->problem, PROBLEM_BODY_TOO_LARGE, NULL,
-                       "the body is larger than the %zu bytes that are allowed (--body-limit)",
-                       limit);
-}
-
-static char nothing[1];
-
 /* The first line of a request has come; what is returned is its state from here on. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
     http *http = ((loop *)cls)->http;
@@ -144,7 +135,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     x->began = x->refused = x->computed = x->unwanted = false;
     x->charge = (charge){.budget = &http->service->memory};
     x->request = (request){
-        .body = layers_tensor_wrap(LAYERS_U8, (size_t[]){0}, 1, nothing), /* until some comes */
+        .body = body_empty(),
         .charge = &x->charge,
     };
     x->route = (route){0};
@@ -233,33 +224,6 @@ static void await_body(const exchange *x) {
     connection_wait_for_caller(x->connection, left < idle ? left : idle);
 }
 
-static bool resize_body(exchange *x, size_t capacity) {
-    layers_tensor *body = &x->request.body;
-    layers_error error;
-    return (body->buffer ? layers_tensor_resize(body, capacity, &error)
-                         : layers_tensor_make(body, LAYERS_U8, &capacity, 1, &error)) == LAYERS_OK;
-}
-
-/* Room for `more` bytes of the body: all of them at once where its length was said. */
-static bool make_room(exchange *x, size_t more) {
-    size_t limit = body_limit(x->http), room = x->request.body.size;
-    size_t need = x->request.body_length + more;
-    if (need <= room)
-        return true;
-    size_t capacity = 2 * room > need ? 2 * room : need;
-    capacity = capacity < limit ? capacity : limit;
-    if (charge_add(&x->charge, capacity - room) && resize_body(x, capacity))
-        return true;
-    x->refused = true;
-    return problem_set_memory(&x->problem, "the body");
-}
-
-/* Gives back the room that was too much: a cache may keep the body. */
-static bool trim(exchange *x) {
-    return x->request.body.size == x->request.body_length ||
-           resize_body(x, x->request.body_length) || problem_set_memory(&x->problem, "the body");
-}
-
 /* "http://host/path" names the same as "/path" (RFC 9112, 3.2.2). */
 static const char *origin_form(const char *target) {
     if (strncasecmp(target, "http://", 7) != 0)
@@ -295,15 +259,18 @@ static enum MHD_Result begin(exchange *x) {
                      (x->route.operation && atomic_load(&service->draining) &&
                       !problem_set_draining(&x->problem));
     }
-    if (length != SIZE_MAX && length > body_limit(x->http)) {
-        too_large(x);
+    size_t limit = body_limit(x->http);
+    if (length != SIZE_MAX && length > limit) {
+        x->refused = !body_too_large(limit, &x->problem);
         return send_problem(x);
     }
     await_body(x);
     if (x->refused)
         return header(x->mhd, MHD_HTTP_HEADER_EXPECT) ? send_problem(x) : MHD_YES;
-    size_t room = length == SIZE_MAX ? FIRST_BODY : length;
-    return room == 0 || make_room(x, room) ? MHD_YES : send_problem(x);
+    size_t first = FIRST_BODY < limit ? FIRST_BODY : limit;
+    size_t room = length == SIZE_MAX ? first : length;
+    x->refused = !body_make_room(&x->request, room, limit, &x->problem);
+    return x->refused ? send_problem(x) : MHD_YES;
 }
 
 /* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
@@ -311,9 +278,8 @@ static enum MHD_Result begin(exchange *x) {
 static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
     size_t limit = body_limit(x->http), more = *size;
     *size = 0;
-    if (!x->refused && more > limit - x->request.body_length)
-        too_large(x);
-    if (!x->refused && make_room(x, more))
+    x->refused = x->refused || !body_make_room(&x->request, more, limit, &x->problem);
+    if (!x->refused)
         memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
     await_body(x);
@@ -321,7 +287,7 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
 }
 
 static void compute(exchange *x) {
-    x->good = !x->refused && trim(x) &&
+    x->good = !x->refused && body_trim(&x->request, &x->problem) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
     if (x->reply.later) {
         charge_reduce(&x->charge, x->request.body.size); /* what was read is gone */
