@@ -15,11 +15,11 @@
 
 #include "clock.h"
 #include "log.h"
+#include "refusals.h"
 
 enum {
     TICK_MS = 100,
-    HANG_UP_MS = 500,       /* until one that the caller has closed is shut down */
-    OTHER_DESCRIPTORS = 64, /* of the process, beside its connections' */
+    HANG_UP_MS = 500, /* until one that the caller has closed is shut down */
 };
 
 static const int64_t never = INT64_MAX;
@@ -36,6 +36,7 @@ struct connections {
     connections_setup setup;
     int listener, wake; /* wake is written to at the end */
     pthread_t thread;
+    refusals refusals;    /* the thread's */
     pthread_mutex_t lock; /* held while a socket is shut down, so that it is still the same */
     size_t count;         /* under the lock, as all below */
     int highest;          /* descriptor that has been one */
@@ -91,29 +92,6 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
     return entered;
 }
 
-/* Answers without having read a request, and closes. */
-static void refuse(const connections *c, int fd, problem *problem) {
-    char id[HEADER_ID_TEXT], head[512];
-    header_list list;
-    reply reply = {.content_type = "application/problem+json"};
-    problem->retry_after = 1;
-    header_request_id(c->setup.ids, NULL, id);
-    header_list_make(&list, id, &reply, problem);
-    header_add(&list, "Connection", "close");
-    reply.body = problem_body(problem, &reply.body_length);
-    int length = snprintf(head, sizeof head, "HTTP/1.1 %d Refused\r\nContent-Length: %zu\r\n",
-                          problem_status(problem->kind), reply.body_length);
-    for (size_t i = 0; i < list.count; i++)
-        length += snprintf(head + length, sizeof head - (size_t)length, "%s: %s\r\n",
-                           list.field[i].name, list.field[i].value);
-    length += snprintf(head + length, sizeof head - (size_t)length, "\r\n");
-    if (reply.body && send(fd, head, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0)
-        send(fd, reply.body, reply.body_length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    free(reply.body);
-    shutdown(fd, SHUT_WR);
-    close(fd);
-}
-
 /* Takes what waits at the door. */
 static void accept_all(connections *c) {
     struct sockaddr_storage from = {0};
@@ -124,7 +102,7 @@ static void accept_all(connections *c) {
         problem problem;
         if (!enter(c, fd, (struct sockaddr *)&from, &problem)) {
             log_line(LOG_DEBUG, "a connection was refused: %s", problem.detail);
-            refuse(c, fd, &problem);
+            refusals_add(&c->refusals, fd, &problem);
         } else if (!c->setup.serve(c->setup.context, fd, (struct sockaddr *)&from, length)) {
             connections_leave(c, &c->at[fd]);
         }
@@ -167,11 +145,15 @@ static void shut_down_overdue(connections *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
+static bool is_idle(connections *c) {
+    return connections_count(c) == 0 && c->refusals.count == 0;
+}
+
 static void *run(void *argument) {
     connections *c = argument;
     struct pollfd on[] = {{.fd = c->listener, .events = POLLIN}, {.fd = c->wake, .events = POLLIN}};
     int64_t last = clock_coarse_ms();
-    while (poll(on, 2, connections_count(c) > 0 ? TICK_MS : -1) >= 0 || errno == EINTR) {
+    while (poll(on, 2, is_idle(c) ? -1 : TICK_MS) >= 0 || errno == EINTR) {
         if (on[1].revents)
             break;
         if (on[0].revents)
@@ -179,18 +161,20 @@ static void *run(void *argument) {
         if (clock_coarse_ms() - last >= TICK_MS) {
             last = clock_coarse_ms();
             shut_down_overdue(c);
+            refusals_tend(&c->refusals);
             c->setup.tick(c->setup.context);
         }
     }
+    refusals_end(&c->refusals);
     return NULL;
 }
 
 /* As many as were asked for, or as there are descriptors for. */
-static size_t affordable(size_t most) {
+static size_t affordable(size_t most, size_t others) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= most + OTHER_DESCRIPTORS)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= most + others)
         return most;
-    size_t fewer = limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 1;
+    size_t fewer = limit.rlim_cur > others ? limit.rlim_cur - others : 1;
     log_line(LOG_WARN,
              "the system lets this process have %zu descriptors: %zu connections, not %zu",
              (size_t)limit.rlim_cur, fewer, most);
@@ -198,12 +182,14 @@ static size_t affordable(size_t most) {
 }
 
 connections *connections_make(const connections_setup *setup) {
-    size_t most = affordable(setup->most), size = most + OTHER_DESCRIPTORS;
+    size_t others = setup->other_descriptors + REFUSALS_MOST;
+    size_t most = affordable(setup->most, others), size = most + others;
     connections *c = calloc(1, sizeof *c + size * sizeof *c->at);
     if (!c)
         return NULL;
     c->setup = *setup;
     c->setup.most = most;
+    c->refusals.ids = setup->ids;
     c->size = size;
     pthread_mutex_init(&c->lock, NULL);
     return c;

@@ -14,8 +14,9 @@ typedef struct connections connections;
 typedef struct connection connection;
 
 typedef struct {
-    size_t most;             /* open at once */
-    size_t most_per_address; /* of these from one address */
+    size_t most;              /* open at once */
+    size_t most_per_address;  /* of these from one address */
+    size_t other_descriptors; /* that the process may have open beside those for connections */
     /* Serves a socket that was accepted and entered; false where it cannot, and has closed it. */
     bool (*serve)(void *context, int fd, const struct sockaddr *from, socklen_t length);
     /* Called some times a second while there are connections. */

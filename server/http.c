@@ -32,6 +32,7 @@ enum {
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
     LOOP_MOST = 126,              /* connections of one thread */
     LOOP_MANY = 4,                /* from here on it goes for throughput; see turns.h */
+    OTHER_DESCRIPTORS = 32,       /* beside connections' and two of each thread */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
 };
 
@@ -501,6 +502,7 @@ static bool start(http *http, int listener) {
     const connections_setup setup = {
         .most = options->connections,
         .most_per_address = options->address_connections,
+        .other_descriptors = OTHER_DESCRIPTORS + 2 * loops_for(options->connections, options),
         .serve = serve,
         .tick = tick,
         .context = http,

@@ -49,6 +49,23 @@ Test(limits, one_connection_too_many_is_refused) {
     daemon_stop(p);
 }
 
+/* The answer is there before the request is, and stays until it can be read. */
+Test(limits, who_is_refused_while_sending_gets_the_answer) {
+    static const char piece[10000];
+    process *p = daemon_start(OPTIONS("--connections", "1"));
+    raw served = open_served(p), r = raw_open(p);
+    raw_print(&r, "POST /relu/forward HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n");
+    CHECK_EQUAL(poll(&(struct pollfd){.fd = r.fd, .events = POLLIN}, 1, 5000), 1);
+    for (int i = 0; i < 10; i++) {
+        clock_pause();
+        CHECK_TRUE(raw_write(&r, piece, sizeof piece));
+    }
+    raw_expect(&r, 503, "\"overloaded\"");
+    raw_close(&r);
+    raw_close(&served);
+    daemon_stop(p);
+}
+
 Test(limits, one_connection_too_many_from_an_address_is_refused) {
     process *p = daemon_start(OPTIONS("--address-connections", "2"));
     raw r[] = {open_served(p), open_served(p)};
@@ -75,10 +92,10 @@ Test(limits, addresses_count_each_for_itself) {
 
 /* The daemon takes 64 of its descriptors for itself. */
 Test(limits, connections_are_no_more_than_descriptors) {
-    enum { DESCRIPTORS = 80, OWN = 64 };
+    enum { DESCRIPTORS = 116, OWN = 32 + 2 * 2 + 64 /* connections that were refused */ };
     const struct rlimit limit = {DESCRIPTORS, DESCRIPTORS};
     setrlimit(RLIMIT_NOFILE, &limit);
-    process *p = daemon_start(NULL);
+    process *p = daemon_start(OPTIONS("--threads", "1", "--connections", "200"));
     raw r[DESCRIPTORS - OWN];
     for (int i = 0; i < DESCRIPTORS - OWN; i++)
         r[i] = open_served(p);
