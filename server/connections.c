@@ -195,10 +195,6 @@ connections *connections_make(const connections_setup *setup) {
     return c;
 }
 
-size_t connections_most(const connections *c) {
-    return c->setup.most;
-}
-
 bool connections_start(connections *c, int listener) {
     c->listener = listener;
     c->wake = eventfd(0, EFD_CLOEXEC);

@@ -38,10 +38,6 @@ void connections_stop_accepting(connections *connections);
 /* Frees, after all connections have left. */
 void connections_free(connections *connections);
 
-/* How many there may be at once: as the setup says, or as many as the system has descriptors for.
- */
-size_t connections_most(const connections *connections);
-
 size_t connections_count(connections *connections);
 
 /* The connection of a socket that was entered. */

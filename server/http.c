@@ -52,8 +52,8 @@ struct http {
     connections *connections;
     atomic_size_t running;
     header_ids ids;
-    size_t loops;
-    loop loop[];
+    size_t loops; /* that have been started; from then on the accepting thread's */
+    loop loop[];  /* as many as all connections can need */
 };
 
 /* A request from its first header to the last byte of its answer. */
@@ -436,34 +436,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     take_turns(loop);
 }
 
-/* Threads that answer where none has all the connections that it may: one more than processors, so
- * that these are used evenly beside a caller of this machine. */
+/* Threads that answer from the start: one more than processors, so that these are used evenly
+ * beside a caller of this machine. */
 static size_t usual_loops(const options *options) {
     return options->threads + 1;
-}
-
-/* Gives a connection to the thread that has the fewest: of the usual ones, or, where these have all
- * that they may, of the others. */
-static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t length) {
-    http *http = context;
-    loop *least = http->loop;
-    for (size_t i = 0; i < http->loops; i++) {
-        size_t connections = atomic_load(&least->connections);
-        if (i >= usual_loops(http->service->options) && connections < LOOP_MOST)
-            break;
-        if (atomic_load(&http->loop[i].connections) < connections)
-            least = &http->loop[i];
-    }
-    atomic_fetch_add(&least->connections, 1);
-    if (MHD_add_connection(least->daemon, fd, from, length) == MHD_YES)
-        return true;
-    atomic_fetch_sub(&least->connections, 1);
-    return false;
-}
-
-static void tick(void *context) {
-    http *http = context;
-    workers_tend(http->service->workers);
 }
 
 /* Enough for so many connections, with no more than LOOP_MOST for each. */
@@ -493,6 +469,42 @@ static void stop_loops(http *http) {
         MHD_stop_daemon(http->loop[i].daemon);
 }
 
+/* The thread that has the fewest connections: of the usual ones, or, where these have all that they
+ * may, of the others, of which one more is started where these have too. NULL where it cannot be.
+ */
+static loop *next_loop(http *http) {
+    loop *least = http->loop;
+    for (size_t i = 0; i < http->loops; i++) {
+        size_t connections = atomic_load(&least->connections);
+        if (i >= usual_loops(http->service->options) && connections < LOOP_MOST)
+            break;
+        if (atomic_load(&http->loop[i].connections) < connections)
+            least = &http->loop[i];
+    }
+    if (atomic_load(&least->connections) < LOOP_MOST)
+        return least;
+    return start_loop(http) ? &http->loop[http->loops - 1] : NULL;
+}
+
+static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t length) {
+    loop *loop = next_loop(context);
+    if (!loop) {
+        log_line(LOG_WARN, "no thread for one more connection: %s", strerror(errno));
+        close(fd);
+        return false;
+    }
+    atomic_fetch_add(&loop->connections, 1);
+    if (MHD_add_connection(loop->daemon, fd, from, length) == MHD_YES)
+        return true;
+    atomic_fetch_sub(&loop->connections, 1);
+    return false;
+}
+
+static void tick(void *context) {
+    http *http = context;
+    workers_tend(http->service->workers);
+}
+
 static bool start(http *http, int listener) {
     const options *options = http->service->options;
     /* Connections inherit it: one whose caller takes nothing of an answer for so long is ended. */
@@ -511,8 +523,7 @@ static bool start(http *http, int listener) {
     http->connections = connections_make(&setup);
     if (!http->connections)
         return false;
-    size_t loops = loops_for(connections_most(http->connections), options);
-    for (size_t i = 0; i < loops; i++)
+    for (size_t i = 0; i < usual_loops(options); i++)
         if (!start_loop(http))
             return false;
     return connections_start(http->connections, listener);
