@@ -3,8 +3,8 @@
 other by more than what they share."""
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from threading import Thread
 
 import numpy as np
 
@@ -45,13 +45,11 @@ def check(port, files, expected):
 @contextmanager
 def products(port, file, media_type, callers, found):
     """Callers at work for as long as the block takes; then found["rate"] is their products/s"""
-    def work():
-        found.update(wrk(port, PATH, file, callers, SECONDS + 1, media_type))
-    thread = Thread(target=work)
-    thread.start()
-    time.sleep(SETTLE)
-    yield
-    thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        load = thread.submit(wrk, port, PATH, file, callers, SECONDS + 1, media_type)
+        time.sleep(SETTLE)
+        yield
+        found.update(load.result())  # raises what the load has failed with
 
 
 def paced(port):
@@ -105,7 +103,8 @@ def run():
               table("Products at once", ["", "products/s", "÷ one caller's"], rates)]
     worst = max(small[1:], key=lambda row: row[-1])
     slowest = max(health, key=lambda row: row[3])
-    shared = min(rates, key=lambda row: row[-1])
+    several = [row for row, (_, callers) in zip(rates, LOADS) if callers > 1]
+    shared = min(several, key=lambda row: row[-1])
     targets = [at_most(f"small calls {worst[0]}: p99 ÷ idle's", 10, worst[-1]),
                at_most(f"/healthz {slowest[0]}: slowest ms", 50, slowest[3]),
                at_least(f"products, {shared[0]}: products/s ÷ one caller's", 0.95, shared[-1])]
