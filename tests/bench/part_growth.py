@@ -5,13 +5,13 @@ import random
 import numpy as np
 
 from prepare import BUILD
-from report import in_turns, median, result, table
+from report import at_most, in_turns, median, ratio, result, table
 from servers import Connection, layerd, memory, wrk
 
 ELEMENTS = [10 ** power for power in range(3, 8)]
 CONNECTIONS = [1, 2, 4, 16, 64, 256, 512]
 HANDLES = [10 ** power for power in range(1, 7)]
-CALLS, PIPELINED, ROUNDS = 500, 200, 3
+CALLS, PIPELINED, ROUNDS, TURNS = 300, 200, 3, 9
 
 
 def relu_body(count):
@@ -46,57 +46,83 @@ def by_connections():
                  ["connections", "requests/s", "p50 ms", "p99 ms"], rows)
 
 
-def give_caches(connection, count, kept):
-    """Makes the daemon keep `count` caches, and remembers some of their handles"""
-    body = b'{"x":[1.0]}'
-    one = (b"POST /relu/forward HTTP/1.1\r\nHost: bench\r\nContent-Length: "
-           + str(len(body)).encode() + b"\r\n\r\n" + body)
-    pipe = connection.socket.makefile("rb")
-    for start in range(0, count, PIPELINED):
-        batch = min(PIPELINED, count - start)
-        connection.socket.sendall(one * batch)
-        for i in range(batch):
-            length = 0
-            while (line := pipe.readline().lower()) not in (b"\r\n", b""):
-                if line.startswith(b"content-length:"):
-                    length = int(line[15:])
-            answer = pipe.read(length)
-            if i == 0:
-                kept.append(json.loads(answer)["cache"])
+class Keeper:
+    """A daemon's caches, of some of which the handles are remembered"""
 
+    def __init__(self, port):
+        self.connection, self.live, self.handles = Connection(port), 0, []
 
-def call_times(connection, kept):
-    """Median µs of (a forward that keeps a cache and its release, a backward with an old one)"""
-    new, old = [], []
-    for _ in range(CALLS):
-        answer, first = connection.post("/relu/forward", b'{"x":[1.0]}')
-        handle = json.loads(answer)["cache"]
+    def keep(self, count):
+        """Makes the daemon keep so many"""
+        body = b'{"x":[1.0]}'
+        one = (b"POST /relu/forward HTTP/1.1\r\nHost: bench\r\nContent-Length: "
+               + str(len(body)).encode() + b"\r\n\r\n" + body)
+        pipe = self.connection.socket.makefile("rb")
+        while self.live < count:
+            batch = min(PIPELINED, count - self.live)
+            self.connection.socket.sendall(one * batch)
+            answers = [piped_answer(pipe) for _ in range(batch)]
+            self.handles.append(json.loads(answers[0])["cache"])
+            self.live += batch
+
+    def bytes_of_one(self):
+        return json.loads(self.connection.request("GET", "/cache/" + self.handles[0])[1])["bytes"]
+
+    def call_times(self):
+        """Median µs: (a forward that keeps a cache, and its release; a backward with an old one)"""
+        new, old = [], []
+        for _ in range(CALLS):
+            answer, first = self.connection.post("/relu/forward", b'{"x":[1.0]}')
+            new.append(first + self.backward(json.loads(answer)["cache"], "?cache=release"))
+            old.append(self.backward(random.choice(self.handles)))
+        return median(new) * 1e6, median(old) * 1e6
+
+    def backward(self, handle, query=""):
+        """Seconds"""
         body = b'{"dout":[1.0],"cache":"%s"}' % handle.encode()
-        new.append(first + connection.post("/relu/backward?cache=release", body)[1])
-        body = b'{"dout":[1.0],"cache":"%s"}' % random.choice(kept).encode()
-        old.append(connection.post("/relu/backward", body)[1])
-    return median(new) * 1e6, median(old) * 1e6
+        return self.connection.post("/relu/backward" + query, body)[1]
+
+
+def piped_answer(pipe):
+    """The body of the next answer"""
+    length = 0
+    while (line := pipe.readline().lower()) not in (b"\r\n", b""):
+        if line.startswith(b"content-length:"):
+            length = int(line[15:])
+    return pipe.read(length)
+
+
+def row_of(count, few, many):
+    """Of a daemon with so many caches, in turns with one that keeps its few"""
+    many.keep(count)
+    seen = in_turns(TURNS, {"few": few.call_times, "many": many.call_times})
+    cells = [count]
+    for ours, with_few in zip(zip(*seen["many"]), zip(*seen["few"])):
+        cells += [median(ours), ratio(ours, with_few)]
+    return cells
 
 
 def by_handles():
-    rows, kept, live = [], [], 0
-    with layerd("--cache-budget=64GiB") as (port, pid):
-        connection = Connection(port)
-        give_caches(connection, 1, kept)
-        call_times(connection, kept)
-        idle = memory(pid, "VmRSS")
-        _, data, _ = connection.request("GET", "/cache/" + kept[0])
-        tensors = json.loads(data)["bytes"]
+    """(table, target)"""
+    budget, less = "--cache-budget=64GiB", f"÷ with {HANDLES[0]}"
+    with layerd(budget) as (few_port, _), layerd(budget) as (port, pid):
+        rows, few, many = [], Keeper(few_port), Keeper(port)
+        for keeper in (few, many):
+            keeper.keep(HANDLES[0])
+            keeper.call_times()
+        idle, tensors = memory(pid, "VmRSS"), many.bytes_of_one()
         for count in HANDLES:
-            give_caches(connection, count - live, kept)
-            live = count
+            rows.append(row_of(count, few, many))
             beyond = (memory(pid, "VmRSS") - idle) / count - tensors
-            rows.append([count, *call_times(connection, kept), beyond if count >= 1000 else None])
-        connection.close()
-    return table("Growth: live caches",
-                 ["caches", "forward + release µs", "backward µs", "bytes beyond its tensors"],
-                 rows, f"a cache's tensors here: {tensors} bytes")
+            rows[-1].append(beyond if count >= 1000 else None)
+    columns = ["caches", "forward + release µs", less, "backward µs", less,
+               "bytes beyond its tensors"]
+    made = table("Growth: live caches", columns, rows, f"a cache's tensors here: {tensors} bytes")
+    return made, at_most(f"a call's time with {HANDLES[-1]:,} live caches {less}", 1.1,
+                         max(rows[-1][2], rows[-1][4]))
 
 
 def run():
-    return result([by_elements(), by_connections(), by_handles()])
+    tables = [by_elements(), by_connections()]
+    handles, target = by_handles()
+    return result([*tables, handles], targets=[target])

@@ -1,9 +1,13 @@
-"""memory: what the large call takes at its peak, in both forms, once and again and again."""
+"""memory: what the large call takes at its peak, in both forms, once and again and again, and what
+a live cache holds."""
 import json
 
+import numpy as np
+
+import tensor_file
 from part_large import D, FORMS, M, PATH, bodies_of, inputs, out_of
 from report import at_most, median, result, table
-from servers import answer_of, layerd, memory, reset_peak
+from servers import Connection, answer_of, layerd, memory, reset_peak
 
 ROUNDS, CALLS = 5, (1, 10)
 
@@ -34,13 +38,61 @@ def row_of(media_type, body, calls, inputs_bytes):
             held / 1e6, peak / (len(body) + 1.2 * held)]
 
 
-def run():
+def peaks():
     tensors = inputs()
     inputs_bytes = sum(t.nbytes for t in tensors.values())
     rows = [row_of(media_type, body, calls, inputs_bytes)
             for media_type, body in bodies_of(tensors).items() for calls in CALLS]
-    made = table("Large call: memory, MB", ["", "idle", "peak beyond idle", "body",
-                                            "tensors + answer", "peak ÷ (body + 1.2 × those)"], rows)
-    return result([made], targets=[
-        at_most(f"{row[0]}: memory ÷ (body + 1.2 × tensors and answer)", 1, row[-1])
-        for row in rows])
+    columns = ["", "idle", "peak beyond idle", "body", "tensors + answer",
+               "peak ÷ (body + 1.2 × those)"]
+    made = table("Large call: memory, MB", columns, rows)
+    return made, [at_most(f"{row[0]}: memory ÷ (body + 1.2 × tensors and answer)", 1, row[-1])
+                  for row in rows]
+
+
+# ---- what a live cache holds ---------------------------------------------------------------------
+
+def forward_calls():
+    """[(layer, body, values that a backward needs and can share, caches to keep)]"""
+    random = np.random.default_rng(4)
+    x, w, row = (random.standard_normal(shape) for shape in ((1024, 1024), (1024, 64), 1024))
+    dropout = {"dropout_param.p": "0.5", "dropout_param.mode": "train"}
+    return [("relu", tensor_file.packed({"x": x}), 0, 200),
+            ("dropout", tensor_file.packed({"x": x}, dropout), 0, 200),
+            ("affine", tensor_file.packed({"x": x, "w": w, "b": row[:64]}), x.size + w.size, 20),
+            ("batchnorm", tensor_file.packed({"x": x, "gamma": row, "beta": row},
+                                             {"bn_param.mode": "train"}), x.size + row.size, 20)]
+
+
+def held(layer, body, count):
+    """Resident bytes of each of so many caches"""
+    with layerd("--cache-budget=8GiB") as (port, pid):
+        connection = Connection(port)
+        for _ in range(4):
+            connection.post(f"/{layer}/forward?cache=none", body, tensor_file.TYPE)
+        idle = memory(pid, "VmRSS")
+        for _ in range(count):
+            connection.post(f"/{layer}/forward", body, tensor_file.TYPE)
+        connection.close()
+        return (memory(pid, "VmRSS") - idle) / count
+
+
+def caches():
+    """Of (1024,1024) float64. Pages and handles count, so that the targets leave some room."""
+    rows = []
+    for layer, body, shared, count in forward_calls():
+        size = held(layer, body, count)
+        rows.append([layer, size / 1e6, 8 * shared / 1e6, 8 * (size - 8 * shared) / 2 ** 20])
+    made = table("Caches of (1024,1024) float64: resident memory of one",
+                 ["", "MB", "of these shared inputs", "bits an element beyond"], rows)
+    masks, sharing = ([row for row in rows if bool(row[2]) == shares] for shares in (False, True))
+    mask = max(masks, key=lambda row: row[3])
+    copy = max(sharing, key=lambda row: row[1] / row[2])
+    return made, [at_most(f"{mask[0]}'s cache: bits an element", 1.1, mask[3]),
+                  at_most(f"{copy[0]}'s cache: memory ÷ the inputs it shares", 1.05,
+                          copy[1] / copy[2])]
+
+
+def run():
+    (large, peak_targets), (live, cache_targets) = peaks(), caches()
+    return result([large, live], targets=peak_targets + cache_targets)

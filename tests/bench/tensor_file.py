@@ -1,4 +1,5 @@
-"""safetensors, as little of it as the bench and its peer need: float64 tensors, no metadata in."""
+"""safetensors, as little of it as the bench and its peer need: float64 tensors; metadata
+only to be written."""
 import json
 import struct
 
@@ -7,8 +8,8 @@ import numpy as np
 TYPE = "application/vnd.safetensors"
 
 
-def packed(tensors):
-    header, start = {}, 0
+def packed(tensors, metadata=None):
+    header, start = {"__metadata__": metadata} if metadata else {}, 0
     for name, t in tensors.items():
         header[name] = {"dtype": "F64", "shape": t.shape, "data_offsets": [start, start + t.nbytes]}
         start += t.nbytes
