@@ -1,193 +1,136 @@
-"""Times every operation of the library's table beside NumPy and, where it is there, PyTorch, with
-the threads that its process may use; prints what it found as JSON. Run by part_kernels.py.
+"""One of those that the kernels part sets beside each other, in a process of its own:
 
-An operation whose result is not NumPy's is not timed."""
-import json
-import os
+    kernels.py layerd|NumPy|PyTorch|floor THREADS
+
+Answers what it is asked over its input and output, in pickled objects. The number of a case: makes
+it ready, and gives its results, an empty list where it has none to compare, None where it does not
+know the case. None: seconds that a call of this case takes. run() of part_kernels.py asks."""
+import pickle
 import sys
 from time import perf_counter as now
 
 import numpy as np
 
-import peer_numpy
 import shim
-from report import in_turns, median, ratio
+from kernel_cases import cases
 
-try:
-    if os.environ.get("BENCH_TORCH") == "0":
-        raise ImportError
-    import peer_torch
-    import torch
-except ImportError:
-    torch = peer_torch = None
-
-ROUNDS, LEAST = 7, 0.002  # a figure takes at least so many seconds
-
-# The lengths that stand for the letters of a layer's patterns, by the letter that tells its kind:
-# M is a matrix product, C are scores of classes, D (and "...") anything else.
-SHAPES = {
-    "M": [(1, 784, 10), (64, 784, 100), (256, 784, 100), (1024, 4096, 1024)],
-    "C": [(1, 10), (256, 10), (4096, 1000)],
-    "D": [(1, 784), (64, 784), (256, 1024), (4096, 1024)],
-}
-LETTERS = {"M": "NDM", "C": "NC", "D": "ND"}
+LEAST = 0.005  # a figure takes at least so many seconds
 
 
-def kind_of(layer, table):
-    patterns = "".join(f["shape"] for op in table if op.layer == layer for f in op.inputs)
-    return next((letter for letter in "MC" if letter in patterns), "D")
+# ---- each gives (seconds a call takes, as a function of how many are made; results) --------------
+
+def layerd(case):
+    forward = case.forward and layerd_call(case.forward)
+    call = layerd_call(case, forward)
+    return call.run, list(call.outputs())
 
 
-def shape_of(pattern, lengths):
-    letters = "ND" if pattern == "..." else pattern.replace("...", "").split()
-    return tuple(lengths[letter] for letter in letters)
+def layerd_call(case, forward=None):
+    call = shim.Call(case.operation, case.arrays(), case.params(), forward)
+    call.run()
+    return call
 
 
-def arrays_of(operation, lengths, dtype):
-    random = np.random.default_rng(0)
-    for field in operation.inputs:
-        shape = shape_of(field["shape"], lengths)
-        if field["labels"]:
-            yield random.integers(0, lengths["C"], shape)
-        else:
-            yield random.standard_normal(shape).astype(dtype)
+def floor(case):
+    """Bare OpenBLAS of a product, a copy of anything else"""
+    if not case.is_product:
+        return shim.copy, []
+    products = case.products()
 
-
-def params_of(operation):
-    values = {"choice": lambda p: p["choice"], "number": lambda p: p["number"],
-              "integer": lambda p: 1}
-    return {p["name"]: values[p["kind"]](p) for p in operation.params if p["kind"] in values}
-
-
-def flat(result, name):
-    """The arrays of a peer's answer, which for a forward is (out, cache)"""
-    if name == "forward":
-        result = result[:1]
-    return [np.ravel(a) for a in (result if isinstance(result, tuple) else (result,))]
-
-
-def is_numpys(ours, theirs, dtype):
-    tolerance = 1e-10 if dtype == "float64" else 2e-4
-    return len(ours) == len(theirs) and all(
-        np.allclose(a, b, rtol=tolerance, atol=tolerance * max(1, np.abs(b).max(initial=0)))
-        for a, b in zip(ours, theirs))
-
-
-def seconds(work, times):
-    start = now()
-    for _ in range(times):
-        work()
-    return (now() - start) / times
-
-
-def repeated(work):
-    """`work(times)` with times that make it take long enough, warm"""
+    def work(times):
+        return sum(shim.product(*p, times) for p in products)
     work(1)
-    times = max(1, round(LEAST / max(work(1), 1e-7)))
-    return lambda: work(times)
+    return work, []
 
 
-class Case:
-    """An operation at a shape in a dtype, with all that it takes."""
-
-    def __init__(self, operation, table, lengths, dtype):
-        self.operation, self.dtype, self.lengths = operation, dtype, lengths
-        self.arrays = list(arrays_of(operation, lengths, dtype))
-        self.params = params_of(operation)
-        self.forward = None
-        if operation.name == "backward":
-            first = next(o for o in table if (o.layer, o.name) == (operation.layer, "forward"))
-            self.forward = Case(first, table, lengths, dtype)
-            self.forward.call.run()
-        self.call = shim.Call(operation, self.arrays, self.params,
-                              self.forward and self.forward.call)
-
-    def close(self):
-        self.call.close()
-        if self.forward:
-            self.forward.call.close()
-
-    def peer(self, module, convert):
-        """The operation as a function of nothing, by a peer's module"""
-        operation = self.operation
-        function = getattr(module, f"{operation.layer}_{operation.name}", None)
-        if not function:
-            return None
-        given = [convert(a) for a in self.arrays]
-        if self.forward:
-            given.append(self.forward.peer(module, convert)()[1])
-        if self.params:
-            return lambda: function(*given, dict(self.params))
-        return lambda: function(*given)
-
-    def products(self):
-        """(a, b, shape) of the matrix products that the operation is"""
-        n, d, m = (self.lengths[letter] for letter in "NDM")
-        if not self.forward:
-            return [(self.arrays[0], self.arrays[1], (0, 0, n, m, d))]
-        (x, w, _), dout = self.forward.arrays, self.arrays[0]
-        return [(dout, w, (0, 1, n, d, m)), (x, dout, (1, 0, d, m, n))]
-
-    def work(self):
-        """(operations on numbers or bytes read and written, whether it is a product)"""
-        if "M" in self.lengths:
-            return sum(2 * m * n * k for _, _, (_, _, m, n, k) in self.products()), True
-        outputs = sum(out.nbytes for out in self.call.outputs())
-        return sum(a.nbytes for a in self.arrays) + outputs, False
+def numpy(case):
+    import peer_numpy
+    work = function_of(peer_numpy, lambda array: array, case)
+    if not work:
+        return None, None
+    result = work()
+    if case.operation.name == "forward":  # (out, cache)
+        result = result[:1]
+    return timed(work), [np.ravel(a) for a in (result if isinstance(result, tuple) else (result,))]
 
 
 def pytorch(case):
-    """PyTorch's own; None where it does not take the shape (batchnorm of one row)"""
+    import peer_torch
     try:
-        work = case.peer(peer_torch, peer_torch.tensor)
+        work = function_of(peer_torch, peer_torch.tensor, case)
         if work:
             work()
-        return work
-    except ValueError:
+            return timed(work), []
+    except ValueError:  # batchnorm of one row
+        pass
+    return None, None
+
+
+def function_of(module, convert, case):
+    """The operation as a function of nothing, by a peer's module"""
+    function = getattr(module, f"{case.operation.layer}_{case.operation.name}", None)
+    if not function:
         return None
+    given = [convert(a) for a in case.arrays()]
+    if case.forward:
+        given.append(function_of(module, convert, case.forward)()[1])
+    params = case.params()
+    return (lambda: function(*given, dict(params))) if params else lambda: function(*given)
 
 
-def measure(case):
-    """One row"""
-    numpy = case.peer(peer_numpy, lambda a: a)
-    case.call.run()
-    name = f"{case.operation.layer} {case.operation.name}"
-    row = {"operation": name, "shape": list(case.lengths.values()), "dtype": case.dtype}
-    if not numpy:
-        return row | {"refused": "peer_numpy.py does not know it"}
-    if not is_numpys(list(case.call.outputs()), flat(numpy(), case.operation.name), case.dtype):
-        return row | {"refused": "its result is not NumPy's"}
-    works = {"layerd": repeated(case.call.run),
-             "NumPy": repeated(lambda times: seconds(numpy, times))}
-    theirs = torch and pytorch(case)
-    if theirs:
-        works["PyTorch"] = repeated(lambda times: seconds(theirs, times))
-    amount, is_product = case.work()
-    if is_product:
-        works["OpenBLAS"] = repeated(
-            lambda times: sum(shim.product(*p, times) for p in case.products()))
-    # threads of a BLAS spin for a while after its products: not into another's time
-    seen = in_turns(ROUNDS, works, pause=0.04 if is_product else 0.002)
-    row |= {who: median(times) for who, times in seen.items()}
-    row |= {who + " ratio": ratio(seen[who], seen["layerd"]) for who in seen if who != "layerd"}
-    return row | {"rate": amount / row["layerd"] / 1e9, "is_product": is_product}
+def timed(work):
+    def seconds(times):
+        start = now()
+        for _ in range(times):
+            work()
+        return (now() - start) / times
+    return seconds
+
+
+# ---- questions and answers ---------------------------------------------------------------------
+
+def repeated(work):
+    """Seconds of a call, of as many as take long enough; short ones after one that is not counted:
+    it brings back to the caches what the others have pushed out"""
+    times = max(1, round(LEAST / max(work(1), 1e-7)))
+
+    def seconds():
+        if times > 1:
+            work(1)
+        return work(times)
+    return seconds
+
+
+def questions():
+    while True:
+        try:
+            yield pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+
+
+def answer(given):
+    pickle.dump(given, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 def main():
-    threads = int(sys.argv[1])
-    if torch:
+    who, threads = sys.argv[1], int(sys.argv[2])
+    shim.use_threads(threads)
+    if who == "PyTorch":
+        import torch
         torch.set_num_threads(threads)
-    shim.library.bench_threads(threads)
-    table = shim.operations()
-    rows = []
-    for operation in table:
-        kind = kind_of(operation.layer, table)
-        for lengths in SHAPES[kind]:
-            for dtype in ("float64", "float32"):
-                case = Case(operation, table, dict(zip(LETTERS[kind], lengths)), dtype)
-                rows.append(measure(case))
-                case.close()
-    print(json.dumps({"copy": shim.copy_bandwidth(threads), "rows": rows}))
+    contender = {"layerd": layerd, "NumPy": numpy, "PyTorch": pytorch, "floor": floor}[who]
+    known, work = list(cases()), None
+    answer("ready")
+    for question in questions():
+        if question is None:
+            answer(work())
+            continue
+        work = None  # frees the case before
+        work, results = contender(known[question])
+        work = work and repeated(work)
+        answer(results)
 
 
 if __name__ == "__main__":

@@ -1,70 +1,172 @@
 """kernels: every operation beside NumPy, PyTorch, bare OpenBLAS and the bandwidth of a copy, on one
-processor and on all. The measuring is in kernels.py, a process for each."""
-import json
+processor and on all. Each of them is a process of its own (kernels.py), which is stopped while
+another is timed: threads that spin after their work would take the processor from the others."""
 import os
+import pickle
+import signal
 import subprocess
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 
-from report import result, table
-from servers import PROCESSORS
+import numpy as np
 
-PEERS = ["NumPy", "PyTorch", "OpenBLAS"]
+import shim
+from kernel_cases import cases
+from report import at_least, at_most, in_turns, median, ratio, result, table
+from servers import PROCESSORS, started
+
+ROUNDS = 7
+ALONE = "layerd, 1 thread"  # beside layerd with more, on small products
+PEERS = ["NumPy"]
+if find_spec("torch") and os.environ.get("BENCH_TORCH") != "0":
+    PEERS.append("PyTorch")
 
 
-def measured(threads):
+# ---- measuring -----------------------------------------------------------------------------------
+
+class Contender:
+    """A process of kernels.py, that runs only while it is asked"""
+
+    def __init__(self, process):
+        self.process = process
+        self.answer()
+
+    def answer(self):
+        answer = pickle.load(self.process.stdout)
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        return answer
+
+    def ask(self, question=None):
+        os.kill(self.process.pid, signal.SIGCONT)
+        pickle.dump(question, self.process.stdin)
+        self.process.stdin.flush()
+        return self.answer()
+
+
+@contextmanager
+def contender(who, threads):
     processors = sorted(os.sched_getaffinity(0))[:threads]
     environment = os.environ | {name: str(threads) for name in (
         "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    done = subprocess.run(["/usr/bin/python3", "-B", "tests/bench/kernels.py", str(threads)],
-                          stdout=subprocess.PIPE, check=True, env=environment,
-                          preexec_fn=lambda: os.sched_setaffinity(0, processors))
-    return json.loads(done.stdout)
+    command = ["/usr/bin/python3", "-B", "tests/bench/kernels.py", who, str(threads)]
+    with started(command, stdout=subprocess.PIPE, env=environment,
+                 preexec_fn=lambda: os.sched_setaffinity(0, processors)) as process:
+        yield Contender(process)
 
 
-def shape_text(shape):
-    n, *rest = shape
-    return f"({n},{rest[0]})·({rest[0]},{rest[1]})" if len(rest) == 2 else f"({n},{rest[0]})"
+def is_numpys(ours, theirs, dtype):
+    tolerance = 1e-10 if dtype == "float64" else 2e-4
+    return len(ours) == len(theirs) and all(
+        np.allclose(a, b, rtol=tolerance, atol=tolerance * max(1, np.abs(b).max(initial=0)))
+        for a, b in zip(ours, theirs))
 
 
-def row_of(row, peers, copy):
-    name = f"{row['operation']} {shape_text(row['shape'])} {row['dtype']}"
-    if "refused" in row:
-        return [f"{name}: not timed, {row['refused']}"] + [None] * (2 * len(peers) + 4)
-    cells = [name, row["layerd"] * 1e3]
-    for peer in peers:
-        cells += [row[peer] * 1e3, row[peer + " ratio"]] if peer in row else [None, None]
-    if row["is_product"]:
-        return cells + [row["rate"], None, None]
-    return cells + [None, row["rate"], row["rate"] / copy]
+def timed(index, case, contenders):
+    """{who: seconds, one a round}, or why it is not timed"""
+    results = {who: asked.ask(index) for who, asked in contenders.items()
+               if who != ALONE or (case.is_product and not case.is_largest)}
+    if results["NumPy"] is None:
+        return "peer_numpy.py does not know it"
+    if not is_numpys(results["layerd"], results["NumPy"], case.dtype):
+        return "its result is not NumPy's"
+    return in_turns(ROUNDS, {who: contenders[who].ask for who, given in results.items()
+                             if given is not None})
 
 
-def table_of(found, threads):
-    rows, copy = found["rows"], found["copy"]
-    peers = [peer for peer in PEERS if any(peer in row for row in rows)]
+def measured(threads):
+    """[(case, what timed() gives)]"""
+    with ExitStack() as stack:
+        contenders = {who: stack.enter_context(contender(who, threads))
+                      for who in ("layerd", *PEERS, "floor")}
+        if threads > 1:
+            contenders[ALONE] = stack.enter_context(contender("layerd", 1))
+        return [(case, timed(i, case, contenders)) for i, case in enumerate(cases())]
+
+
+# ---- tables and targets --------------------------------------------------------------------------
+
+def copy_rate(seconds):
+    """Bytes read and written a second"""
+    return 2 * shim.COPIED / seconds
+
+
+def ratios_of(case, seen):
+    """{what: how many times as fast as it}; of a copy, what part of its bandwidth"""
+    ours = seen["layerd"]
+    found = {who: ratio(seen[who], ours) for who in (*PEERS, ALONE) if who in seen}
+    if case.is_product:
+        return found | {"OpenBLAS": ratio(seen["floor"], ours)}
+    return found | {"copy": median(case.amount() / t / copy_rate(copied)
+                                   for t, copied in zip(ours, seen["floor"]))}
+
+
+def row_of(case, seen, ratios):
+    ms = {who: median(seconds) * 1e3 for who, seconds in seen.items()}
+    cells = [case.text(), ms["layerd"]]
+    for peer in PEERS:
+        cells += [ms.get(peer), ratios.get(peer)]
+    rate = case.amount() / ms["layerd"] / 1e6
+    if case.is_product:
+        return cells + [ms["floor"], ratios["OpenBLAS"], ratios.get(ALONE), rate, None, None]
+    return cells + [None, None, None, None, rate, ratios["copy"]]
+
+
+def table_of(found, refused, threads):
     columns = ["", "layerd ms"]
-    for peer in peers:
+    for peer in PEERS + ["OpenBLAS"]:
         columns += [f"{peer} ms", "÷ layerd"]
-    return table(f"Kernels, {threads} thread{'s' if threads > 1 else ''}",
-                 columns + ["GFLOP/s", "GB/s", "÷ copy"],
-                 [row_of(row, peers, copy) for row in rows],
-                 f"copy: {copy:.1f} GB/s, bytes read and written, beyond the caches")
+    columns += ["1 thread ÷ layerd", "GFLOP/s", "GB/s", "÷ copy"]
+    rows = [row_of(*row) for row in found]
+    rows += [[f"{case.text()}: not timed, {why}"] + [None] * (len(columns) - 1)
+             for case, why in refused]
+    copies = [t for case, seen, _ in found if not case.is_product for t in seen["floor"]]
+    return table(f"Kernels, {threads_text(threads)}", columns, rows,
+                 f"copy: {copy_rate(median(copies)) / 1e9:.1f} GB/s, bytes read and written, "
+                 "beyond the caches")
 
 
-def bars_of(rows):
+def threads_text(threads):
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
+def targets_of(found, refused, threads):
+    """Each by the row that is worst"""
+    def worst(name, wanted, figure):
+        rows = [(figure(case, ratios), case.text()) for case, _, ratios in found]
+        value, text = min((row for row in rows if row[0] is not None), default=(0, "not timed"))
+        return at_least(f"{name}: {text}, {threads_text(threads)}", wanted, value)
+
+    if refused:
+        yield at_most(f"kernels not timed, {threads_text(threads)}", 0, len(refused))
+    yield worst("OpenBLAS ÷ product", 0.95, lambda case, ratios: ratios.get("OpenBLAS"))
+    yield worst(f"best of {' and '.join(PEERS)} ÷ kernel", 1, lambda case, ratios: (
+        None if case.is_product else min(ratios[peer] for peer in PEERS if peer in ratios)))
+    yield worst("NumPy ÷ seeded", 3, lambda case, ratios: (
+        ratios["NumPy"] if case.is_seeded else None))
+    yield worst("elementwise ÷ bandwidth of a copy", 0.7, lambda case, ratios: (
+        ratios["copy"] if case.is_elementwise and case.is_largest else None))
+    if threads > 1:
+        yield worst("1 thread ÷ small product", 0.95, lambda case, ratios: ratios.get(ALONE))
+
+
+def bars_of(found, threads):
     """Each operation at its largest shape, in float64"""
-    largest = {}
-    for row in rows:
-        if row["dtype"] == "float64" and "refused" not in row:
-            largest[row["operation"]] = row
-    for name, row in largest.items():
-        for peer in ("NumPy", "PyTorch"):
-            if peer in row:
-                yield f"{name} {shape_text(row['shape'])}, than {peer}", row[peer + " ratio"]
+    for peer in PEERS:
+        group = f"Layers in float64, {threads_text(threads)}, than {peer}"
+        for case, _, ratios in found:
+            if case.is_largest and case.dtype == "float64" and peer in ratios:
+                yield group, case.text(dtype=False), ratios[peer]
 
 
 def run():
-    tables, bars = [], []
+    tables, bars, targets = [], [], []
     for threads in sorted({1, PROCESSORS}):
-        found = measured(threads)
-        tables.append(table_of(found, threads))
-        bars = list(bars_of(found["rows"]))
-    return result(tables, bars)
+        rows = measured(threads)
+        found = [(case, seen, ratios_of(case, seen)) for case, seen in rows
+                 if not isinstance(seen, str)]
+        refused = [row for row in rows if isinstance(row[1], str)]
+        tables.append(table_of(found, refused, threads))
+        targets += targets_of(found, refused, threads)
+        bars = list(bars_of(found, threads))
+    return result(tables, bars, targets)

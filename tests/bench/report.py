@@ -21,7 +21,7 @@ def machine_text(m):
             f"load {m['load_before']:.2f}")
 
 
-def in_turns(rounds, works, pause=0.0):
+def in_turns(rounds, works):
     """{name: figure of each round}: the works take turns, so that what slows the machine for a
     while slows them all, and each round starts with the next of them."""
     names = list(works)
@@ -29,7 +29,6 @@ def in_turns(rounds, works, pause=0.0):
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            time.sleep(pause)
             figures[name].append(works[name]())
     return figures
 
@@ -83,7 +82,8 @@ def target_table(targets):
 
 
 def result(tables, bars=(), targets=()):
-    """What a part gives. A bar is (label, ratio) for the picture: how many times faster layerd is
-    than what the label names. A target is at_least() or at_most()."""
-    return {"tables": tables, "bars": [{"label": label, "ratio": r} for label, r in bars],
+    """What a part gives. A bar is (group, label, ratio) for the picture: how many times faster, or
+    smaller, layerd is than what these name. A target is at_least() or at_most()."""
+    return {"tables": tables,
+            "bars": [{"group": group, "label": label, "ratio": r} for group, label, r in bars],
             "targets": list(targets)}

@@ -15,14 +15,16 @@ PROCESSORS = len(os.sched_getaffinity(0))
 
 @contextmanager
 def started(command, **kwargs):
-    """Runs a program in a process group of its own, all of which ends with the block"""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **kwargs)
+    """Runs a program in a process group of its own, all of which ends with the block. One that is
+    stopped ends with this process in any case: the system hangs up on a group left to itself."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0, **kwargs)
     try:
         yield process
     finally:
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(process.pid, number)
+                os.killpg(process.pid, signal.SIGCONT)
                 process.wait(5)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 pass

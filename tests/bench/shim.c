@@ -57,9 +57,11 @@ typedef struct {
 } bench;
 
 static layers_pool *pool;
+static int threads = 1;
 
-/* The threads of every call from here on. */
-void bench_threads(int threads) {
+/* The threads of every call and copy from here on. */
+void bench_threads(int count) {
+    threads = count;
     layers_pool_free(pool);
     pool = layers_pool_make((unsigned)threads - 1, NULL);
 }
@@ -122,14 +124,17 @@ const void *bench_output(const bench *b, int i, size_t *size) {
 
 /* ---- floors ------------------------------------------------------------------------------ */
 
-/* Seconds to copy `bytes` from one buffer to another, every thread its part. */
-double bench_copy(char *to, const char *from, size_t bytes, int threads) {
+/* Seconds to copy `bytes` from one buffer to another, every thread its part, on average over
+ * `times`. */
+double bench_copy(char *to, const char *from, size_t bytes, int times) {
     double start = now();
     size_t part = bytes / (size_t)threads;
+    for (int i = 0; i < times; i++) {
 #pragma omp parallel for num_threads(threads)
-    for (int i = 0; i < threads; i++)
-        memcpy(to + (size_t)i * part, from + (size_t)i * part, part);
-    return now() - start;
+        for (int j = 0; j < threads; j++)
+            memcpy(to + (size_t)j * part, from + (size_t)j * part, part);
+    }
+    return (now() - start) / times;
 }
 
 typedef struct {

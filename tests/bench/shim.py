@@ -12,6 +12,8 @@ library.bench_describe.restype = c.c_void_p
 library.bench_open.restype = c.c_void_p
 library.bench_error.restype = c.c_char_p
 library.bench_output.restype = c.c_void_p
+COPIED = 64 << 20  # bytes: larger than the caches
+use_threads = library.bench_threads
 for timed in ("bench_run", "bench_copy", "bench_product", "bench_mask"):
     getattr(library, timed).restype = c.c_double
 
@@ -53,6 +55,7 @@ class Call:
 
     def __init__(self, operation, arrays, params=None, forward=None):
         self.operation, self.arrays = operation, arrays
+        self.forward = forward  # its cache refers to its arrays
         self.dtype = next(a.dtype for a in arrays if a.dtype.kind == "f")
         self.call = c.c_void_p(library.bench_open(operation.index, DTYPES[self.dtype.name]))
         for i, array in enumerate(arrays):
@@ -85,7 +88,7 @@ class Call:
             real = c.POINTER(c.c_double if self.dtype.itemsize == 8 else c.c_float)
             yield np.ctypeslib.as_array(c.cast(data, real), (size.value,)).copy()
 
-    def close(self):
+    def __del__(self):
         library.bench_close(self.call)
 
 
@@ -98,12 +101,11 @@ def product(a, b, shape, times=1, kept={}):
                                  (c.c_int * 5)(*shape), pointer(a), pointer(b), pointer(out), times)
 
 
-def copy_bandwidth(threads, size=64 << 20, rounds=9):
-    """GB/s of a copy between buffers larger than the caches, bytes read and written counted"""
-    a, b = np.ones(size, np.uint8), np.ones(size, np.uint8)
-    times = [library.bench_copy(pointer(b), pointer(a), c.c_size_t(size), threads)
-             for _ in range(rounds)]
-    return 2 * size / sorted(times)[rounds // 2] / 1e9
+def copy(times=1, kept={}):
+    """Seconds of a copy of COPIED bytes, every thread its part"""
+    if not kept:
+        kept.update((name, np.ones(COPIED, np.uint8)) for name in ("from", "to"))
+    return library.bench_copy(pointer(kept["to"]), pointer(kept["from"]), c.c_size_t(COPIED), times)
 
 
 def mask(seed, p, bits):
