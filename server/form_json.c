@@ -138,7 +138,12 @@ static bool json_read(form_request *request) {
     json_request r = {.request = request};
     const char *text = request->body->data;
     size_t length = request->body->size;
-    const json_source source = {text, length, guess_dtype(text, length), request->charge};
+    const json_source source = {.text = text,
+                                .length = length,
+                                .dtype = guess_dtype(text, length),
+                                .charge = request->charge,
+                                .pool = request->call->pool,
+                                .piece = JSON_PIECE};
     if (!json_document_read(&r.document, &source, request->problem))
         return false;
     bool good =

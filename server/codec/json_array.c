@@ -1,10 +1,16 @@
-/* Number arrays in JSON text. One pass, no recursion: the stack is one frame a dimension. */
+/* Number arrays in JSON text. One pass, no recursion: the stack is one frame a dimension.
+ *
+ * A long text is read by several threads at once. The first lists tell which shape a regular array
+ * has, and then the commas before a place tell where in the array it is. So a reader can start
+ * there, and what it reads counts if the one before it arrives at the very same state; from the
+ * first place where that is not so, the text is read on as if nobody had looked ahead. */
 #include "codec/json_array.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_pieces.h"
 #include "codec/number.h"
 
 /* What stands in a list, known from its first element on, the same for all lists of a depth. */
@@ -18,8 +24,8 @@ typedef struct {
     size_t used;                   /* elements read */
     int depth;                     /* open lists */
     int rank;                      /* the deepest that there has been */
-    size_t count[LAYERS_MAX_RANK]; /* elements read of the open list of each depth */
-    size_t shape[LAYERS_MAX_RANK]; /* length of the lists of each depth, where `closed` */
+    size_t count[LAYERS_MAX_RANK]; /* elements read of the open list of each depth, else 0 */
+    size_t shape[LAYERS_MAX_RANK]; /* length of the lists of each depth, where `closed`, else 0 */
     bool closed[LAYERS_MAX_RANK];  /* whether one of this depth has been closed */
     contents contents[LAYERS_MAX_RANK];
     problem *problem;
@@ -87,48 +93,26 @@ static size_t skip(json_cursor *cursor, char what, size_t most) {
 }
 
 /* Where the array ends whose first element is at hand. A list opens behind another and a comma, or
- * first of all in one that does: text that has one elsewhere is refused there. */
-static const char *array_end(const reader *r) {
+ * first of all in one that does: text that has one elsewhere is refused there.
+ *
+ * And where the first list of each depth ends, list_end[0] being that of the numbers. Where such an
+ * end is not found, nothing is put. */
+static const char *array_end(const reader *r, const char *list_end[LAYERS_MAX_RANK]) {
     json_cursor ahead = *r->cursor;
-    size_t depth = (size_t)r->depth;
+    size_t depth = (size_t)r->depth, most = 0;
     while (depth > 0) {
         ahead.at = memchr(ahead.at, ']', (size_t)(ahead.end - ahead.at));
         if (!ahead.at)
             return ahead.end;
-        depth -= skip(&ahead, ']', depth);
+        const char *end = ahead.at;
+        size_t closed = skip(&ahead, ']', depth);
+        for (; most < closed && most < LAYERS_MAX_RANK; most++)
+            list_end[most] = end;
+        depth -= closed;
         if (depth > 0 && skip(&ahead, ',', 1))
             depth += skip(&ahead, '[', SIZE_MAX);
     }
     return ahead.at;
-}
-
-/* At least as many as the array has: a comma stands between each two. A look at all of its text
- * takes a few percent of the time of reading it, and then no memory is moved, and none taken that
- * is not needed. */
-static size_t most_elements(const reader *r) {
-    enum { BLOCK = 128 };
-    const char *at = r->cursor->at, *end = array_end(r);
-    size_t commas = 0;
-    for (; end - at >= BLOCK; at += BLOCK) {
-        unsigned char found = 0; /* a byte, so that many are counted at a time */
-        for (int i = 0; i < BLOCK; i++)
-            found += at[i] == ',';
-        commas += found;
-    }
-    for (; at < end; at++)
-        commas += *at == ',';
-    return commas + 1;
-}
-
-/* Memory for all elements, before the first of them. */
-static bool make_room(reader *r) {
-    const json_cursor *cursor = r->cursor;
-    size_t capacity = most_elements(r), bytes;
-    layers_error error;
-    bool made = layers_dtype_bytes(r->dtype, capacity, &bytes) &&
-                charge_add(cursor->charge, bytes) &&
-                layers_tensor_make(r->tensor, r->dtype, &capacity, 1, &error) == LAYERS_OK;
-    return made || problem_set_memory(r->problem, r->pointer);
 }
 
 /* NaN, Infinity, -Infinity: bare, or a string. */
@@ -178,30 +162,6 @@ static bool read_other(reader *r, double *value) {
     return malformed(r, "a number is malformed");
 }
 
-/* One word, or as many numbers as follow each other in one list, onto the end of the tensor. */
-static bool read_elements(reader *r, size_t *count) {
-    if (!r->tensor->buffer && !make_room(r))
-        return false;
-    const char **at = &r->cursor->at, *end = r->cursor->end;
-    size_t room = r->depth == 0 ? 1 : r->tensor->size - r->used;
-    bool f32 = r->dtype == LAYERS_F32;
-    float *single = (float *)r->tensor->data + r->used;
-    double *place = (double *)r->tensor->data + r->used, word = 0;
-    *count = f32 ? number_read_run_f32(at, end, single, room)
-                 : number_read_run_f64(at, end, place, room);
-    if (*count == 0) {
-        if (!read_other(r, &word))
-            return false;
-        if (f32)
-            *single = (float)word;
-        else
-            *place = word;
-        *count = 1;
-    }
-    r->used += *count;
-    return true;
-}
-
 /* Holds the lists of a depth to one kind of contents. */
 static bool contains(reader *r, contents what) {
     contents *known = &r->contents[r->depth - 1];
@@ -219,8 +179,7 @@ static bool open_list(reader *r) {
         return problem_set(r->problem, PROBLEM_INVALID_SHAPE, r->pointer,
                            "%s has more than %d dimensions", r->pointer, LAYERS_MAX_RANK);
     r->cursor->at++;
-    r->count[r->depth++] = 0;
-    if (r->depth > r->rank)
+    if (++r->depth > r->rank)
         r->rank = r->depth;
     return true;
 }
@@ -229,6 +188,7 @@ static bool close_list(reader *r) {
     r->cursor->at++;
     int depth = --r->depth;
     size_t length = r->count[depth];
+    r->count[depth] = 0;
     if (!r->closed[depth]) {
         r->closed[depth] = true;
         r->shape[depth] = length;
@@ -261,39 +221,148 @@ static bool after_elements(reader *r, size_t count) {
     return true;
 }
 
-static bool read_value(reader *r) {
-    do {
-        size_t count = 1;
-        skip_space(r->cursor);
-        if (r->cursor->at == r->cursor->end)
-            return malformed(r, "a list does not end");
-        char first = *r->cursor->at;
-        if (first == '[') {
-            if (!open_list(r))
-                return false;
-            skip_space(r->cursor);
-            if (r->cursor->at == r->cursor->end || *r->cursor->at != ']')
-                continue;
-            if (!close_list(r))
-                return false;
-        } else if (first == '{' && r->depth > 0) {
-            return fail_at(r, r->depth, PROBLEM_WRONG_TYPE, "is an object, but must be a number");
-        } else if (!read_elements(r, &count) || (r->depth > 0 && !contains(r, NUMBERS))) {
+/* On to the next element, past lists that begin or are empty; or to the end of the array. */
+static bool open_lists(reader *r) {
+    json_cursor *cursor = r->cursor;
+    for (skip_space(cursor); cursor->at < cursor->end && *cursor->at == '['; skip_space(cursor)) {
+        if (!open_list(r))
             return false;
-        }
-        if (!after_elements(r, count))
+        skip_space(cursor);
+        if (cursor->at == cursor->end || *cursor->at != ']')
+            continue;
+        if (!close_list(r) || !after_elements(r, 1))
             return false;
-    } while (r->depth > 0);
+        if (r->depth == 0)
+            return true;
+    }
+    if (cursor->at == cursor->end)
+        return malformed(r, "a list does not end");
+    return *cursor->at != '{' || r->depth == 0 ||
+           fail_at(r, r->depth, PROBLEM_WRONG_TYPE, "is an object, but must be a number");
+}
+
+/* One word, or as many numbers as follow each other in one list, onto the end of the tensor; and
+ * what ends with them. */
+static bool read_elements(reader *r) {
+    const char **at = &r->cursor->at, *end = r->cursor->end;
+    size_t room = r->depth == 0 ? 1 : r->tensor->size - r->used;
+    bool f32 = r->dtype == LAYERS_F32;
+    float *single = (float *)r->tensor->data + r->used;
+    double *place = (double *)r->tensor->data + r->used, word = 0;
+    size_t count = f32 ? number_read_run_f32(at, end, single, room)
+                       : number_read_run_f64(at, end, place, room);
+    if (count == 0) {
+        if (!read_other(r, &word))
+            return false;
+        if (f32)
+            *single = (float)word;
+        else
+            *place = word;
+        count = 1;
+    }
+    r->used += count;
+    return r->depth == 0 || (contains(r, NUMBERS) && after_elements(r, count));
+}
+
+/* As far as `stop`, which is behind a comma, or to the end of the array. */
+static bool read_on(reader *r, const char *stop) {
+    while (r->depth > 0 && r->cursor->at != stop)
+        if (!open_lists(r) || (r->depth > 0 && !read_elements(r)))
+            return false;
     return true;
 }
 
-static bool finish(reader *r) {
-    layers_tensor *tensor = r->tensor;
-    if (!tensor->buffer && !make_room(r))
-        return false;
-    tensor->rank = r->rank;
-    tensor->size = r->used;
-    memcpy(tensor->shape, r->shape, (size_t)r->rank * sizeof *tensor->shape);
+/* ---- several threads ---------------------------------------------------------------------------
+ */
+
+typedef struct {
+    const reader *start; /* at the first element */
+    const json_pieces *pieces;
+    size_t shape[LAYERS_MAX_RANK];      /* that the array has if it is regular */
+    const char *read[JSON_PIECES_MOST]; /* the end of each piece that has been; NULL else */
+} looking_ahead;
+
+/* The shape, from the ends of the first lists of each depth; false where it would be none. */
+static bool guess_shape(looking_ahead *ahead, const char *const *list_end) {
+    size_t size = 1;
+    for (int depth = ahead->start->depth; depth-- > 0; list_end++) {
+        size_t elements = *list_end ? json_pieces_elements(ahead->pieces, *list_end) : 0;
+        if (elements == 0 || elements % size > 0)
+            return false;
+        ahead->shape[depth] = elements / size;
+        size = elements;
+    }
+    return true;
+}
+
+/* To where a piece of a regular array starts. The first starts where the reader is. */
+static void jump(reader *r, const looking_ahead *ahead, size_t piece) {
+    size_t size = 1;
+    if (piece == 0)
+        return;
+    r->used = ahead->pieces->piece[piece].first;
+    r->contents[ahead->start->depth - 1] = NUMBERS;
+    for (int depth = ahead->start->depth; depth-- > 0;) {
+        r->count[depth] = r->used / size % ahead->shape[depth];
+        size *= ahead->shape[depth];
+        r->closed[depth] = r->used >= size;
+        r->shape[depth] = r->closed[depth] ? ahead->shape[depth] : 0;
+        if (r->used % size == 0)
+            r->depth = depth;
+    }
+}
+
+static bool is_same_place(const reader *a, const reader *b) {
+    return a->used == b->used && a->depth == b->depth &&
+           !memcmp(a->count, b->count, sizeof a->count) &&
+           !memcmp(a->shape, b->shape, sizeof a->shape) &&
+           !memcmp(a->closed, b->closed, sizeof a->closed);
+}
+
+/* Writes into its own part of the tensor: each of its elements but the array's last has a comma
+ * behind it in the text of the piece. */
+static void read_piece(void *argument, size_t i) {
+    looking_ahead *ahead = argument;
+    const json_piece *piece = &ahead->pieces->piece[i];
+    reader r = *ahead->start, next = r;
+    problem problem;
+    json_cursor cursor = {.start = piece->start, .at = piece->start, .end = piece[1].start};
+    jump(&r, ahead, i);
+    jump(&next, ahead, i + 1);
+    r.cursor = &cursor;
+    r.problem = &problem;
+    bool read = read_on(&r, cursor.end) && is_same_place(&r, &next);
+    ahead->read[i] = read ? cursor.at : NULL;
+}
+
+/* Reads the array from its first element on, as far as it turns out to be regular. */
+static void read_pieces(reader *r, const json_pieces *pieces, const char *const *list_end) {
+    const reader start = *r;
+    looking_ahead ahead = {.start = &start, .pieces = pieces};
+    if (!guess_shape(&ahead, list_end))
+        return;
+    layers_pool_run(r->cursor->pool, pieces->count, read_piece, &ahead);
+    size_t read = 0;
+    while (read < pieces->count && ahead.read[read])
+        read++;
+    jump(r, &ahead, read);
+    if (read > 0)
+        r->cursor->at = ahead.read[read - 1];
+}
+
+/* Makes memory for all elements, before the first of them, and reads what can be read at once. */
+static bool begin(reader *r) {
+    const json_cursor *cursor = r->cursor;
+    const char *list_end[LAYERS_MAX_RANK] = {NULL};
+    json_pieces pieces;
+    json_pieces_cut(&pieces, cursor->at, array_end(r, list_end), cursor->piece, cursor->pool);
+    size_t capacity = pieces.piece[pieces.count].first, bytes;
+    layers_error error;
+    if (!layers_dtype_bytes(r->dtype, capacity, &bytes) || !charge_add(cursor->charge, bytes) ||
+        layers_tensor_make(r->tensor, r->dtype, &capacity, 1, &error) != LAYERS_OK)
+        return problem_set_memory(r->problem, r->pointer);
+    if (pieces.count > 1)
+        read_pieces(r, &pieces, list_end);
     return true;
 }
 
@@ -302,8 +371,12 @@ bool json_array_read(json_cursor *cursor, layers_dtype dtype, const char *pointe
     reader r = {
         .cursor = cursor, .dtype = dtype, .pointer = pointer, .tensor = tensor, .problem = problem};
     *tensor = (layers_tensor){.dtype = dtype};
-    if (read_value(&r) && finish(&r))
-        return true;
-    layers_tensor_clear(tensor);
-    return false;
+    if (!open_lists(&r) || !begin(&r) || !(r.rank == 0 ? read_elements(&r) : read_on(&r, NULL))) {
+        layers_tensor_clear(tensor);
+        return false;
+    }
+    tensor->rank = r.rank;
+    tensor->size = r.used;
+    memcpy(tensor->shape, r.shape, (size_t)r.rank * sizeof *tensor->shape);
+    return true;
 }

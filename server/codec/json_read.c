@@ -203,15 +203,22 @@ static bool read_parts(splitter *s) {
     return true;
 }
 
+/* A cursor over part of the text. */
+static json_cursor cursor_over(const json_source *source, const char *at, const char *end) {
+    return (json_cursor){.start = source->text,
+                         .at = at,
+                         .end = end,
+                         .charge = source->charge,
+                         .pool = source->pool,
+                         .piece = source->piece};
+}
+
 bool json_document_read(json_document *document, const json_source *source, problem *problem) {
     char rest[REST_LIMIT];
     rest[0] = '\0';
     *document = (json_document){.source = *source};
     splitter s = {.document = document,
-                  .cursor = {.start = source->text,
-                             .at = source->text,
-                             .end = source->text + source->length,
-                             .charge = source->charge},
+                  .cursor = cursor_over(source, source->text, source->text + source->length),
                   .rest = rest,
                   .last = {"", 0},
                   .problem = problem};
@@ -277,10 +284,7 @@ static bool take(json_document *document, json_number_array *array, layers_dtype
                  const char *pointer, layers_tensor *tensor, problem *problem) {
     layers_dtype read = dtype == LAYERS_I64 ? LAYERS_F64 : dtype;
     if (array->tensor.dtype != read || !array->tensor.data) {
-        json_cursor cursor = {.start = document->source.text,
-                              .at = array->text,
-                              .end = array->end,
-                              .charge = document->source.charge};
+        json_cursor cursor = cursor_over(&document->source, array->text, array->end);
         layers_tensor_clear(&array->tensor);
         if (!json_array_read(&cursor, read, pointer, &array->tensor, problem))
             return false;

@@ -23,6 +23,8 @@ typedef struct {
     size_t length;
     layers_dtype dtype; /* that numbers most likely are wanted in: another costs a second look */
     charge *charge;     /* of the tensors' elements; may be NULL */
+    layers_pool *pool;  /* as in a json_cursor */
+    size_t piece;       /* as in a json_cursor */
 } json_source;
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* JSON request bodies: the first byte chooses dtypes, the rest is a body. What is read is what
- * Jansson reads, and what is refused as malformed Jansson refuses, too. */
+ * Jansson reads, and what is refused as malformed Jansson refuses, too. Threads that share the
+ * reading find the same. */
 #include <jansson.h>
 #include <string.h>
 
@@ -60,6 +61,42 @@ static bool jansson_reads(const char *text, size_t length) {
     return root;
 }
 
+static void same_arrays(const json_document *a, const json_document *b) {
+    HOLDS(a->count == b->count && json_equal(a->root, b->root));
+    for (size_t i = 0; i < a->count; i++) {
+        const json_number_array *x = &a->arrays[i], *y = &b->arrays[i];
+        size_t bytes;
+        HOLDS(x->text == y->text && x->end == y->end && x->left == y->left);
+        HOLDS(x->tensor.dtype == y->tensor.dtype && x->tensor.rank == y->tensor.rank);
+        HOLDS(!memcmp(x->tensor.shape, y->tensor.shape,
+                      (size_t)x->tensor.rank * sizeof *x->tensor.shape));
+        HOLDS(layers_dtype_bytes(x->tensor.dtype, x->tensor.size, &bytes));
+        HOLDS(!memcmp(x->tensor.data, y->tensor.data, bytes));
+    }
+}
+
+/* Reads again what has been read, or refused for a problem, in pieces of a few bytes. */
+static void same_in_pieces(const json_document *document, const problem *wanted, size_t piece) {
+    static layers_pool *pool;
+    if (!pool)
+        pool = layers_pool_make(1, NULL);
+    json_source source = document->source;
+    json_document again;
+    problem problem;
+    source.pool = pool;
+    source.piece = piece;
+    bool read = json_document_read(&again, &source, &problem);
+    HOLDS(read == !wanted);
+    if (read) {
+        same_arrays(document, &again);
+        json_document_free(&again);
+    } else {
+        HOLDS(problem.kind == wanted->kind && problem.has_place == wanted->has_place);
+        HOLDS(!strcmp(problem.pointer, wanted->pointer));
+        HOLDS(!strcmp(problem.detail, wanted->detail)); /* tells the place, too */
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
@@ -67,10 +104,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = exact_copy(data + 1, length);
     json_document document;
     problem problem;
-    const json_source source = {text, length, data[0] & 1 ? LAYERS_F32 : LAYERS_F64, NULL};
+    const json_source source = {
+        .text = text, .length = length, .dtype = data[0] & 1 ? LAYERS_F32 : LAYERS_F64};
     if (json_document_read(&document, &source, &problem)) {
         HOLDS(json_is_object(document.root));
         HOLDS(!is_comparable(text, length) || jansson_reads(text, length));
+        same_in_pieces(&document, NULL, 1 + data[0] / 8);
         use_members(&document, document.root, data[0], 0);
         json_document_free(&document);
     } else {
@@ -78,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         HOLDS(problem.kind != PROBLEM_INVALID_JSON || problem.offset <= length);
         HOLDS(problem.kind != PROBLEM_INVALID_JSON || !is_comparable(text, length) ||
               !jansson_reads(text, length));
+        same_in_pieces(&(json_document){.source = source}, &problem, 1 + data[0] / 8);
     }
     free(text);
     return 0;

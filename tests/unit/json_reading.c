@@ -12,9 +12,15 @@ static char *exact_copy(const char *text, size_t length) {
 }
 
 array_reading read_array(const char *text, size_t length, layers_dtype dtype) {
+    return read_array_in_pieces(text, length, dtype, NULL, 0);
+}
+
+array_reading read_array_in_pieces(const char *text, size_t length, layers_dtype dtype,
+                                   layers_pool *pool, size_t piece) {
     array_reading reading = {0};
     char *copy = exact_copy(text, length);
-    json_cursor cursor = {.start = copy, .at = copy, .end = copy + length};
+    json_cursor cursor = {
+        .start = copy, .at = copy, .end = copy + length, .pool = pool, .piece = piece};
     reading.read = json_array_read(&cursor, dtype, "/x", &reading.tensor, &reading.problem);
     reading.consumed = (size_t)(cursor.at - copy);
     cr_assert(reading.consumed <= length);
@@ -27,7 +33,8 @@ array_reading read_array(const char *text, size_t length, layers_dtype dtype) {
 document_reading read_document(const char *text, size_t length, layers_dtype dtype) {
     document_reading reading = {.copy = exact_copy(text, length)};
     reading.read = json_document_read(
-        &reading.document, &(json_source){reading.copy, length, dtype, NULL}, &reading.problem);
+        &reading.document, &(json_source){.text = reading.copy, .length = length, .dtype = dtype},
+        &reading.problem);
     return reading;
 }
 

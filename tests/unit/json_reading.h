@@ -15,6 +15,8 @@ typedef struct {
 } array_reading;
 
 array_reading read_array(const char *text, size_t length, layers_dtype dtype);
+array_reading read_array_in_pieces(const char *text, size_t length, layers_dtype dtype,
+                                   layers_pool *pool, size_t piece);
 
 /* A document, over a copy of its text. */
 typedef struct {
