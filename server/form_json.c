@@ -186,7 +186,7 @@ static char *write_param(char *out, const form_answer *answer, int i) {
     case LAYERS_VECTOR:
         break;
     }
-    return json_write_tensor(out, &value->vector, answer->flat);
+    return json_write_tensor(out, &value->vector, answer->flat, answer->call->pool);
 }
 
 static char *write_params(char *out, const form_answer *answer) {
@@ -216,7 +216,8 @@ static char *json_write(char *out, const form_answer *answer) {
         if (i > 0)
             *out++ = ',';
         out = write_name(out, field->name);
-        out = json_write_tensor(out, &answer->call->outputs[i], answer->flat && *field->shape);
+        out = json_write_tensor(out, &answer->call->outputs[i], answer->flat && *field->shape,
+                                answer->call->pool);
     }
     if (operation->params_name) {
         *out++ = ',';

@@ -5,13 +5,15 @@
 #ifndef CODEC_JSON_WRITE_H
 #define CODEC_JSON_WRITE_H
 
+#include "layers/pool.h"
 #include "layers/tensor.h"
 
 /* The most bytes that json_write_tensor can write for a tensor of this dtype and shape; SIZE_MAX
  * where that is more than there can be. The tensor needs no data. */
 size_t json_tensor_bound(const layers_tensor *tensor, bool flat);
 
-char *json_write_tensor(char *out, const layers_tensor *tensor, bool flat);
+/* Threads of the pool, which may be NULL, help with large tensors. */
+char *json_write_tensor(char *out, const layers_tensor *tensor, bool flat, layers_pool *pool);
 
 /* A text as it is, without quotes and without escaping: for names and punctuation of our own. */
 char *json_write_raw(char *out, const char *text);

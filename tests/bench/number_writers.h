@@ -46,7 +46,7 @@ template <class T> void write_layerd_array(const std::vector<T> &values, std::st
     layers_tensor tensor = layers_tensor_wrap(sizeof(T) == 8 ? LAYERS_F64 : LAYERS_F32, shape, 1,
                                               (void *)values.data());
     out.resize(json_tensor_bound(&tensor, false));
-    out.resize(size_t(json_write_tensor(out.data(), &tensor, false) - out.data()));
+    out.resize(size_t(json_write_tensor(out.data(), &tensor, false, nullptr) - out.data()));
 }
 
 template <class T> void write_to_chars(const std::vector<T> &values, std::string &out) {

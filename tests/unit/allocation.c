@@ -165,7 +165,8 @@ static char *write_member(char *out, const char *name) {
 static char *write_inputs(char *out, const layers_call *call, bool flat) {
     for (int i = 0; call->operation->inputs[i].name; i++) {
         layers_tensor number = tensor_as(LAYERS_F64, &call->inputs[i]);
-        out = json_write_tensor(write_member(out, call->operation->inputs[i].name), &number, flat);
+        out = json_write_tensor(write_member(out, call->operation->inputs[i].name), &number, flat,
+                                NULL);
         layers_tensor_clear(&number);
     }
     return out;
@@ -178,7 +179,7 @@ static char *write_params(char *out, const layers_call *call, bool flat) {
         const layers_value *value = &call->params[i];
         out = write_member(out, param->name);
         if (param->kind == LAYERS_VECTOR)
-            out = json_write_tensor(out, &value->vector, flat);
+            out = json_write_tensor(out, &value->vector, flat, NULL);
         else if (param->kind == LAYERS_CHOICE)
             out += sprintf(out, "\"%s\"", param->choices[value->choice]);
         else

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/random_bits.h"
 #include "calls.h"
+#include "codec/json_array.h"
 
 TestSuite(json_write);
 
@@ -14,7 +16,7 @@ TestSuite(json_write);
 static void writes(const layers_tensor *tensor, bool flat, const char *want) {
     size_t bound = json_tensor_bound(tensor, flat);
     char *text = malloc(bound);
-    size_t length = (size_t)(json_write_tensor(text, tensor, flat) - text);
+    size_t length = (size_t)(json_write_tensor(text, tensor, flat, NULL) - text);
     cr_assert(length <= bound, "%zu bytes where %zu were the bound", length, bound);
     cr_assert(length == strlen(want) && !memcmp(text, want, length), "%.*s instead of %s",
               (int)length, text, want);
@@ -84,7 +86,7 @@ Test(json_write, bound_holds_for_the_longest_numbers) {
                 for (int flat = 0; flat <= 1; flat++) {
                     size_t bound = json_tensor_bound(&t, flat);
                     char *text = malloc(bound);
-                    char *end = json_write_tensor(text, &t, flat);
+                    char *end = json_write_tensor(text, &t, flat, NULL);
                     cr_assert((size_t)(end - text) <= bound, "shape %zu, rank %d", s, rank);
                     free(text);
                 }
@@ -124,6 +126,68 @@ Test(json_write, a_bound_that_cannot_be_is_the_largest_number) {
         .dtype = LAYERS_F64, .rank = 3, .shape = {(size_t)1 << 31, (size_t)1 << 31, 0}};
     cr_assert(json_tensor_bound(&lists, false) >= (size_t)3 << 62,
               "2^62 empty lists of 3 bytes each");
+}
+
+/* Numbers of all lengths. */
+static layers_tensor large_tensor(layers_dtype dtype, const size_t *shape, int rank) {
+    layers_tensor t = tensor_make(dtype, shape, rank);
+    uint64_t random = 5;
+    for (size_t i = 0; i < t.size; i++) {
+        double number = (double)(int64_t)random_bits(&random) * 0x1p-63;
+        set_element(&t, i, i % 11 == 0 ? NAN : i % 3 == 0 ? (double)(int)(number * 100) : number);
+    }
+    return t;
+}
+
+/* What is read back is what was written, with threads and without. */
+static void writes_large(const layers_tensor *t, layers_pool *pool) {
+    size_t bound = json_tensor_bound(t, false), bytes;
+    char *text = malloc(bound), *end = json_write_tensor(text, t, false, pool);
+    json_cursor cursor = {.start = text, .at = text, .end = end};
+    layers_tensor back;
+    problem problem;
+    cr_assert(json_array_read(&cursor, t->dtype, "", &back, &problem), "%s", problem.detail);
+    cr_assert(cursor.at == end);
+    assert_shape(&back, t->shape, t->rank, "read back");
+    cr_assert(layers_dtype_bytes(t->dtype, t->size, &bytes));
+    cr_assert(!memcmp(back.data, t->data, bytes), "(%zu, ...)", t->shape[0]);
+    layers_tensor_clear(&back);
+    free(text);
+}
+
+/* Of the numbers in the nested text: without its brackets it is the flat one's. */
+static void writes_large_flat(const layers_tensor *t, layers_pool *pool) {
+    char *nested = malloc(json_tensor_bound(t, false)), *flat = malloc(json_tensor_bound(t, true));
+    char *nested_end = json_write_tensor(nested, t, false, pool), *kept = nested;
+    char *flat_end = json_write_tensor(flat, t, true, pool);
+    for (const char *at = nested; at < nested_end; at++)
+        if (*at != '[' && *at != ']')
+            *kept++ = *at;
+    size_t length = (size_t)(kept - nested);
+    cr_assert((size_t)(flat_end - flat) > length + 2);
+    cr_assert(!memcmp(flat_end - 2 - length, nested, length), "(%zu, ...)", t->shape[0]);
+    free(nested);
+    free(flat);
+}
+
+Test(json_write, large_tensors) {
+    static const struct {
+        int rank;
+        size_t shape[4];
+    } rows[] = {{1, {50000}},      {1, {700000}},       {2, {300, 100}}, {2, {2, 20000}},
+                {2, {1, 20000}},   {2, {20000, 1}},     {2, {20000, 0}}, {2, {1000, 7}},
+                {4, {9, 8, 7, 6}}, {4, {40, 1, 30, 20}}};
+    layers_pool *pool = layers_pool_make(3, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
+            layers_tensor t = large_tensor(dtype, rows[i].shape, rows[i].rank);
+            writes_large(&t, pool);
+            writes_large(&t, NULL);
+            if (t.size > 0)
+                writes_large_flat(&t, pool);
+            layers_tensor_clear(&t);
+        }
+    layers_pool_free(pool);
 }
 
 Test(json_write, names_and_numbers) {
