@@ -214,3 +214,49 @@ Test(concurrency, the_same_request_gets_the_same_bytes) {
     threads_run(THREADS, same, p->url);
     daemon_stop(p);
 }
+
+/* A call of many rows, whose answer is that of its rows one by one. */
+enum { LARGE_ROWS = 12, LARGE_COLUMNS = 2000, LARGE_CALLERS = 3, LARGE_CALLS = 4 };
+
+typedef struct {
+    const char *url;
+    char body[1 << 20], want[1 << 20];
+} large_call;
+
+static char *put_row(char *out, uint64_t *state) {
+    *out++ = '[';
+    for (int i = 0; i < LARGE_COLUMNS; i++)
+        out += sprintf(out, "%s%.17g", i ? ", " : "", (double)random_bits(state) * 0x1p-64 - 0.5);
+    return out + sprintf(out, "]");
+}
+
+static void call_large(void *context, int number, char fault[FAULT_TEXT]) {
+    (void)number;
+    const large_call *call = context;
+    caller *c = caller_open(call->url);
+    for (int i = 0; i < LARGE_CALLS && !*fault; i++)
+        is_answer(c, caller_post(c, "/relu/forward?cache=none", "%s", call->body), call->want,
+                  fault);
+    caller_close(c);
+}
+
+Test(concurrency, a_large_call_is_the_calls_of_its_rows) {
+    static large_call call;
+    process *p = daemon_start(OPTIONS("--threads", "4"));
+    call.url = p->url;
+    uint64_t state = 8;
+    char *out = call.body + sprintf(call.body, "{\"x\":["), *want = call.want;
+    want += sprintf(want, "{\"out\":[");
+    for (int n = 0; n < LARGE_ROWS; n++) {
+        char *row = out += sprintf(out, "%s", n ? ",\n" : "");
+        out = put_row(out, &state);
+        const answer *a = post(p->caller, "/relu/forward?cache=none", "{'x':%s}", row);
+        CHECK_EQUAL(a->status, 200);
+        want += sprintf(want, "%s%s", n ? "," : "", a->body + strlen("{\"out\":"));
+        want--; /* its } */
+    }
+    sprintf(out, "]}");
+    sprintf(want, "]");
+    threads_run(LARGE_CALLERS, call_large, &call);
+    daemon_stop(p);
+}
