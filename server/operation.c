@@ -109,9 +109,11 @@ static bool answer(work *w, reply *reply) {
 
 bool handle_operation(service *service, const route *route, const request *request, reply *reply,
                       problem *problem) {
+    /* helpers have the workers' priority: a thread that answers must not wait for them */
+    layers_pool *pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     work w = {.service = service,
               .route = route,
-              .call = {.operation = route->operation, .pool = workers_pool(service->workers)},
+              .call = {.operation = route->operation, .pool = pool},
               .request = {&request->body, service->store, request->charge, &w.call, "", problem},
               .answer = {.call = &w.call},
               .at_leisure = request->at_leisure};
