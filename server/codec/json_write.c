@@ -109,7 +109,10 @@ static char *write_list(char *out, const layers_tensor *tensor, layers_pool *poo
     layers_tensor item = {.dtype = tensor->dtype, .rank = tensor->rank - 1};
     memcpy(item.shape, tensor->shape + 1, (size_t)item.rank * sizeof *item.shape);
     item.size = items ? tensor->size / items : 0;
-    pieces p = {.tensor = tensor, .elements = item.size, .bound = json_tensor_bound(&item, false)};
+    pieces p; /* without the lengths: to clear them takes as long as to write a few numbers */
+    p.tensor = tensor;
+    p.elements = item.size;
+    p.bound = json_tensor_bound(&item, false);
     p.count = items ? items * p.bound / PIECE : 0;
     p.count = p.count < items ? p.count : items;
     p.count = p.count < 1 ? 1 : p.count < PIECES_MOST ? p.count : PIECES_MOST;
