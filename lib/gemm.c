@@ -8,6 +8,7 @@
 #include "gemm.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -23,10 +24,10 @@ enum {
     SHORT_PIECE = 48, /* where there are not */
 };
 
-/* Floating-point operations of a piece, at least, and of the products that are worth a helper: 80
- * to 200 µs. Measured: two halves of a product of 1e7 take 7 to 20 % longer than the whole, which
- * two threads hardly win back. */
-static const double piece_work = 8e6;
+/* Floating-point operations of a piece in float64, at least, and of the products that are worth a
+ * helper; twice as many in float32: 40 to 80 µs. Measured: two halves of a product of 1e7 take 7 to
+ * 20 % longer than the whole, and two threads take 0.57 to 0.7 of its time for them. */
+static const double piece_work = 2e6;
 
 static CBLAS_TRANSPOSE transpose(bool yes) {
     return yes ? CblasTrans : CblasNoTrans;
@@ -44,12 +45,12 @@ static double work_of(const product *p) {
     return 2.0 * (double)p->m * (double)p->n * (double)p->k;
 }
 
-/* An even number of pieces: two threads end together. */
-static cut make_cut(const product *p) {
+/* An even number of pieces, each of so much work at least: two threads end together. */
+static cut make_cut(const product *p, double least) {
     cut cut = {.whole = p, .columns = p->n > p->m, .pieces = 1};
     size_t side = cut.columns ? p->n : p->m;
     size_t pieces = side / (side >= 2 * LONG_PIECE ? LONG_PIECE : SHORT_PIECE) / 2 * 2;
-    double enough = work_of(p) / piece_work;
+    double enough = work_of(p) / least;
     if ((double)pieces > enough)
         pieces = (size_t)enough / 2 * 2;
     cut.length = side;
@@ -66,7 +67,11 @@ typedef struct {
     cut cut[PRODUCTS_MOST];
 } batch;
 
-#define THIS_FILE "gemm.c"
+#define cblas_gemm_f64 cblas_dgemm
+#define cblas_gemm_f32 cblas_sgemm
+#define cblas_gemv_f64 cblas_dgemv
+#define cblas_gemv_f32 cblas_sgemv
+#define THIS_FILE      "gemm.c"
 #include "both_dtypes.h"
 
 /* Sizes on both sides of the widths that kernels unroll by. */
@@ -85,18 +90,20 @@ static double expected(size_t row, size_t column) {
     return sum;
 }
 
-static bool products_are_right(bool ta, bool tb) {
-    double a[CHECK_M * CHECK_K], b[CHECK_K * CHECK_N], c[CHECK_M * CHECK_N] = {0};
-    float af[CHECK_M * CHECK_K], bf[CHECK_K * CHECK_N], cf[CHECK_M * CHECK_N] = {0};
-    size_t a_columns = ta ? CHECK_M : CHECK_K, b_columns = tb ? CHECK_K : CHECK_N;
-    for (size_t i = 0; i < CHECK_M * CHECK_K; i++)
+static bool products_are_right(bool ta, bool tb, size_t m, size_t n) {
+    double a[CHECK_M * CHECK_K], b[CHECK_K * CHECK_N], c[CHECK_M * CHECK_N];
+    float af[CHECK_M * CHECK_K], bf[CHECK_K * CHECK_N], cf[CHECK_M * CHECK_N];
+    size_t a_columns = ta ? m : CHECK_K, b_columns = tb ? CHECK_K : n;
+    for (size_t i = 0; i < m * CHECK_K; i++)
         af[i] = (float)(a[i] = element(ta, i / a_columns, i % a_columns));
-    for (size_t i = 0; i < CHECK_K * CHECK_N; i++)
+    for (size_t i = 0; i < CHECK_K * n; i++)
         bf[i] = (float)(b[i] = element(tb, i / b_columns, i % b_columns));
-    gemm_f64(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, a, b, NULL, c}, 1);
-    gemm_f32(NULL, &(product){ta, tb, CHECK_M, CHECK_N, CHECK_K, af, bf, NULL, cf}, 1);
-    for (size_t i = 0; i < CHECK_M * CHECK_N; i++) {
-        double want = expected(i / CHECK_N, i % CHECK_N);
+    for (size_t i = 0; i < m * n; i++)
+        cf[i] = (float)(c[i] = NAN); /* what stands there must not matter */
+    gemm_f64(NULL, &(product){ta, tb, m, n, CHECK_K, a, b, NULL, c}, 1);
+    gemm_f32(NULL, &(product){ta, tb, m, n, CHECK_K, af, bf, NULL, cf}, 1);
+    for (size_t i = 0; i < m * n; i++) {
+        double want = expected(i / n, i % n);
         if (c[i] != want || cf[i] != (float)want)
             return false;
     }
@@ -118,8 +125,8 @@ layers_code layers_check_blas(layers_error *error) {
             "the BLAS (%s) is built without threads and computes wrongly when several "
             "threads call it at once; link OpenBLAS's OpenMP build",
             layers_blas());
-    for (int way = 0; way < 4; way++)
-        if (!products_are_right(way & 1, way & 2))
+    for (int way = 0; way < 16; way++)
+        if (!products_are_right(way & 1, way & 2, way & 4 ? 1 : CHECK_M, way & 8 ? 1 : CHECK_N))
             return layers_fail(error, LAYERS_BAD_BLAS, NULL,
                                "the BLAS (%s) computes wrong products on this processor; link "
                                "another, or set OPENBLAS_CORETYPE to an older one, e.g. Haswell",
@@ -129,16 +136,32 @@ layers_code layers_check_blas(layers_error *error) {
 
 #else /* for REAL */
 
+/* A product of m rows and n columns of the whole; one of a row or a column alone by the BLAS's
+ * routine for vectors, which takes a half to a quarter of the time. */
 static void typed(multiply)(const product *p, size_t m, size_t n, const REAL *a, const REAL *b,
                             REAL *c) {
+    const CBLAS_TRANSPOSE of_a = transpose(p->transpose_a), of_b = transpose(p->transpose_b);
+    const int k = (int)p->k, rows = (int)m, columns = (int)n;
+    const int lda = (int)(p->transpose_a ? p->m : p->k), ldb = (int)(p->transpose_b ? p->k : p->n);
+    if (p->m == 1) /* c' = b' a' */
+        typed(cblas_gemv)(CblasRowMajor, p->transpose_b ? CblasNoTrans : CblasTrans,
+                          p->transpose_b ? columns : k, p->transpose_b ? k : columns, 1, b, ldb, a,
+                          1, 0, c, 1);
+    else if (p->n == 1)
+        typed(cblas_gemv)(CblasRowMajor, of_a, p->transpose_a ? k : rows, p->transpose_a ? rows : k,
+                          1, a, lda, b, 1, 0, c, 1);
+    else
+        typed(cblas_gemm)(CblasRowMajor, of_a, of_b, rows, columns, k, 1, a, lda, b, ldb, 0, c,
+                          (int)p->n);
+}
+
+/* The same in the calling thread alone. */
+static void typed(multiply_alone)(const product *p, size_t m, size_t n, const REAL *a,
+                                  const REAL *b, REAL *c) {
     int threads = omp_get_max_threads ? omp_get_max_threads() : 1;
     if (threads > 1)
         omp_set_num_threads(1);
-    _Generic((REAL)0, double
-             : cblas_dgemm, float
-             : cblas_sgemm)(CblasRowMajor, transpose(p->transpose_a), transpose(p->transpose_b),
-                            (int)m, (int)n, (int)p->k, 1, a, (int)(p->transpose_a ? p->m : p->k), b,
-                            (int)(p->transpose_b ? p->k : p->n), 0, c, (int)p->n);
+    typed(multiply)(p, m, n, a, b, c);
     if (threads > 1)
         omp_set_num_threads(threads);
 }
@@ -156,7 +179,7 @@ static void typed(piece)(void *argument, size_t i) {
     const REAL *b = (const REAL *)p->b + (p->transpose_b ? column * p->k : column);
     REAL *c = (REAL *)p->c + row * p->n + column;
     if (p->k > 0)
-        typed(multiply)(p, m, n, a, b, c);
+        typed(multiply_alone)(p, m, n, a, b, c);
     else
         for (size_t j = 0; j < m; j++)
             memset(c + j * p->n, 0, n * sizeof *c);
@@ -170,17 +193,17 @@ static void typed(piece)(void *argument, size_t i) {
 
 void typed(gemm)(layers_pool *pool, const product *products, size_t count) {
     batch batch = {0};
-    double work = 0;
+    double least = piece_work * (sizeof(double) / sizeof(REAL)), work = 0;
     size_t pieces = 0;
     for (size_t i = 0; i < count; i++) {
         if (products[i].m == 0 || products[i].n == 0)
             continue;
         const cut *cut = &batch.cut[batch.count];
-        batch.cut[batch.count++] = make_cut(&products[i]);
+        batch.cut[batch.count++] = make_cut(&products[i], least);
         pieces += cut->pieces;
         work += work_of(cut->whole);
     }
-    layers_pool_run(work < piece_work ? NULL : pool, pieces, typed(piece), &batch);
+    layers_pool_run(work < least ? NULL : pool, pieces, typed(piece), &batch);
 }
 
 #endif
