@@ -105,6 +105,8 @@ KERNEL void typed(drop)(const typed(pass) * pass, size_t first, size_t end) {
     for (; j + WORD_BITS <= end; j += WORD_BITS) {
         typed(bits) word, bit = {0};
         REAL scaled[WORD_BITS];
+        if (all.past_caches)
+            fetch_ahead(in + j, sizeof scaled, in + all.size);
         for (size_t i = 0; i < WORD_BITS; i++)
             scaled[i] = typed(scaled)(&all, in[j + i]);
         typed(spread)(all.mask + j / 8, &word);
