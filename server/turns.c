@@ -13,9 +13,10 @@
 
 #include "log.h"
 
-enum { SHORT_NS = 100000, GIVE_WAY_NS = 500000 };
+enum { NICENESS = 10, SHORT_NS = 100000, GIVE_WAY_NS = 500000 };
 
-void turns_to_answer(bool many) {
+/* Asks for a policy, a niceness and turns of a length, for this thread and those it will start. */
+static void ask(uint32_t policy, int niceness, uint64_t turn_ns) {
     /* struct sched_attr, whose header and the C library's cannot be included together */
     struct {
         uint32_t size, policy;
@@ -23,18 +24,39 @@ void turns_to_answer(bool many) {
         int32_t nice;
         uint32_t priority;
         uint64_t runtime, deadline, period;
-    } wish = {.size = sizeof wish,
-              .policy = many ? SCHED_BATCH : SCHED_OTHER,
-              .nice = getpriority(PRIO_PROCESS, 0),
-              .runtime = SHORT_NS};
+    } wish = {.size = sizeof wish, .policy = policy, .nice = niceness, .runtime = turn_ns};
     if (syscall(SYS_sched_setattr, 0, &wish, 0) != 0)
         log_line(LOG_DEBUG, "no turns of its own for a thread: %s", strerror(errno));
 }
 
+void turns_to_answer(bool many) {
+    ask(many ? SCHED_BATCH : SCHED_OTHER, getpriority(PRIO_PROCESS, 0), SHORT_NS);
+}
+
+void turns_to_compute(void) {
+    int niceness = getpriority(PRIO_PROCESS, 0);
+    ask(SCHED_OTHER, niceness > NICENESS ? niceness : NICENESS, GIVE_WAY_NS);
+}
+
+static int64_t processor_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* The processor time of the thread when it last gave way. */
+static _Thread_local int64_t given_way;
+
+/* Not where it has only just got its turn, the time having run on while it waited: among others
+ * that are always busy it would never get anywhere. */
 static void yield_turn(int number) {
     (void)number;
     int kept = errno;
-    sched_yield();
+    int64_t now = processor_ns();
+    if (now - given_way >= GIVE_WAY_NS / 2) {
+        given_way = now;
+        sched_yield();
+    }
     errno = kept;
 }
 

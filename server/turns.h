@@ -10,6 +10,11 @@
  * machine for one, at each request that comes, and finds several at once. */
 void turns_to_answer(bool many);
 
+/* For a thread that computes, and for those it starts: it has a lower priority, which it cannot
+ * raise again, and turns no longer than it takes until it gives way: who does so forgoes the rest.
+ */
+void turns_to_compute(void);
+
 /* For a thread that computes, on itself: from turns_give_way(true) until turns_give_way(false), it
  * lets whoever waits for its processor go first, each half of a millisecond. Linux by itself looks
  * so often as its clock ticks, mostly each 4 ms. */

@@ -4,12 +4,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "clock.h"
 #include "turns.h"
-
-enum { NICENESS = 10 };
 
 struct workers {
     pthread_mutex_t lock;
@@ -74,7 +71,7 @@ static void *work(void *argument) {
 static void *start_threads(void *argument) {
     workers *w = argument;
     size_t wanted = w->threads;
-    setpriority(PRIO_PROCESS, 0, NICENESS);
+    turns_to_compute();
     w->pool = layers_pool_make((unsigned)wanted - 1, turns_give_way);
     for (w->threads = 0; w->threads < wanted; w->threads++)
         if (pthread_create(&w->thread[w->threads], NULL, work, w) != 0)
