@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 def tensor(array):
     """An input: floats with a gradient, labels without"""
-    made = torch.from_numpy(array)
+    made = torch.from_numpy(array).clone()  # in memory of PyTorch's own
     return made.requires_grad_() if made.is_floating_point() else made
 
 

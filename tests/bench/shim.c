@@ -80,10 +80,17 @@ void bench_close(bench *b) {
     free(b);
 }
 
-/* `data` stays the caller's, and must stay. */
-void bench_input(bench *b, int i, int rank, const size_t *shape, void *data) {
-    bool labels = b->call.operation->inputs[i].labels;
-    b->call.inputs[i] = layers_tensor_wrap(labels ? LAYERS_I64 : b->call.dtype, shape, rank, data);
+/* A copy of `data` in a tensor of the library's own, as the daemon's inputs are. False where there
+ * is no memory. */
+bool bench_input(bench *b, int i, int rank, const size_t *shape, const void *data) {
+    layers_tensor *input = &b->call.inputs[i];
+    layers_dtype dtype = b->call.operation->inputs[i].labels ? LAYERS_I64 : b->call.dtype;
+    if (layers_tensor_make(input, dtype, shape, rank, &b->error) != LAYERS_OK)
+        return false;
+    size_t bytes = 0;
+    layers_dtype_bytes(dtype, input->size, &bytes);
+    memcpy(input->data, data, bytes);
+    return true;
 }
 
 void bench_number(bench *b, int i, double number) {

@@ -12,6 +12,7 @@ library.bench_describe.restype = c.c_void_p
 library.bench_open.restype = c.c_void_p
 library.bench_error.restype = c.c_char_p
 library.bench_output.restype = c.c_void_p
+library.bench_input.restype = c.c_bool
 COPIED = 64 << 20  # bytes: larger than the caches
 use_threads = library.bench_threads
 for timed in ("bench_run", "bench_copy", "bench_product", "bench_mask"):
@@ -60,7 +61,8 @@ class Call:
         self.call = c.c_void_p(library.bench_open(operation.index, DTYPES[self.dtype.name]))
         for i, array in enumerate(arrays):
             shape = (c.c_size_t * array.ndim)(*array.shape)
-            library.bench_input(self.call, i, array.ndim, shape, pointer(array))
+            if not library.bench_input(self.call, i, array.ndim, shape, pointer(array)):
+                raise SystemExit(library.bench_error(self.call).decode())
         for i, param in enumerate(operation.params):
             if param["name"] in (params or {}):
                 self.set(i, param, params[param["name"]])
