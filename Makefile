@@ -85,7 +85,7 @@ PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 run: ## install what is missing, build, and serve on 127.0.0.1:8080
 	@$(call install,$(PACKAGES))
 	@$(MAKE) --no-print-directory $(B)/layerd
-	$(B)/layerd
+	OMP_NUM_THREADS=1 $(B)/layerd
 
 .PHONY: test
 ifeq ($(SAN),thread)
