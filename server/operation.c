@@ -6,8 +6,10 @@
 #include "form.h"
 #include "handlers.h"
 
-/* Arithmetic that takes a tenth of a millisecond: what is more leaves its connection's thread. */
+/* Arithmetic, and an answer to write, that each take a tenth of a millisecond: a call with more
+ * leaves its connection's thread. */
 static const double cheap_work = 3e6;
+static const size_t cheap_answer = 64 << 10;
 
 /* One request on its way. */
 typedef struct {
@@ -37,10 +39,10 @@ static bool prepare(work *w) {
     layers_error error;
     if (layers_prepare(&w->call, &error) != LAYERS_OK)
         return problem_set_layers(w->request.problem, &error);
-    if (w->call.work > cheap_work && !w->at_leisure)
+    w->bound = w->route->answer_form->bound(&w->answer);
+    if ((w->call.work > cheap_work || w->bound > cheap_answer) && !w->at_leisure)
         return !(w->later = true);
     size_t limit = w->service->options->answer_limit;
-    w->bound = w->route->answer_form->bound(&w->answer);
     if (w->bound > limit || w->call.output_bytes > limit)
         return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
                            "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
