@@ -17,10 +17,9 @@ typedef struct {
 static layers_dtype guess_dtype(const char *text, size_t length) {
     static const char float32[] = "\"float32\"";
     enum { LOOK = 128 };
-    size_t head = length < LOOK ? length : LOOK;
-    size_t tail = length < 2 * LOOK ? length - head : LOOK;
-    bool found = memmem(text, head, float32, sizeof float32 - 1) ||
-                 memmem(text + length - tail, tail, float32, sizeof float32 - 1);
+    bool is_short = length <= 2 * LOOK;
+    bool found = memmem(text, is_short ? length : LOOK, float32, sizeof float32 - 1) ||
+                 (!is_short && memmem(text + length - LOOK, LOOK, float32, sizeof float32 - 1));
     return found ? LAYERS_F32 : LAYERS_F64;
 }
 
