@@ -63,47 +63,42 @@ static bool assert_same(const char *text, size_t length, layers_pool *pool, size
     return read;
 }
 
-static void assert_same_by_all(layers_pool *pools[POOLS], json_sample *s) {
-    for (int i = 0; i < POOLS; i++)
-        assert_same(s->text, s->length, pools[i], 1 + random_below(&s->random, 60));
+/* Up to three bytes, and now and then a NUL in one's place. */
+static void change(json_sample *s) {
+    for (uint64_t changes = 1 + random_below(&s->random, 3); changes > 0; changes--)
+        sample_change(s);
+    if (s->text[random_below(&s->random, 8)] == ' ')
+        s->text[random_below(&s->random, s->length)] = '\0';
+}
+
+/* Samples by all pools, in pieces of all sizes. */
+static void assert_same_samples(uint64_t seed, bool odd, bool changed) {
+    static json_sample s;
+    layers_pool *pools[POOLS];
+    make_pools(pools);
+    s.random = seed;
+    s.odd = odd;
+    for (int i = 0; i < SAMPLES; i++) {
+        sample_make(&s);
+        if (changed)
+            change(&s);
+        for (int pool = 0; pool < POOLS; pool++)
+            assert_same(s.text, s.length, pools[pool], 1 + random_below(&s.random, 60));
+    }
+    free_pools(pools);
 }
 
 Test(json_pieces, regular_arrays) {
-    static json_sample s = {.random = 1};
-    layers_pool *pools[POOLS];
-    make_pools(pools);
-    for (int i = 0; i < SAMPLES; i++) {
-        sample_make(&s);
-        assert_same_by_all(pools, &s);
-    }
-    free_pools(pools);
+    assert_same_samples(1, false, false);
 }
 
 Test(json_pieces, words_ragged_and_empty_lists) {
-    static json_sample s = {.random = 2, .odd = true};
-    layers_pool *pools[POOLS];
-    make_pools(pools);
-    for (int i = 0; i < SAMPLES; i++) {
-        sample_make(&s);
-        assert_same_by_all(pools, &s);
-    }
-    free_pools(pools);
+    assert_same_samples(2, true, false);
 }
 
 Test(json_pieces, changed_bytes) {
-    static json_sample s = {.random = 3};
-    layers_pool *pools[POOLS];
-    make_pools(pools);
-    for (int i = 0; i < SAMPLES; i++) {
-        s.odd = i % 2;
-        sample_make(&s);
-        for (uint64_t changes = 1 + random_below(&s.random, 3); changes > 0; changes--)
-            sample_change(&s);
-        if (s.text[random_below(&s.random, 8)] == ' ')
-            s.text[random_below(&s.random, s.length)] = '\0';
-        assert_same_by_all(pools, &s);
-    }
-    free_pools(pools);
+    assert_same_samples(3, false, true);
+    assert_same_samples(4, true, true);
 }
 
 Test(json_pieces, whatever_stands_where_a_piece_ends) {
