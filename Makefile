@@ -48,7 +48,8 @@ LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
-SERVER_SRC := $(wildcard server/*.c server/codec/*.c server/codec/*.cc server/cache/*.c server/openapi/*.c)
+SERVER_SRC := $(sort $(shell find server -name "*.c" -o -name "*.cc"))
+WEB := server/documents/web
 CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
@@ -56,7 +57,7 @@ TEST_SRC := $(wildcard tests/common/*.c)
 FUZZ_TARGETS := json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
 LIB_OBJ := $(call obj,$(LIB_SRC))
-SERVER_OBJ := $(call obj,$(SERVER_SRC)) $(B)/server/web/page.o
+SERVER_OBJ := $(call obj,$(SERVER_SRC)) $(B)/$(WEB)/page.o
 CLIENT_OBJ := $(call obj,$(CLIENT_SRC))
 UNIT_OBJ := $(call obj,$(UNIT_SRC) $(TEST_SRC))
 HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
@@ -133,7 +134,7 @@ install: all ## install both, with PREFIX= and DESTDIR=
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_SHARED)|' \
 	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
-	sed -e 's|@PREFIX@|$(PREFIX)|' server/layerd.service \
+	sed -e 's|@PREFIX@|$(PREFIX)|' server/deploy/layerd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd.service
 
 ##@ Work on it
@@ -229,16 +230,16 @@ $(B)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 -DNDEBUG $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
 
-$(B)/server/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
-$(B)/server/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
+$(B)/server/base/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
+$(B)/server/base/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
 
 # The page is one document: index.html with its parts in it, and the policy that allows these alone.
-$(B)/server/web/page.html: server/web/join.sh $(wildcard server/web/*.html server/web/*.css server/web/*.js)
+$(B)/$(WEB)/page.html: $(WEB)/join.sh $(wildcard $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js)
 	@echo "  make     $@"
 	@mkdir -p $(@D)
-	$(Q)server/web/join.sh server/web/index.html $@ $(@D)/policy.txt
+	$(Q)$(WEB)/join.sh $(WEB)/index.html $@ $(@D)/policy.txt
 
-$(B)/server/web/page.o: server/web/page.S $(B)/server/web/page.html
+$(B)/$(WEB)/page.o: $(WEB)/page.S $(B)/$(WEB)/page.html
 	@echo "  compile  $<"
 	$(Q)$(CC) -I$(@D) -c $< -o $@
 
@@ -263,9 +264,9 @@ $(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
 	$(Q)$(CC) $(LINK) -Wl,-u,openblas_get_config -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
 
 # The options are those of --help.
-$(B)/layerd.1: server/manual.awk server/layerd.1.in $(B)/layerd
+$(B)/layerd.1: server/deploy/manual.awk server/deploy/layerd.1.in $(B)/layerd
 	@echo "  make     $@"
-	$(Q)$(B)/layerd --help | awk -f server/manual.awk - server/layerd.1.in > $@
+	$(Q)$(B)/layerd --help | awk -f server/deploy/manual.awk - server/deploy/layerd.1.in > $@
 
 $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
 	@echo "  link     $@"

@@ -6,13 +6,14 @@
 
 #include "routes.h"
 
-handler handle_operation;                            /* operation.c: POST /<layer>/<operation> */
-handler handle_cache_info, handle_cache_remove;      /* caches.c: GET, DELETE /cache/<handle> */
-handler handle_health, handle_ready, handle_version; /* about.c: GET /healthz, ... */
-handler handle_metrics;                              /* metrics_page.c: GET /metrics */
-handler handle_preflight;                            /* cors.c: OPTIONS, from a browser */
-handler handle_page;                                 /* page.c: GET / */
-handler handle_openapi;                              /* openapi/document.c: GET /openapi.json */
+handler handle_operation; /* calls/operation.c: POST /<layer>/<operation> */
+handler handle_cache_info,
+    handle_cache_remove; /* documents/caches.c: GET, DELETE /cache/<handle> */
+handler handle_health, handle_ready, handle_version; /* documents/about.c: GET /healthz, ... */
+handler handle_metrics;                              /* documents/metrics_page.c: GET /metrics */
+handler handle_preflight;                            /* http/cors.c: OPTIONS, from a browser */
+handler handle_page;                                 /* documents/page.c: GET / */
+handler handle_openapi; /* documents/openapi/document.c: GET /openapi.json */
 
 /* A reply of 200 with a JSON document; takes over the reference, which may be NULL where there was
  * no memory. */

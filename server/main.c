@@ -6,13 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http.h"
-#include "log.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/turns.h"
+#include "base/version.h"
+#include "http/http.h"
 #include "metrics.h"
-#include "notify.h"
 #include "routes.h"
-#include "turns.h"
-#include "version.h"
 
 /* jemalloc's, where it is linked: one arena, so that what one request frees the next one takes,
  * without page faults, whichever threads they are on; what nobody takes for two seconds goes back

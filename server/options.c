@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cors.h"
-#include "listen.h"
-#include "machine.h"
-#include "version.h"
+#include "base/machine.h"
+#include "base/version.h"
+#include "http/cors.h"
+#include "http/listen.h"
 
 typedef struct {
     const char *suffix;

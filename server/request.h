@@ -4,11 +4,11 @@
 
 #include <stdatomic.h>
 
-#include "budget.h"
-#include "cache/store.h"
+#include "base/budget.h"
+#include "base/problem.h"
+#include "base/workers.h"
 #include "options.h"
-#include "problem.h"
-#include "workers.h"
+#include "store/store.h"
 
 /* What all requests share. */
 typedef struct {

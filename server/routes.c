@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accept.h"
+#include "base/accept.h"
 #include "handlers.h"
 
 enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a sentence */

@@ -2,7 +2,7 @@
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H
 
-#include "form.h"
+#include "calls/form.h"
 #include "request.h"
 
 typedef struct route route;

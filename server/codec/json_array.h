@@ -2,10 +2,10 @@
 #ifndef CODEC_JSON_ARRAY_H
 #define CODEC_JSON_ARRAY_H
 
-#include "budget.h"
+#include "base/budget.h"
+#include "base/problem.h"
 #include "layers/pool.h"
 #include "layers/tensor.h"
-#include "problem.h"
 
 /* The least piece of an array's text that is worth waking another thread for: it is read in 60 µs,
  * which is what waking takes. */

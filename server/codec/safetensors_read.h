@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
-#include "budget.h"
+#include "base/budget.h"
+#include "base/problem.h"
 #include "layers/tensor.h"
-#include "problem.h"
 
 typedef struct {
     const char *name; /* "F64", "BF16", ... */

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "../unit/serving.h"
+#include "calls/form.h"
 #include "codec/safetensors_read.h"
-#include "form.h"
 #include "fuzz.h"
 
 enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };

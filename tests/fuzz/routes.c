@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "listen.h"
+#include "http/listen.h"
 #include "options.h"
 #include "routes.h"
 

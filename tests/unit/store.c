@@ -1,5 +1,5 @@
 /* The cache store in memory: handles are honoured until they expire or are removed. */
-#include "cache/store.h"
+#include "store/store.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

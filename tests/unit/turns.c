@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "turns.h"
+#include "base/turns.h"
 
 static atomic_int yields;
 

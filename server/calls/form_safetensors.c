@@ -1,0 +1,316 @@
+/* Messages in safetensors. Tensors are tensors; scalars and texts stand in __metadata__; what JSON
+ * has inside an object has its name dotted: "bn_param.eps". */
+#include <stdio.h>
+#include <string.h>
+
+#include "calls/form.h"
+#include "codec/json_array.h"
+#include "codec/number.h"
+#include "codec/safetensors_read.h"
+#include "codec/safetensors_write.h"
+
+enum { NAME = 64 }; /* of a dotted name */
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* A request whose header has been read. */
+typedef struct {
+    form_request *request;
+    const layers_operation *operation;
+    safetensors_file file;
+    const char *dtype_by; /* the name of what the call's dtype comes from */
+} safetensors_request;
+
+static bool is_vector(const layers_param *param) {
+    return param->kind == LAYERS_VECTOR;
+}
+
+static const char *param_name(const layers_operation *operation, int i, char name[NAME]) {
+    snprintf(name, NAME, "%s.%s", operation->params_name, operation->params[i].name);
+    return name;
+}
+
+/* The parameter of a dotted name; NULL where it names none. */
+static const layers_param *find_param(const layers_operation *operation, const char *name) {
+    size_t length = operation->params_name ? strlen(operation->params_name) : 0;
+    if (!length || strncmp(name, operation->params_name, length) != 0 || name[length] != '.')
+        return NULL;
+    for (const layers_param *param = operation->params; param->name; param++)
+        if (!strcmp(param->name, name + length + 1))
+            return param;
+    return NULL;
+}
+
+static bool names_tensor(const layers_operation *operation, const char *name) {
+    const layers_param *param = find_param(operation, name);
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        if (!strcmp(field->name, name))
+            return true;
+    return param && is_vector(param);
+}
+
+static bool names_text(const layers_operation *operation, const char *name) {
+    const layers_param *param = find_param(operation, name);
+    return (param && !is_vector(param)) || !strcmp(name, "dtype") ||
+           (operation->cache == LAYERS_CACHE_TAKEN && !strcmp(name, "cache"));
+}
+
+/* unknown_field. Always false. */
+static bool unknown(safetensors_request *r, const char *name) {
+    const layers_operation *operation = r->operation;
+    const char *names[FORM_NAMES] = {"dtype"};
+    char dotted[LAYERS_MAX_PARAMS][NAME];
+    size_t count = 1;
+    for (int i = 0; operation->inputs[i].name; i++)
+        names[count++] = operation->inputs[i].name;
+    for (int i = 0; operation->params_name && operation->params[i].name; i++)
+        names[count++] = param_name(operation, i, dotted[i]);
+    if (operation->cache == LAYERS_CACHE_TAKEN)
+        names[count++] = "cache";
+    form_check_name(r->request, "", name, names);
+    safetensors_pointer(name, r->request->problem->pointer, sizeof r->request->problem->pointer);
+    return false;
+}
+
+/* Holds every name to the description. "format" is what the usual writers add of themselves. */
+static bool check_names(safetensors_request *r) {
+    const char *key;
+    json_t *value;
+    char pointer[FORM_POINTER];
+    for (size_t i = 0; i < r->file.count; i++) {
+        const char *name = r->file.entries[i].name;
+        if (names_text(r->operation, name))
+            return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
+                               safetensors_pointer(name, pointer, sizeof pointer),
+                               "%s is a tensor, but must be a string in __metadata__", name);
+        if (!names_tensor(r->operation, name))
+            return unknown(r, name);
+    }
+    json_object_foreach(r->file.metadata, key, value) {
+        if (names_tensor(r->operation, key))
+            return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
+                               safetensors_pointer(key, pointer, sizeof pointer),
+                               "%s stands in __metadata__, but must be a tensor", key);
+        if (!names_text(r->operation, key) && strcmp(key, "format") != 0)
+            return unknown(r, key);
+    }
+    return true;
+}
+
+static const safetensors_entry *find_entry(const safetensors_request *r, const char *name) {
+    for (size_t i = 0; i < r->file.count; i++)
+        if (!strcmp(r->file.entries[i].name, name))
+            return &r->file.entries[i];
+    return NULL;
+}
+
+static const char *find_text(const safetensors_request *r, const char *name) {
+    return json_string_value(json_object_get(r->file.metadata, name));
+}
+
+static bool read_cache(safetensors_request *r) {
+    const char *handle = find_text(r, "cache");
+    return !handle || form_cache(r->request, handle);
+}
+
+static bool holds_values(const safetensors_entry *entry) {
+    return entry->dtype->is_read && entry->dtype->as != LAYERS_I64;
+}
+
+/* The entry of the first tensor, as the description lists them, that has the call's dtype. */
+static const safetensors_entry *first_values(const safetensors_request *r) {
+    const safetensors_entry *entry;
+    char name[NAME];
+    for (const layers_field *field = r->operation->inputs; field->name; field++)
+        if (!field->labels && (entry = find_entry(r, field->name)) && holds_values(entry))
+            return entry;
+    for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
+        if (is_vector(&r->operation->params[i]) &&
+            (entry = find_entry(r, param_name(r->operation, i, name))) && holds_values(entry))
+            return entry;
+    return NULL;
+}
+
+static bool read_dtype(safetensors_request *r) {
+    layers_call *call = r->request->call;
+    const char *said = find_text(r, "dtype");
+    const safetensors_entry *first = first_values(r);
+    r->dtype_by = said ? "dtype" : first ? first->name : "";
+    if (said)
+        return form_dtype(r->request, said);
+    call->dtype = first         ? first->dtype->as
+                  : call->cache ? layers_cache_dtype(call->cache)
+                                : LAYERS_F64;
+    return true;
+}
+
+/* The tensor of a name, where it was sent. */
+static bool read_tensor(safetensors_request *r, const char *name, bool labels,
+                        layers_tensor *tensor) {
+    const safetensors_entry *entry = find_entry(r, name);
+    char pointer[FORM_POINTER];
+    if (!entry)
+        return true;
+    safetensors_pointer(name, pointer, sizeof pointer);
+    if (!entry->dtype->is_read || (entry->dtype->as == LAYERS_I64) != labels)
+        return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
+                           "%s is %s, but must be %s", name, entry->dtype->name,
+                           labels ? "I64, I32 or U8" : "F64 or F32");
+    layers_dtype dtype = labels ? LAYERS_I64 : r->request->call->dtype;
+    if (entry->dtype->as != dtype)
+        return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
+                           "%s is %s, but %s is %s: the tensors of one call are of one dtype", name,
+                           layers_dtype_name(entry->dtype->as), r->dtype_by,
+                           layers_dtype_name(dtype));
+    return safetensors_tensor(entry, r->request->body, r->request->charge, tensor,
+                              r->request->problem);
+}
+
+static bool read_inputs(safetensors_request *r) {
+    for (int i = 0; r->operation->inputs[i].name; i++) {
+        const layers_field *field = &r->operation->inputs[i];
+        if (!read_tensor(r, field->name, field->labels, &r->request->call->inputs[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_number(safetensors_request *r, int i, const char *text) {
+    const char *at = text, *end = text + strlen(text), *name = r->operation->params[i].name;
+    double *number = &r->request->call->params[i].number;
+    char pointer[FORM_POINTER], clipped[48];
+    number_status status = number_read_f64(&at, end, number);
+    if ((status == NUMBER_OK && at == end) || json_word_value(text, (size_t)(end - text), number))
+        return true;
+    form_param_pointer(r->operation, i, pointer);
+    text_clip(clipped, sizeof clipped, text);
+    if (status == NUMBER_OUT_OF_RANGE && at == end)
+        return problem_set(r->request->problem, PROBLEM_NUMBER_OUT_OF_RANGE, pointer,
+                           "%s is %s, which is too large for float64", name, clipped);
+    return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
+                       "%s is \"%s\", but must be a number, as in \"0.5\"", name, clipped);
+}
+
+static bool read_param(safetensors_request *r, int i) {
+    layers_value *value = &r->request->call->params[i];
+    char name[NAME];
+    param_name(r->operation, i, name);
+    if (is_vector(&r->operation->params[i])) {
+        value->given = find_entry(r, name) != NULL;
+        return read_tensor(r, name, false, &value->vector);
+    }
+    const char *text = find_text(r, name);
+    value->given = text != NULL;
+    if (!text)
+        return true;
+    return r->operation->params[i].kind == LAYERS_CHOICE ? form_choice(r->request, i, text, NULL)
+                                                         : read_number(r, i, text);
+}
+
+static bool read_params(safetensors_request *r) {
+    for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
+        if (!read_param(r, i))
+            return false;
+    return true;
+}
+
+static bool read_request(form_request *request) {
+    safetensors_request r = {.request = request, .operation = request->call->operation};
+    if (!safetensors_read(&r.file, request->body->data, request->body->size, request->problem))
+        return false;
+    bool good =
+        check_names(&r) && read_cache(&r) && read_dtype(&r) && read_inputs(&r) && read_params(&r);
+    safetensors_free(&r.file);
+    return good;
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+_Static_assert(LAYERS_MAX_TENSORS + LAYERS_MAX_PARAMS + 1 <= (int)SAFETENSORS_MOST,
+               "outputs, parameters and a handle have room");
+
+/* Its text is written by the caller. */
+static char *add_text(safetensors_contents *contents, const char *name) {
+    safetensors_text_named *named = &contents->texts[contents->text_count++];
+    strcpy(named->name, name);
+    *named->text = '\0';
+    return named->text;
+}
+
+static void add_tensor(safetensors_contents *contents, const char *name,
+                       const layers_tensor *tensor) {
+    safetensors_tensor_named *named = &contents->tensors[contents->tensor_count++];
+    strcpy(named->name, name);
+    named->tensor = tensor;
+}
+
+/* A number as JSON has it, without the quotes of NaN and the infinities. */
+static void number_text(char *text, layers_dtype dtype, const void *number) {
+    char written[NUMBER_F64_TEXT];
+    size_t length = dtype == LAYERS_F32 ? number_write_f32(written, *(const float *)number)
+                                        : number_write_f64(written, *(const double *)number);
+    size_t quote = *written == '"';
+    memcpy(text, written + quote, length - 2 * quote);
+    text[length - 2 * quote] = '\0';
+}
+
+static void add_output(safetensors_contents *contents, const layers_field *field,
+                       const layers_tensor *tensor) {
+    if (*field->shape) {
+        add_tensor(contents, field->name, tensor);
+        return;
+    }
+    char *text = add_text(contents, field->name);
+    if (tensor->data)
+        number_text(text, tensor->dtype, tensor->data);
+}
+
+static void add_param(safetensors_contents *contents, const layers_call *call, int i) {
+    const layers_param *param = &call->operation->params[i];
+    const layers_value *value = &call->params[i];
+    char name[NAME];
+    param_name(call->operation, i, name);
+    if (is_vector(param)) {
+        add_tensor(contents, name, &value->vector);
+        return;
+    }
+    char *text = add_text(contents, name);
+    if (param->kind == LAYERS_CHOICE)
+        strcpy(text, param->choices[value->choice]);
+    else if (param->kind == LAYERS_INTEGER)
+        sprintf(text, "%lld", (long long)value->number);
+    else
+        number_text(text, LAYERS_F64, &value->number);
+}
+
+/* What stands in an answer; with `all`, what could stand there after layers_run. */
+static void fill(safetensors_contents *contents, const layers_call *call, const char *handle,
+                 bool all) {
+    contents->tensor_count = contents->text_count = 0;
+    for (int i = 0; call->operation->outputs[i].name; i++)
+        add_output(contents, &call->operation->outputs[i], &call->outputs[i]);
+    for (int i = 0; call->operation->params_name && call->operation->params[i].name; i++)
+        if (all || form_gives_param(call, i))
+            add_param(contents, call, i);
+    if (handle)
+        strcpy(add_text(contents, "cache"), handle);
+}
+
+static size_t bound_answer(const form_answer *answer) {
+    safetensors_contents contents;
+    fill(&contents, answer->call, "", true);
+    return safetensors_bound(&contents);
+}
+
+static char *write_answer(char *out, const form_answer *answer) {
+    safetensors_contents contents;
+    fill(&contents, answer->call, answer->handle, false);
+    return safetensors_write(out, &contents);
+}
+
+const form form_safetensors = {
+    .media_type = "application/vnd.safetensors",
+    .read = read_request,
+    .bound = bound_answer,
+    .write = write_answer,
+};

@@ -1,0 +1,138 @@
+/* POST /<layer>/<operation>: the way of a call, from its query to its answer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "calls/form.h"
+#include "handlers.h"
+
+/* Arithmetic, and an answer to write, that each take a tenth of a millisecond: a call with more
+ * leaves its connection's thread. */
+static const double cheap_work = 3e6;
+static const size_t cheap_answer = 64 << 10;
+
+/* One request on its way. */
+typedef struct {
+    service *service;
+    const route *route;
+    bool no_cache;          /* ?cache=none */
+    bool release;           /* ?cache=release */
+    bool at_leisure, later; /* as in the request, and in the reply */
+    layers_call call;
+    form_request request;
+    form_answer answer;
+    size_t reserved; /* bytes of the store's budget set aside */
+    size_t bound;    /* the most bytes that the answer can have */
+} work;
+
+static void read_query(work *w, const request *request) {
+    for (size_t i = 0; i < request->query_count; i++) {
+        bool cache = !strcmp(request->query[i].key, "cache");
+        w->answer.flat |= !cache;
+        w->no_cache |= cache && w->route->operation->cache == LAYERS_CACHE_GIVEN;
+        w->release |= cache && w->route->operation->cache == LAYERS_CACHE_TAKEN;
+    }
+}
+
+/* Checks the call, and sets aside what it will take, before anything is computed. */
+static bool prepare(work *w) {
+    layers_error error;
+    if (layers_prepare(&w->call, &error) != LAYERS_OK)
+        return problem_set_layers(w->request.problem, &error);
+    w->bound = w->route->answer_form->bound(&w->answer);
+    if ((w->call.work > cheap_work || w->bound > cheap_answer) && !w->at_leisure)
+        return !(w->later = true);
+    size_t limit = w->service->options->answer_limit;
+    if (w->bound > limit || w->call.output_bytes > limit)
+        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+                           "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
+                           "send fewer rows at once",
+                           w->bound > limit ? w->bound : w->call.output_bytes, limit);
+    /* what is kept has a budget of its own, the store's */
+    if (!charge_add(w->request.charge, w->bound) ||
+        !charge_add(w->request.charge, w->call.output_bytes))
+        return problem_set_memory(w->request.problem, "the result");
+    if (w->route->operation->cache != LAYERS_CACHE_GIVEN || w->no_cache)
+        return true;
+    int retry_after;
+    size_t bytes = w->call.cache_bytes + store_overhead;
+    store *store = w->service->store;
+    if (!store->reserve(store, bytes, &retry_after)) {
+        problem_set(w->request.problem, PROBLEM_CACHE_FULL, NULL,
+                    "the cache has no room for %zu bytes; release handles (?cache=release, or "
+                    "DELETE /cache/<handle>), ask for none (?cache=none), or try again later",
+                    bytes);
+        w->request.problem->retry_after = retry_after;
+        return false;
+    }
+    w->reserved = bytes;
+    return true;
+}
+
+static bool run(work *w) {
+    layers_error error;
+    if (layers_run(&w->call, &error) != LAYERS_OK)
+        return problem_set_layers(w->request.problem, &error);
+    return true;
+}
+
+/* Puts the cache into the store, once the answer's memory is there: nothing can fail after it. */
+static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
+    store *store = w->service->store;
+    if (!store->put(store, w->call.cache, w->reserved, handle))
+        return problem_set_memory(w->request.problem, "the cache");
+    w->call.cache = NULL; /* the store's now */
+    w->reserved = 0;
+    return true;
+}
+
+static bool answer(work *w, reply *reply) {
+    char handle[HANDLE_TEXT];
+    bool keep = w->reserved > 0;
+    char *body = malloc(w->bound);
+    if (!body)
+        return problem_set_memory(w->request.problem, "the answer");
+    if (keep && !keep_cache(w, handle)) {
+        free(body);
+        return false;
+    }
+    w->answer.handle = keep ? handle : NULL;
+    size_t length = (size_t)(w->route->answer_form->write(body, &w->answer) - body);
+    if (w->release)
+        w->service->store->remove(w->service->store, w->request.handle);
+    reply->status = 200;
+    reply->content_type = w->route->answer_form->media_type;
+    reply->body = realloc(body, length); /* gives back what the bound was too large by */
+    if (!reply->body)
+        reply->body = body;
+    reply->body_length = length;
+    return true;
+}
+
+bool handle_operation(service *service, const route *route, const request *request, reply *reply,
+                      problem *problem) {
+    /* helpers have the workers' priority: a thread that answers must not wait for them */
+    layers_pool *pool = request->at_leisure ? workers_pool(service->workers) : NULL;
+    work w = {.service = service,
+              .route = route,
+              .call = {.operation = route->operation, .pool = pool},
+              .request = {&request->body, service->store, request->charge, &w.call, "", problem},
+              .answer = {.call = &w.call},
+              .at_leisure = request->at_leisure};
+    double start = clock_ms();
+    read_query(&w, request);
+    bool good = route->request_form->read(&w.request);
+    double read = clock_ms();
+    good = good && prepare(&w) && run(&w);
+    double computed = clock_ms();
+    good = good && answer(&w, reply);
+    double written = clock_ms();
+    reply->later = w.later;
+    reply->read_ms = read - start;
+    reply->compute_ms = computed - read;
+    reply->write_ms = written - computed;
+    if (w.reserved > 0)
+        service->store->release(service->store, w.reserved);
+    layers_call_clear(&w.call);
+    return good;
+}

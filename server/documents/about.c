@@ -1,0 +1,38 @@
+/* GET /healthz, /readyz, /version: how the process is, and what it is. */
+#include "base/version.h"
+#include "codec/json_dump.h"
+#include "handlers.h"
+
+bool reply_document(reply *reply, json_t *document, problem *problem) {
+    reply->status = 200;
+    reply->content_type = "application/json";
+    reply->body = json_document_text(document, &reply->body_length);
+    json_decref(document);
+    return reply->body || problem_set_memory(problem, "the answer");
+}
+
+bool handle_health(service *service, const route *route, const request *request, reply *reply,
+                   problem *problem) {
+    (void)service, (void)route, (void)request;
+    return reply_document(reply, json_pack("{ss}", "status", "ok"), problem);
+}
+
+bool handle_ready(service *service, const route *route, const request *request, reply *reply,
+                  problem *problem) {
+    (void)route, (void)request;
+    if (atomic_load(&service->draining))
+        return problem_set_draining(problem);
+    if (!service->store->ready(service->store))
+        return problem_set_overloaded(problem, "the cache store does not answer");
+    return reply_document(reply, json_pack("{ss}", "status", "ready"), problem);
+}
+
+bool handle_version(service *service, const route *route, const request *request, reply *reply,
+                    problem *problem) {
+    (void)service, (void)route, (void)request;
+    return reply_document(reply,
+                          json_pack("{ss ss ss ss ss}", "name", "layerd", "version",
+                                    layers_version(), "commit", version_commit, "blas",
+                                    layers_blas(), "cpu", version_cpu()),
+                          problem);
+}

@@ -1,0 +1,380 @@
+/* GET /metrics: what was counted, in the text form of Prometheus 0.0.4, or in OpenMetrics 1.0 where
+ * Accept prefers that. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/accept.h"
+#include "base/version.h"
+#include "handlers.h"
+#include "metrics.h"
+
+static const char openmetrics[] = "application/openmetrics-text";
+
+/* What is read once for a page. */
+typedef struct {
+    service *service;
+    store_stats store;
+    size_t routes;
+    metrics_route *route;
+    FILE *out;
+    bool openmetrics;
+} page;
+
+/* A family's values. */
+typedef void writer(page *page, const char *name);
+
+typedef enum { COUNTER, GAUGE, HISTOGRAM, INFO } family_type;
+
+/* The names that a type has in both forms, and what its samples' names end in. */
+static const struct {
+    const char *name, *openmetrics, *suffix;
+} types[] = {
+    [COUNTER] = {"counter", "counter", "_total"},
+    [GAUGE] = {"gauge", "gauge", ""},
+    [HISTOGRAM] = {"histogram", "histogram", ""},
+    [INFO] = {"gauge", "info", "_info"},
+};
+
+static void write_label_value(FILE *out, const char *text) {
+    for (; *text; text++)
+        if (*text == '\n')
+            fputs("\\n", out);
+        else
+            fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
+static void write_count(page *page, const char *name, uint64_t value) {
+    fprintf(page->out, "%s %" PRIu64 "\n", name, value);
+}
+
+/* layer="affine",operation="forward" */
+static void write_route(page *page, size_t row) {
+    route_label label = route_label_of(row);
+    fprintf(page->out, "layer=\"%s\",operation=\"%.*s\"", label.layer, label.length, label.name);
+}
+
+static bool is_operation(size_t row) {
+    return *route_label_of(row).layer != '\0';
+}
+
+static void write_requests(page *page, const char *name) {
+    for (size_t row = 0; row < page->routes; row++)
+        for (int i = 0; i < METRICS_STATUSES; i++) {
+            uint64_t count = page->route[row].statuses[i];
+            int status = METRICS_STATUS_FIRST + i;
+            if (count == 0 && !(is_operation(row) && status == 200))
+                continue;
+            fprintf(page->out, "%s{", name);
+            write_route(page, row);
+            fprintf(page->out, ",status=\"%d\"} %" PRIu64 "\n", status, count);
+        }
+}
+
+/* One series of a histogram: its name, its labels in front of "le", and what its sum is in. */
+typedef struct {
+    const char *name, *phase; /* "": no such label */
+    size_t row;
+    const double *bounds;
+    double scale;
+} series;
+
+static void write_sample(page *page, const series *series, const char *suffix) {
+    fprintf(page->out, "%s_%s{", series->name, suffix);
+    if (*series->phase)
+        fprintf(page->out, "phase=\"%s\",", series->phase);
+    write_route(page, series->row);
+}
+
+static void write_histogram(page *page, const series *series, const metrics_histogram *histogram) {
+    uint64_t count = 0;
+    for (int i = 0; i < METRICS_BUCKETS; i++) {
+        char bound[32] = "+Inf";
+        count += histogram->bucket[i];
+        if (isfinite(series->bounds[i])) {
+            snprintf(bound, sizeof bound, "%g", series->bounds[i]);
+            if (!strpbrk(bound, ".e")) /* the one form that OpenMetrics has for it */
+                strcat(bound, ".0");
+        }
+        write_sample(page, series, "bucket");
+        fprintf(page->out, ",le=\"%s\"} %" PRIu64 "\n", bound, count);
+        if (!isfinite(series->bounds[i]))
+            break;
+    }
+    write_sample(page, series, "sum");
+    fprintf(page->out, "} %.15g\n", (double)histogram->sum * series->scale);
+    write_sample(page, series, "count");
+    fprintf(page->out, "} %" PRIu64 "\n", count);
+}
+
+static void write_seconds(page *page, const char *name) {
+    static const char *const phases[METRICS_PHASES] = {"read", "compute", "write"};
+    for (size_t row = 0; row < page->routes; row++)
+        for (int i = 0; i < METRICS_PHASES && is_operation(row); i++) {
+            const series series = {name, phases[i], row, metrics_seconds, 1e-9};
+            write_histogram(page, &series, &page->route[row].phases[i]);
+        }
+}
+
+static void write_taken(page *page, const char *name) {
+    for (size_t row = 0; row < page->routes; row++) {
+        const series series = {name, "", row, metrics_bytes, 1};
+        if (is_operation(row))
+            write_histogram(page, &series, &page->route[row].taken);
+    }
+}
+
+static void write_given(page *page, const char *name) {
+    for (size_t row = 0; row < page->routes; row++) {
+        const series series = {name, "", row, metrics_bytes, 1};
+        if (is_operation(row))
+            write_histogram(page, &series, &page->route[row].given);
+    }
+}
+
+static void write_build(page *page, const char *name) {
+    const char *const labels[][2] = {{"version", layers_version()},
+                                     {"commit", version_commit},
+                                     {"blas", layers_blas()},
+                                     {"cpu", version_cpu()}};
+    fputs(name, page->out);
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        fprintf(page->out, "%s%s=\"", i ? "," : "{", labels[i][0]);
+        write_label_value(page->out, labels[i][1]);
+        fputc('"', page->out);
+    }
+    fputs("} 1\n", page->out);
+}
+
+/* Writers of one number. */
+#define NUMBER(function, value)                                                                    \
+    static void function(page *page, const char *name) {                                           \
+        write_count(page, name, (uint64_t)(value));                                                \
+    }
+
+NUMBER(write_running, metrics_level_of(page->service->metrics, METRICS_REQUESTS))
+NUMBER(write_connections, metrics_level_of(page->service->metrics, METRICS_CONNECTIONS))
+NUMBER(write_queue_refused, metrics_level_of(page->service->metrics, METRICS_QUEUE_REFUSED))
+NUMBER(write_queue_late, metrics_level_of(page->service->metrics, METRICS_QUEUE_LATE))
+NUMBER(write_queue, workers_waiting(page->service->workers))
+NUMBER(write_queue_capacity, page->service->options->queue)
+NUMBER(write_memory, atomic_load(&page->service->memory.used))
+NUMBER(write_memory_limit, page->service->memory.limit)
+NUMBER(write_memory_refused, atomic_load(&page->service->memory.refused))
+NUMBER(write_cache_entries, page->store.entries)
+NUMBER(write_cache_bytes, page->store.bytes)
+NUMBER(write_cache_budget, page->store.budget)
+NUMBER(write_cache_given, page->store.given)
+NUMBER(write_cache_expired, page->store.expired)
+NUMBER(write_cache_removed, page->store.removed)
+NUMBER(write_cache_refused, page->store.refused)
+
+static void write_processor_time(page *page, const char *name) {
+    struct timespec time;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0)
+        fprintf(page->out, "%s %lld.%09ld\n", name, (long long)time.tv_sec, time.tv_nsec);
+}
+
+/* The field of that number in /proc/self/stat (proc(5)); nothing where there is no /proc. */
+static bool read_stat(int field, unsigned long long *value) {
+    char text[1024];
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (!file)
+        return false;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *at = strrchr(text, ')'); /* behind the program's name, which may have spaces */
+    for (int i = 2; at && i < field; i++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return false;
+    *value = strtoull(at, NULL, 10);
+    return true;
+}
+
+static void write_stat(page *page, const char *name, int field, unsigned long long factor) {
+    unsigned long long value;
+    if (read_stat(field, &value))
+        write_count(page, name, value * factor);
+}
+
+static void write_threads(page *page, const char *name) {
+    write_stat(page, name, 20, 1);
+}
+
+static void write_virtual(page *page, const char *name) {
+    write_stat(page, name, 23, 1);
+}
+
+static void write_resident(page *page, const char *name) {
+    write_stat(page, name, 24, (unsigned long long)sysconf(_SC_PAGESIZE));
+}
+
+/* /proc tells the start in ticks since the boot. */
+static void write_start(page *page, const char *name) {
+    unsigned long long ticks;
+    struct timespec now, boot;
+    if (!read_stat(22, &ticks) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &boot) != 0)
+        return;
+    double age = (double)boot.tv_sec + (double)boot.tv_nsec * 1e-9 -
+                 (double)ticks / (double)sysconf(_SC_CLK_TCK);
+    fprintf(page->out, "%s %.2f\n", name, (double)now.tv_sec + (double)now.tv_nsec * 1e-9 - age);
+}
+
+static void write_open_files(page *page, const char *name) {
+    uint64_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        return;
+    while (readdir(folder)) /* the page's, which owns the stream alone */
+        count++;
+    closedir(folder);
+    write_count(page, name, count - 3); /* without ".", "..", and the folder's own */
+}
+
+static void write_most_files(page *page, const char *name) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        write_count(page, name, limit.rlim_cur);
+}
+
+/* Every family: name without its type's ending, type, unit ("": none), writer, what it is. */
+static const struct family {
+    const char *name;
+    family_type type;
+    const char *unit;
+    writer *write;
+    const char *help;
+} families[] = {
+    {"layerd_build", INFO, "", write_build, "What this build is, and where it runs."},
+    {"layerd_requests", COUNTER, "", write_requests, "Requests that were answered."},
+    {"layerd_requests_in_flight", GAUGE, "", write_running,
+     "Requests that have begun and whose answer is not out."},
+    {"layerd_request_seconds", HISTOGRAM, "seconds", write_seconds,
+     "Time to read a call, to compute it, and to write its answer."},
+    {"layerd_request_body_bytes", HISTOGRAM, "bytes", write_taken, "Bodies of requests."},
+    {"layerd_response_body_bytes", HISTOGRAM, "bytes", write_given, "Bodies of answers."},
+    {"layerd_connections", GAUGE, "", write_connections, "Connections that are open."},
+    {"layerd_queue_length", GAUGE, "", write_queue, "Dear calls that wait for a thread."},
+    {"layerd_queue_capacity", GAUGE, "", write_queue_capacity, "Dear calls that may wait."},
+    {"layerd_queue_refused", COUNTER, "", write_queue_refused,
+     "Dear calls that were refused, as the queue was full."},
+    {"layerd_queue_late", COUNTER, "", write_queue_late,
+     "Dear calls that were dropped, as they had waited for too long."},
+    {"layerd_memory_bytes", GAUGE, "bytes", write_memory, "Memory of the requests in flight."},
+    {"layerd_memory_limit_bytes", GAUGE, "bytes", write_memory_limit,
+     "Memory that the requests in flight may take."},
+    {"layerd_memory_refused", COUNTER, "", write_memory_refused,
+     "Times that this memory was not to be had."},
+    {"layerd_cache_entries", GAUGE, "", write_cache_entries, "Caches that are kept."},
+    {"layerd_cache_bytes", GAUGE, "bytes", write_cache_bytes,
+     "Memory of caches, kept and set aside."},
+    {"layerd_cache_budget_bytes", GAUGE, "bytes", write_cache_budget,
+     "Memory that caches may take."},
+    {"layerd_cache_given", COUNTER, "", write_cache_given, "Handles that were given."},
+    {"layerd_cache_expired", COUNTER, "", write_cache_expired, "Handles that have expired."},
+    {"layerd_cache_removed", COUNTER, "", write_cache_removed,
+     "Handles that were released or deleted."},
+    {"layerd_cache_refused", COUNTER, "", write_cache_refused,
+     "Caches that were refused, as the budget was full."},
+    {"process_cpu_seconds", COUNTER, "seconds", write_processor_time,
+     "Processor time of the process, user and system."},
+    {"process_resident_memory_bytes", GAUGE, "bytes", write_resident, "Memory that is resident."},
+    {"process_virtual_memory_bytes", GAUGE, "bytes", write_virtual, "Memory that is mapped."},
+    {"process_open_fds", GAUGE, "", write_open_files, "File descriptors that are open."},
+    {"process_max_fds", GAUGE, "", write_most_files, "File descriptors that may be open."},
+    {"process_threads", GAUGE, "", write_threads, "Threads of the process."},
+    {"process_start_time_seconds", GAUGE, "seconds", write_start,
+     "When the process started, since 1970."},
+};
+
+static void write_family(page *page, const struct family *family) {
+    char sample[64];
+    snprintf(sample, sizeof sample, "%s%s", family->name, types[family->type].suffix);
+    const char *name = page->openmetrics ? family->name : sample;
+    fprintf(page->out, "# HELP %s %s\n# TYPE %s %s\n", name, family->help, name,
+            page->openmetrics ? types[family->type].openmetrics : types[family->type].name);
+    if (page->openmetrics && *family->unit)
+        fprintf(page->out, "# UNIT %s %s\n", name, family->unit);
+    family->write(page, sample);
+}
+
+static void write_page(page *page) {
+    for (size_t row = 0; row < page->routes; row++)
+        metrics_read(page->service->metrics, row, &page->route[row]);
+    page->service->store->stats(page->service->store, &page->store);
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        write_family(page, &families[i]);
+    if (page->openmetrics)
+        fputs("# EOF\n", page->out);
+}
+
+static bool wants_openmetrics(const char *accept) {
+    if (!accept)
+        return false;
+    preference wanted = preference_for(accept, openmetrics);
+    return wanted.closeness == 3 && wanted.quality > 0 &&
+           wanted.quality >= preference_for(accept, "text/plain").quality;
+}
+
+/* Text that grows as it is written. Not open_memstream, which without memory drops what it was to
+ * write and reports no error. */
+typedef struct {
+    char *text;
+    size_t length, capacity;
+} growing;
+
+static ssize_t append(void *cookie, const char *piece, size_t length) {
+    growing *page = cookie;
+    if (length > page->capacity - page->length) {
+        size_t capacity = 2 * page->capacity + length;
+        char *text = realloc(page->text, capacity);
+        if (!text)
+            return 0;
+        page->text = text;
+        page->capacity = capacity;
+    }
+    memcpy(page->text + page->length, piece, length);
+    page->length += length;
+    return (ssize_t)length;
+}
+
+bool handle_metrics(service *service, const route *route, const request *request, reply *reply,
+                    problem *problem) {
+    (void)route;
+    page page = {
+        .service = service,
+        .routes = route_count(),
+        .openmetrics = wants_openmetrics(request->accept),
+    };
+    growing text = {0};
+    char buffer[BUFSIZ];
+    page.route = malloc(page.routes * sizeof *page.route);
+    page.out = fopencookie(&text, "w", (cookie_io_functions_t){.write = append});
+    bool good = page.route && page.out;
+    if (good) {
+        setvbuf(page.out, buffer, _IOFBF, sizeof buffer);
+        write_page(&page);
+    }
+    if (page.out) {
+        good = !ferror(page.out) && good;
+        good = fclose(page.out) == 0 && good;
+    }
+    free(page.route);
+    reply->body = text.text; /* the caller frees it in any case */
+    reply->body_length = text.length;
+    if (!good)
+        return problem_set_memory(problem, "the metrics");
+    reply->status = 200;
+    reply->content_type = page.openmetrics
+                              ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                              : "text/plain; version=0.0.4; charset=utf-8";
+    return true;
+}

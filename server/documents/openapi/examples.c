@@ -1,0 +1,164 @@
+/* Examples: requests made from the operations' descriptions, and the daemon's own answers to them.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "documents/openapi/openapi.h"
+#include "handlers.h"
+
+enum { ROWS = 2, COLUMNS = 3 };
+
+/* The shape that a pattern has in examples; returns its rank. */
+static int example_shape(const char *pattern, size_t shape[LAYERS_MAX_RANK]) {
+    int rank = 0;
+    if (!strcmp(pattern, "...")) {
+        shape[rank++] = ROWS;
+        shape[rank++] = COLUMNS;
+        return rank;
+    }
+    for (const char *c = pattern; *c; c++)
+        if (isupper((unsigned char)*c))
+            shape[rank++] = *c == 'D' || *c == 'C' ? COLUMNS : ROWS;
+    return rank;
+}
+
+/* The i-th of a tensor: halves from -1 to 2 for numbers, 0 and 1 for labels. `start` makes one
+ * tensor differ from another. */
+static json_t *element(int i, int start, bool labels) {
+    return labels ? json_integer(i % 2) : json_real((i * 3 + start * 2) % 7 * 0.5 - 1);
+}
+
+static json_t *nest(openapi *o, const json_t *data, const size_t *shape, int rank, size_t *next) {
+    if (rank == 0)
+        return json_incref(json_array_get(data, (*next)++));
+    json_t *list = json_array();
+    for (size_t i = 0; i < shape[0]; i++)
+        openapi_add(o, list, nest(o, data, shape + 1, rank - 1, next));
+    return list;
+}
+
+static json_t *tensor(openapi *o, const layers_field *field, int start, bool flat) {
+    size_t shape[LAYERS_MAX_RANK], size = 1, next = 0;
+    int rank = example_shape(field->shape, shape);
+    json_t *lengths = json_array(), *data = json_array();
+    for (int i = 0; i < rank; i++) {
+        openapi_add(o, lengths, json_integer((json_int_t)shape[i]));
+        size *= shape[i];
+    }
+    for (size_t i = 0; i < size; i++)
+        openapi_add(o, data, element((int)i, start, field->labels));
+    if (flat)
+        return json_pack("{s:o, s:o}", "shape", lengths, "data", data);
+    json_t *nested = nest(o, data, shape, rank, &next);
+    json_decref(lengths);
+    json_decref(data);
+    return nested;
+}
+
+/* The default, else a simple value of the range. Vectors are left to their default. */
+static json_t *param(const layers_param *param) {
+    switch (param->kind) {
+    case LAYERS_NUMBER:
+        return json_real(param->has_fallback      ? param->fallback
+                         : param->maximum < 1e300 ? (param->minimum + param->maximum) / 2
+                                                  : param->minimum + 1);
+    case LAYERS_INTEGER:
+        return json_integer(
+            (json_int_t)(param->has_fallback ? param->fallback : param->minimum + 1));
+    case LAYERS_CHOICE:
+        return json_string(param->choices[0]);
+    case LAYERS_VECTOR:
+        break;
+    }
+    return NULL;
+}
+
+static json_t *params(openapi *o, const layers_operation *operation) {
+    json_t *object = json_object();
+    for (const layers_param *row = operation->params; row->name; row++)
+        if (row->kind != LAYERS_VECTOR)
+            openapi_put(o, object, row->name, param(row));
+    return object;
+}
+
+const char *example_cache(const layers_operation *operation, char text[OPENAPI_NAME]) {
+    snprintf(text, OPENAPI_NAME, "the cache that %s/forward gave", operation->layer);
+    return text;
+}
+
+json_t *example_request(openapi *o, const layers_operation *operation, const char *cache,
+                        bool flat) {
+    json_t *body = json_object();
+    for (int i = 0; operation->inputs[i].name; i++)
+        openapi_put(o, body, operation->inputs[i].name, tensor(o, &operation->inputs[i], i, flat));
+    if (operation->params_name)
+        openapi_put(o, body, operation->params_name, params(o, operation));
+    if (operation->cache == LAYERS_CACHE_TAKEN)
+        openapi_put(o, body, "cache", json_string(cache));
+    return body;
+}
+
+/* Runs an operation on its example as a request would; NULL where that is refused. */
+static json_t *run(openapi *o, service *service, const layers_operation *operation,
+                   const char *cache) {
+    json_t *body = example_request(o, operation, cache, false), *answer = NULL;
+    char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    if (!text)
+        return NULL;
+    problem problem;
+    reply reply = {0};
+    size_t length = strlen(text);
+    charge charge = {.budget = &service->memory};
+    route route = {.handle = handle_operation,
+                   .operation = operation,
+                   .request_form = &form_json,
+                   .answer_form = &form_json};
+    request request = {.body = layers_tensor_wrap(LAYERS_U8, &length, 1, text),
+                       .body_length = length,
+                       .charge = &charge,
+                       .at_leisure = true};
+    if (route.handle(service, &route, &request, &reply, &problem))
+        answer = json_loadb(reply.body, reply.body_length, 0, NULL);
+    free(reply.body);
+    free(text);
+    return answer;
+}
+
+static const layers_operation *giver_of_cache(const layers_operation *taker) {
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        if (!strcmp((*row)->layer, taker->layer) && (*row)->cache == LAYERS_CACHE_GIVEN)
+            return *row;
+    return NULL;
+}
+
+static json_t *run_with_cache(openapi *o, service *service, const layers_operation *operation) {
+    if (operation->cache != LAYERS_CACHE_TAKEN)
+        return run(o, service, operation, NULL);
+    const layers_operation *giver = giver_of_cache(operation);
+    json_t *given = giver ? run(o, service, giver, NULL) : NULL;
+    const char *handle = json_string_value(json_object_get(given, "cache"));
+    json_t *answer = handle ? run(o, service, operation, handle) : NULL;
+    json_decref(given);
+    return answer;
+}
+
+json_t *example_answer(openapi *o, const layers_operation *operation) {
+    /* limits and a store of its own: the document is the same whatever the daemon's options */
+    options options = {.body_limit = 1 << 20, .answer_limit = 1 << 20};
+    service service = {.options = &options, .workers = o->service->workers};
+    service.memory.limit = 1 << 20;
+    service.store = store_open_memory(1 << 20, 60000);
+    if (!service.store) {
+        o->failed = true;
+        return NULL;
+    }
+    char text[OPENAPI_NAME];
+    json_t *answer = run_with_cache(o, &service, operation);
+    if (json_object_get(answer, "cache"))
+        openapi_put(o, answer, "cache", json_string(example_cache(operation, text)));
+    service.store->close(service.store);
+    return answer;
+}

@@ -1,0 +1,70 @@
+/* x-layerd: an operation's row of the table as it stands, for pages and clients that draw forms. */
+#include "documents/openapi/openapi.h"
+
+static json_t *fields(openapi *o, const layers_field *rows) {
+    json_t *list = json_array();
+    for (const layers_field *row = rows; row->name; row++)
+        openapi_add(o, list,
+                    json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "shape", row->shape,
+                              "labels", row->labels, "summary", row->summary));
+    return list;
+}
+
+static json_t *choices(openapi *o, const layers_param *param) {
+    json_t *list = json_array();
+    for (int i = 0; param->choices[i]; i++)
+        openapi_add(o, list, json_string(param->choices[i]));
+    return list;
+}
+
+/* Bounds past 1e300 are those of the type: left out. */
+static void put_range(openapi *o, json_t *object, const layers_param *param) {
+    if (param->minimum > -1e300) {
+        openapi_put(o, object, "minimum", json_real(param->minimum));
+        openapi_put(o, object, "open_minimum", json_boolean(param->open_minimum));
+    }
+    if (param->maximum < 1e300)
+        openapi_put(o, object, "maximum", json_real(param->maximum));
+    if (param->has_fallback)
+        openapi_put(o, object, "fallback", json_real(param->fallback));
+}
+
+static json_t *param_row(openapi *o, const layers_param *param) {
+    static const char *const kinds[] = {[LAYERS_NUMBER] = "number",
+                                        [LAYERS_INTEGER] = "integer",
+                                        [LAYERS_CHOICE] = "choice",
+                                        [LAYERS_VECTOR] = "vector"};
+    json_t *object =
+        json_pack("{s:s, s:s, s:b, s:s}", "name", param->name, "kind", kinds[param->kind],
+                  "required", param->required, "summary", param->summary);
+    switch (param->kind) {
+    case LAYERS_NUMBER:
+    case LAYERS_INTEGER:
+        put_range(o, object, param);
+        break;
+    case LAYERS_CHOICE:
+        openapi_put(o, object, "choices", choices(o, param));
+        break;
+    case LAYERS_VECTOR:
+        openapi_put(o, object, "shape", json_string(param->shape));
+        break;
+    }
+    return object;
+}
+
+json_t *operation_row(openapi *o, const layers_operation *operation) {
+    static const char *const uses[] = {[LAYERS_CACHE_NONE] = "none",
+                                       [LAYERS_CACHE_GIVEN] = "given",
+                                       [LAYERS_CACHE_TAKEN] = "taken"};
+    json_t *row = json_pack("{s:s, s:s, s:o, s:o, s:s}", "layer", operation->layer, "operation",
+                            operation->name, "inputs", fields(o, operation->inputs), "outputs",
+                            fields(o, operation->outputs), "cache", uses[operation->cache]);
+    if (!operation->params_name)
+        return row;
+    json_t *params = json_array();
+    for (const layers_param *param = operation->params; param->name; param++)
+        openapi_add(o, params, param_row(o, param));
+    openapi_put(o, row, "params_name", json_string(operation->params_name));
+    openapi_put(o, row, "params", params);
+    return row;
+}

@@ -1,0 +1,159 @@
+/* Errors in the document: a schema for each problem, a response for each status. */
+#include <stdio.h>
+#include <string.h>
+
+#include "documents/openapi/openapi.h"
+
+static const char *schema_name(problem_kind kind, char name[OPENAPI_NAME]) {
+    return openapi_name(name, "problem", problem_code(kind), "");
+}
+
+/* The same members in all; what has one value only is added for each kind. */
+static json_t *common_schema(json_t *codes) {
+    json_t *properties =
+        json_pack("{s:{s:s, s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:o}}", "type", "type",
+                  "string", "format", "uri", "title", "type", "string", "status", "type", "integer",
+                  "detail", "type", "string", "description",
+                  "one sentence that a person can act on", "code", "type", "string", "enum", codes);
+    json_t *places =
+        json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}}",
+                  "pointer", "type", "string", "format", "json-pointer", "description",
+                  "the input at fault", "offset", "type", "integer", "minimum", 0, "description",
+                  "of a body that is not valid: bytes from its start", "line", "type", "integer",
+                  "minimum", 1, "description", "of such a body", "column", "type", "integer",
+                  "minimum", 1, "description", "of such a body, in bytes");
+    if (json_object_update_missing(properties, places) != 0)
+        properties = (json_decref(properties), NULL);
+    json_decref(places);
+    return json_pack("{s:s, s:s, s:o, s:[s, s, s, s, s]}", "description",
+                     "An error, by RFC 9457 (problem details).", "type", "object", "properties",
+                     properties, "required", "type", "title", "status", "detail", "code");
+}
+
+void problems_begin(openapi *o) {
+    json_t *codes = json_array();
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
+        openapi_add(o, codes, json_string(problem_code(kind)));
+    openapi_put(o, o->schemas, "Problem", common_schema(codes));
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++) {
+        char name[OPENAPI_NAME];
+        json_t *values = json_pack("{s:{s:s+}, s:{s:s}, s:{s:i}, s:{s:s}}", "type", "const",
+                                   "urn:layerd:problem:", problem_code(kind), "title", "const",
+                                   problem_title(kind), "status", "const", problem_status(kind),
+                                   "code", "const", problem_code(kind));
+        openapi_put(o, o->schemas, schema_name(kind, name),
+                    json_pack("{s:s, s:[o, {s:s, s:o}]}", "description", problem_title(kind),
+                              "allOf", openapi_ref("schemas", "Problem"), "type", "object",
+                              "properties", values));
+    }
+}
+
+static bool takes_labels(const layers_operation *operation) {
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        if (field->labels)
+            return true;
+    return false;
+}
+
+static bool can_occur(const layers_operation *operation, problem_kind kind) {
+    switch (kind) {
+    case PROBLEM_NOT_FOUND:
+    case PROBLEM_METHOD_NOT_ALLOWED:
+        return false;
+    case PROBLEM_UNKNOWN_CACHE:
+    case PROBLEM_WRONG_CACHE:
+        return operation->cache == LAYERS_CACHE_TAKEN;
+    case PROBLEM_CACHE_FULL:
+        return operation->cache == LAYERS_CACHE_GIVEN;
+    case PROBLEM_LABEL_OUT_OF_RANGE:
+        return takes_labels(operation);
+    default:
+        return true;
+    }
+}
+
+uint64_t problems_of_operation(const layers_operation *operation) {
+    uint64_t problems = 0;
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
+        if (can_occur(operation, kind))
+            problems |= PROBLEM_BIT(kind);
+    return problems;
+}
+
+uint64_t problems_of_document(const document *document) {
+    return document->problems | PROBLEM_BIT(PROBLEM_INVALID_QUERY) |
+           PROBLEM_BIT(PROBLEM_BODY_TOO_LARGE) | PROBLEM_BIT(PROBLEM_RATE_LIMITED) |
+           PROBLEM_BIT(PROBLEM_OVERLOADED);
+}
+
+json_t *response_headers(int status) {
+    json_t *headers =
+        json_pack("{s:o, s:o}", "X-Request-Id", openapi_ref("headers", "X-Request-Id"),
+                  "Server-Timing", openapi_ref("headers", "Server-Timing"));
+    const char *more = status == 405                    ? "Allow"
+                       : status == 429 || status == 503 ? "Retry-After"
+                                                        : NULL;
+    if (more && json_object_set_new(headers, more, openapi_ref("headers", more)) != 0)
+        headers = (json_decref(headers), NULL);
+    return headers;
+}
+
+/* Where there are several, the code tells which it is. */
+static json_t *schema_of_several(openapi *o, uint64_t problems) {
+    json_t *schemas = json_array(), *mapping = json_object();
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++) {
+        char name[OPENAPI_NAME];
+        if (!(problems & PROBLEM_BIT(kind)))
+            continue;
+        openapi_add(o, schemas, openapi_ref("schemas", schema_name(kind, name)));
+        openapi_put(o, mapping, problem_code(kind), json_pack("s+", "#/components/schemas/", name));
+    }
+    return json_pack("{s:o, s:{s:s, s:o}}", "oneOf", schemas, "discriminator", "propertyName",
+                     "code", "mapping", mapping);
+}
+
+/* The response of some problems of one status. */
+static json_t *response(int status, const char *description, json_t *schema) {
+    return json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", description, "headers",
+                     response_headers(status), "content", "application/problem+json", "schema",
+                     schema);
+}
+
+json_t *problems_responses(openapi *o) {
+    json_t *responses = json_object();
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++) {
+        char name[OPENAPI_NAME];
+        schema_name(kind, name);
+        openapi_put(
+            o, responses, name,
+            response(problem_status(kind), problem_title(kind), openapi_ref("schemas", name)));
+    }
+    return responses;
+}
+
+static json_t *response_of_several(openapi *o, int status, uint64_t problems) {
+    char description[1024];
+    size_t used = 0;
+    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
+        if (problems & PROBLEM_BIT(kind) && used < sizeof description)
+            used += (size_t)snprintf(description + used, sizeof description - used, "%s%s: %s",
+                                     used ? "; " : "", problem_code(kind), problem_title(kind));
+    return response(status, description, schema_of_several(o, problems));
+}
+
+void problems_put(openapi *o, json_t *responses, uint64_t problems) {
+    while (problems) {
+        problem_kind first = (problem_kind)__builtin_ctzll(problems);
+        uint64_t same = 0;
+        char key[16], name[OPENAPI_NAME];
+        for (problem_kind kind = first; kind < PROBLEM_KINDS; kind++)
+            if (problems & PROBLEM_BIT(kind) && problem_status(kind) == problem_status(first))
+                same |= PROBLEM_BIT(kind);
+        snprintf(key, sizeof key, "%d", problem_status(first));
+        openapi_put(o, responses, key,
+                    same == PROBLEM_BIT(first)
+                        ? openapi_ref("responses", schema_name(first, name))
+                        : response_of_several(o, problem_status(first), same));
+        problems &= ~same;
+    }
+}

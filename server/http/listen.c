@@ -1,0 +1,86 @@
+/* The listening socket. */
+#include "http/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* Splits "host:port" or "[host]:port". */
+static bool split(const char *where, char host[256], char port[16]) {
+    const char *colon = strrchr(where, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535)
+        return false;
+    size_t length = (size_t)(colon - where);
+    bool bracketed = length >= 2 && where[0] == '[' && colon[-1] == ']';
+    if ((!bracketed && memchr(where, ':', length)) || length >= 256)
+        return false;
+    snprintf(host, 256, "%.*s", (int)(length - 2 * bracketed), where + bracketed);
+    snprintf(port, 16, "%s", colon + 1);
+    return true;
+}
+
+bool listen_is_address(const char *where) {
+    char host[256], port[16];
+    return split(where, host, port);
+}
+
+static int open_one(const struct addrinfo *info) {
+    int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    info->ai_protocol);
+    int yes = 1, no = 0;
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (info->ai_family == AF_INET6) /* [::] takes IPv4 as well */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static void describe(int fd, char *address, size_t length) {
+    struct sockaddr_storage bound = {0};
+    socklen_t size = sizeof bound;
+    char host[64] = "", port[16] = "";
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0)
+        getnameinfo((struct sockaddr *)&bound, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(address, length, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int listen_open(const char *where, char *address, size_t length) {
+    char host[256], port[16];
+    struct addrinfo *list;
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    if (!split(where, host, port)) {
+        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
+        return -1;
+    }
+    int code = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+    if (code != 0) {
+        log_line(LOG_ERROR, "cannot listen on %s: %s", where, gai_strerror(code));
+        return -1;
+    }
+    int fd = -1;
+    for (const struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
+        fd = open_one(info);
+    if (fd < 0)
+        log_line(LOG_ERROR, "cannot listen on %s: %s", where, strerror(errno));
+    else
+        describe(fd, address, length);
+    freeaddrinfo(list);
+    return fd;
+}
