@@ -5,6 +5,14 @@
 #include "buffer.h"
 #include "call.h"
 
+const layers_tensor *call_input(const layers_call *call, const char *name) {
+    int i = 0;
+    for (const layers_field *field = call->operation->inputs;
+         field->name && strcmp(field->name, name) != 0; field++)
+        i++;
+    return &call->inputs[i];
+}
+
 /* Fills a place of a new cache; a tensor of its own takes the memory that is there, where it may.
  */
 static layers_code save(const layers_call *call, const layers_saved *saved, saved_data *place,

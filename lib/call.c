@@ -138,14 +138,6 @@ static layers_code plan_outputs(layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
-const layers_tensor *call_input(const layers_call *call, const char *name) {
-    int i = 0;
-    for (const layers_field *field = call->operation->inputs;
-         field->name && strcmp(field->name, name) != 0; field++)
-        i++;
-    return &call->inputs[i];
-}
-
 /* The buffer that a saved tensor shares; NULL for one of its own. */
 static const layers_buffer *shared_buffer(const layers_call *call, int i) {
     const layers_saved *saved = &call->operation->saved[i];

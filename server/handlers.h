@@ -1,22 +1,15 @@
-/* What answers: one handler an entry of the routes. routes.h says what each gets and returns. */
+/* What answers: one handler an entry of the routes. route.h says what each gets and returns. */
 #ifndef SERVER_HANDLERS_H
 #define SERVER_HANDLERS_H
 
-#include <jansson.h>
-
-#include "routes.h"
+#include "route.h"
 
 handler handle_operation; /* calls/operation.c: POST /<layer>/<operation> */
 handler handle_cache_info,
     handle_cache_remove; /* documents/caches.c: GET, DELETE /cache/<handle> */
 handler handle_health, handle_ready, handle_version; /* documents/about.c: GET /healthz, ... */
 handler handle_metrics;                              /* documents/metrics_page.c: GET /metrics */
-handler handle_preflight;                            /* http/cors.c: OPTIONS, from a browser */
 handler handle_page;                                 /* documents/page.c: GET / */
 handler handle_openapi; /* documents/openapi/document.c: GET /openapi.json */
-
-/* A reply of 200 with a JSON document; takes over the reference, which may be NULL where there was
- * no memory. */
-bool reply_document(reply *reply, json_t *document, problem *problem);
 
 #endif

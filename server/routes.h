@@ -2,70 +2,7 @@
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H
 
-#include "calls/form.h"
-#include "request.h"
-
-typedef struct route route;
-
-/* Answers a request whose body is there. False with a problem. */
-typedef bool handler(service *service, const route *route, const request *request, reply *reply,
-                     problem *problem);
-
-struct route {
-    handler *handle;
-    size_t row;                        /* among all routes */
-    const layers_operation *operation; /* of POST /<layer>/<operation> */
-    const form *request_form, *answer_form;
-    const char *rest;  /* what the path has behind a prefix: the handle */
-    const char *allow; /* the path's methods, where a browser asks for them */
-};
-
-/* How a route is told in the metrics. */
-typedef struct {
-    const char *layer; /* "" where it is not of an operation */
-    const char
-        *name; /* so many characters: an operation's, a path's without slashes, "page", "other" */
-    int length;
-} route_label;
-
-/* Rows of routes: 0 is for every path at which there is nothing. */
-size_t route_count(void);
-route_label route_label_of(size_t row);
-
-/* A member of a JSON answer, as JSON Schema has it. */
-typedef struct {
-    const char *name; /* NULL ends a list */
-    const char *type, *format;
-} document_member;
-
-/* A path beside the operations. */
-typedef struct {
-    const char *path; /* "/cache/" is a prefix: a handle follows. NULL ends the list */
-    const char *allow;
-    handler *get, *remove;
-    const char *name;                     /* of the thing that is there: getVersion, deleteCache */
-    const char *summary, *remove_summary; /* of GET and DELETE */
-    const char *content_type;             /* of what GET answers */
-    const char *other_type;               /* and where Accept prefers it; NULL for none */
-    const document_member *members;       /* of that, where it is a JSON object of fixed members */
-    uint64_t problems;                    /* a bit each, beside those of all paths */
-} document;
-
-extern const document documents[];
-
-/* Whether its path ends in '/', and more has to follow. */
-bool document_is_prefix(const document *document);
-
-/* A key and value in the query of operations. */
-typedef struct {
-    const char *key, *value; /* NULL ends the list */
-    layers_cache_use cache;  /* of the operations that take it; LAYERS_CACHE_NONE: all do */
-    const char *summary;
-} query_option;
-
-extern const query_option query_options[];
-
-bool query_applies(const query_option *option, const layers_operation *operation);
+#include "route.h"
 
 /* Finds the route of a request by everything but its body, and refuses what is already wrong:
  * not_found, method_not_allowed (with `allow`), invalid_query, unsupported_media_type,

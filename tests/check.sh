@@ -11,6 +11,9 @@ echo "gcc and clang: warnings are errors"
 make --no-print-directory -j"$jobs" tests >/dev/null
 make --no-print-directory -j"$jobs" CC=clang tests >/dev/null
 
+echo "arrows"
+tests/arrows.sh build
+
 mapfile -t tidy < <(git ls-files 'lib/*.c' 'server/*.c' 'clients/c/*.c')
 echo "cppcheck"
 includes=(-Iinclude -Ilib -Iserver -Iclients/c)

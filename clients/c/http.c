@@ -218,28 +218,3 @@ fail:
     free(url);
     return NULL;
 }
-
-void layerd_reply_free(layerd_reply *reply) {
-    if (reply == NULL)
-        return;
-    free(reply->head);
-    free(reply->body);
-    free(reply);
-}
-
-bool layerd_reply_header(const layerd_reply *reply, const char *name, char *value, size_t size) {
-    size_t length = strlen(name);
-    if (size > 0)
-        value[0] = '\0';
-    const char *line = reply == NULL ? NULL : strchr(reply->head, '\n');
-    for (; line != NULL; line = strchr(line, '\n')) {
-        line++;
-        if (strncasecmp(line, name, length) != 0 || line[length] != ':')
-            continue;
-        const char *start = line + length + 1;
-        start += strspn(start, " \t");
-        snprintf(value, size, "%.*s", (int)strcspn(start, "\r\n"), start);
-        return true;
-    }
-    return false;
-}

@@ -18,6 +18,9 @@ void layerd_buffer_add(layerd_buffer *buffer, const void *bytes, size_t length);
 void layerd_buffer_text(layerd_buffer *buffer, const char *text);
 void layerd_buffer_free(layerd_buffer *buffer);
 
+/* Copies what there is room for, and nothing of a UTF-8 character that has not. */
+void layerd_cut_copy(char *to, size_t size, const char *from);
+
 /* Fills *error (may be NULL) and returns false. `pointer` may be NULL. */
 bool layerd_fail(layerd_error *error, const char *code, const char *pointer, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));

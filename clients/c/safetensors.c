@@ -20,25 +20,6 @@ static const char *const dtype_names[] = {
 };
 enum { DTYPES = sizeof dtype_names / sizeof *dtype_names };
 
-bool layerd_json_number(const json_t *json, double *number) {
-    if (json_is_number(json)) {
-        *number = json_number_value(json);
-        return true;
-    }
-    const char *text = json_string_value(json);
-    if (text == NULL)
-        return false;
-    if (strcmp(text, "NaN") == 0)
-        *number = NAN;
-    else if (strcmp(text, "Infinity") == 0)
-        *number = INFINITY;
-    else if (strcmp(text, "-Infinity") == 0)
-        *number = -INFINITY;
-    else
-        return false;
-    return true;
-}
-
 /* "bn_param.eps", or the name alone where there is no parent. */
 static char *full_name(const char *parent, const char *name) {
     layerd_buffer full = {0};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json_dump.h"
+#include "base/json_dump.h"
 
 static const struct {
     int status;

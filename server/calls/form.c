@@ -1,12 +1,10 @@
-/* The forms, and what they share. */
+/* What the forms share. */
 #include "calls/form.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/nearest.h"
-
-const form *const forms[] = {&form_json, &form_safetensors, NULL};
 
 bool form_check_name(const form_request *request, const char *parent, const char *key,
                      const char *const *names) {

@@ -23,7 +23,7 @@ typedef struct {
     bool flat;          /* tensors as a shape and a list, where the form has two ways */
 } form_answer;
 
-typedef struct {
+typedef struct form {
     const char *media_type; /* "application/json" */
     /* Reads a body into a call, its dtype and cache included. False with a problem. What is missing
      * or does not fit is left to layers_prepare. */

@@ -1,15 +1,7 @@
 /* GET /healthz, /readyz, /version: how the process is, and what it is. */
 #include "base/version.h"
-#include "codec/json_dump.h"
+#include "documents/reply.h"
 #include "handlers.h"
-
-bool reply_document(reply *reply, json_t *document, problem *problem) {
-    reply->status = 200;
-    reply->content_type = "application/json";
-    reply->body = json_document_text(document, &reply->body_length);
-    json_decref(document);
-    return reply->body || problem_set_memory(problem, "the answer");
-}
 
 bool handle_health(service *service, const route *route, const request *request, reply *reply,
                    problem *problem) {

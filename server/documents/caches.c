@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "documents/reply.h"
 #include "handlers.h"
 
 static bool unknown(problem *problem) {

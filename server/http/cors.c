@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers.h"
-
 /* scheme://host[:port], in lower case and without the scheme's own port, as browsers write it. */
 static bool is_origin(const char *text, size_t length) {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
@@ -75,11 +73,4 @@ void cors_add(header_list *list, const char *origins, const char *origin, const 
         header_add(list, "Access-Control-Expose-Headers",
                    "X-Request-Id, Server-Timing, Retry-After");
     }
-}
-
-bool handle_preflight(service *service, const route *route, const request *request, reply *reply,
-                      problem *problem) {
-    (void)service, (void)route, (void)request, (void)problem;
-    reply->status = 204;
-    return true;
 }

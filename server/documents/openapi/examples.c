@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "documents/openapi/openapi.h"
+#include "calls/form.h"
+#include "documents/openapi/examples.h"
 #include "handlers.h"
 
 enum { ROWS = 2, COLUMNS = 3 };

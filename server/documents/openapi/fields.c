@@ -1,5 +1,5 @@
 /* x-layerd: an operation's row of the table as it stands, for pages and clients that draw forms. */
-#include "documents/openapi/openapi.h"
+#include "documents/openapi/fields.h"
 
 static json_t *fields(openapi *o, const layers_field *rows) {
     json_t *list = json_array();

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "documents/openapi/openapi.h"
+#include "documents/openapi/problems.h"
 
 static const char *schema_name(problem_kind kind, char name[OPENAPI_NAME]) {
     return openapi_name(name, "problem", problem_code(kind), "");

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "documents/openapi/openapi.h"
+#include "documents/openapi/schemas.h"
 
 /* The ranks that a pattern lets through: this one, or this one and more. */
 typedef struct {

@@ -1,6 +1,6 @@
 /* Documents as JSON text. */
-#ifndef CODEC_JSON_DUMP_H
-#define CODEC_JSON_DUMP_H
+#ifndef BASE_JSON_DUMP_H
+#define BASE_JSON_DUMP_H
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* Documents as JSON text, measured first and then written. Not by json_dumps, which on running out
  * of memory may leave out a key and go on. */
-#include "codec/json_dump.h"
+#include "base/json_dump.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,4 @@
+/* The forms that there are. */
+#include "calls/form.h"
+
+const form *const forms[] = {&form_json, &form_safetensors, NULL};

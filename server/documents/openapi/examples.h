@@ -1,0 +1,17 @@
+/* Examples of requests, and what the daemon answers to them. */
+#ifndef OPENAPI_EXAMPLES_H
+#define OPENAPI_EXAMPLES_H
+
+#include "documents/openapi/part.h"
+
+/* A request that runs. Where it takes a cache, `cache` stands in its place. */
+json_t *example_request(openapi *o, const layers_operation *operation, const char *cache,
+                        bool flat);
+
+/* What the daemon answers to that; NULL where it does not. */
+json_t *example_answer(openapi *o, const layers_operation *operation);
+
+/* Stands for the cache in examples: "the cache that affine/forward gave". */
+const char *example_cache(const layers_operation *operation, char text[OPENAPI_NAME]);
+
+#endif

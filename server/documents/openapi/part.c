@@ -1,0 +1,34 @@
+/* Values on their way into the document. */
+#include "documents/openapi/part.h"
+
+#include <ctype.h>
+
+void openapi_put(openapi *o, json_t *object, const char *key, json_t *value) {
+    if (json_object_set_new(object, key, value) != 0)
+        o->failed = true;
+}
+
+void openapi_add(openapi *o, json_t *array, json_t *value) {
+    if (json_array_append_new(array, value) != 0)
+        o->failed = true;
+}
+
+char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *operation,
+                   const char *suffix) {
+    const char *const parts[] = {layer, operation, suffix};
+    size_t used = 0;
+    for (size_t part = 0; part < sizeof parts / sizeof *parts; part++) {
+        bool start = true;
+        for (const char *c = parts[part]; *c && used + 1 < OPENAPI_NAME; c++) {
+            if (isalnum((unsigned char)*c))
+                name[used++] = start ? (char)toupper((unsigned char)*c) : *c;
+            start = !isalnum((unsigned char)*c);
+        }
+    }
+    name[used] = '\0';
+    return name;
+}
+
+json_t *openapi_ref(const char *kind, const char *name) {
+    return json_pack("{s:s+++}", "$ref", "#/components/", kind, "/", name);
+}

@@ -1,0 +1,34 @@
+/* What the parts of /openapi.json share: the document that is being made, and how values get into
+ * it. It is made from the tables of operations, of problems and of routes; no part lists an
+ * operation, an error or a path. */
+#ifndef OPENAPI_PART_H
+#define OPENAPI_PART_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "request.h"
+
+/* A document that is being made. */
+typedef struct {
+    service *service;
+    json_t *schemas; /* components.schemas */
+    bool failed;     /* there was no memory for a part of it */
+} openapi;
+
+/* Puts a value, or adds one; takes over the reference, which may be NULL where there was no memory:
+ * then the document has failed. */
+void openapi_put(openapi *o, json_t *object, const char *key, json_t *value);
+void openapi_add(openapi *o, json_t *array, json_t *value);
+
+enum { OPENAPI_NAME = 96 };
+
+/* "affine", "forward", "Request" -> "AffineForwardRequest". Words are cut at what is no letter or
+ * digit. Returns `name`. */
+char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *operation,
+                   const char *suffix);
+
+/* {"$ref": "#/components/<kind>/<name>"} */
+json_t *openapi_ref(const char *kind, const char *name);
+
+#endif
