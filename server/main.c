@@ -11,6 +11,7 @@
 #include "base/turns.h"
 #include "base/version.h"
 #include "http/http.h"
+#include "http/listen.h"
 #include "metrics.h"
 #include "routes.h"
 
@@ -31,21 +32,32 @@ static void raise_descriptor_limit(void) {
     }
 }
 
-/* Waits until no request runs. False where the grace time is over or a second signal comes first.
- */
-static bool drain(const http *http, size_t grace_ms, const sigset_t *signals) {
+/* Waits so long, or until no request runs where that is asked for. False where a second signal
+ * comes first. */
+static bool await(const http *http, bool all_done, size_t milliseconds, const sigset_t *signals) {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-    for (size_t waited = 0; http_running(http) > 0; waited += POLL_MS) {
-        if (waited >= grace_ms) {
-            log_line(LOG_WARN, "%zu requests did not finish in time", http_running(http));
-            return false;
-        }
+    for (size_t waited = 0; waited < milliseconds; waited += POLL_MS) {
+        if (all_done && http_running(http) == 0)
+            break;
         if (sigtimedwait(signals, NULL, &pause) > 0) {
             log_line(LOG_WARN, "stopping at once: a second signal");
             return false;
         }
     }
     return true;
+}
+
+/* Lets whoever sends work notice, and what runs finish. False where it does not, in time. */
+static bool drain(service *service, const http *http, const sigset_t *signals) {
+    atomic_store(&service->stopping, true);
+    if (!await(http, false, service->options->drain_time, signals))
+        return false;
+    atomic_store(&service->draining, true);
+    if (!await(http, true, service->options->grace, signals))
+        return false;
+    if (http_running(http) > 0)
+        log_line(LOG_WARN, "%zu requests did not finish in time", http_running(http));
+    return http_running(http) == 0;
 }
 
 /* Serves until a signal comes and what runs is finished. False where it cannot begin. */
@@ -55,7 +67,7 @@ static bool serve(service *service, const sigset_t *signals) {
     http *http = http_start(service, address, sizeof address);
     if (!http)
         return false;
-    log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on http://%s with %zu threads, %s",
+    log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on %s with %zu threads, %s",
              version_commit, address, service->options->threads, layers_blas());
     notify("READY=1");
 
@@ -64,9 +76,10 @@ static bool serve(service *service, const sigset_t *signals) {
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
     notify("STOPPING=1");
-    atomic_store(&service->draining, true);
-    if (!drain(http, service->options->grace, signals))
+    if (!drain(service, http, signals)) {
+        listen_close(service->options->listen);
         _exit(0); /* whatever still computes ends with the process */
+    }
     /* The workers first: one that has resumed a connection may still be at it. Nothing new goes to
      * them, since operations are refused by now. */
     workers_stop(service->workers);

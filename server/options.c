@@ -32,7 +32,8 @@ static const struct text {
     bool (*is_right)(const char *text);
     const char *must_be;
 } texts[] = {
-    {addresses, listen_is_address, "address:port, such as 127.0.0.1:8080 or [::1]:8080"},
+    {addresses, listen_is_address,
+     "address:port, such as 127.0.0.1:8080 or [::1]:8080, or unix:/path"},
     {origins, cors_is_right,
      "* or origins as browsers send them, such as https://example.org,http://localhost:3000"},
 };
@@ -51,14 +52,14 @@ static const struct option {
     const char *help;
 } rows[] = {
     {"listen", offsetof(options, listen), addresses, false, "127.0.0.1:8080", 0, 0, 0,
-     "address and port, [::]:8080 for IPv6; port 0 takes a free one"},
+     "address:port, port 0 for any, [::]:8080 for IPv6; unix:/path"},
     {"threads", offsetof(options, threads), counts, false, NULL, 0, 1, 256,
      "that compute; of those that answer one more (one a processor)"},
     {"connections", offsetof(options, connections), counts, false, "4096", 512 << 10, 1, 1 << 20,
      "open at once (one in 512 KiB of RAM); past it 503"},
     {"address-connections", offsetof(options, address_connections), counts, false, "2048", 1 << 20,
      1, 1 << 20, "of these from one address (one in 1 MiB of RAM); past it 429"},
-    {"idle-time", offsetof(options, idle_time), times, false, "30s", 0, 10, DAY_MS,
+    {"idle-time", offsetof(options, idle_time), times, false, "75s", 0, 10, DAY_MS,
      "until a connection's next request has begun"},
     {"least-rate", offsetof(options, least_rate), bytes, false, "64KiB", 0, 1, SIZE_MAX / 4,
      "a second, of a body or an answer, beyond the idle time"},
@@ -78,8 +79,10 @@ static const struct option {
      365UL * DAY_MS, "time without use after which a cache goes"},
     {"cors-origin", offsetof(options, cors_origin), origins, false, "", 0, 0, 0,
      "origins, by commas, whose pages may call; * for any"},
+    {"drain-time", offsetof(options, drain_time), times, false, "0s", 0, 0, DAY_MS,
+     "that new work is still taken at SIGTERM, not ready"},
     {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
-     "time for running requests to finish at SIGTERM"},
+     "for running requests to finish, after that"},
     {"log-level", offsetof(options, log_level), levels, true, "info", 0, 0, 3,
      "error, warn, info or debug (each request)"},
 };

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 typedef struct {
-    const char *listen;         /* "127.0.0.1:8080", "[::1]:8080" */
+    const char *listen;         /* "127.0.0.1:8080", "[::1]:8080", "unix:/run/layerd.sock" */
     size_t threads;             /* that answer requests */
     size_t connections;         /* open at once */
     size_t address_connections; /* of these from one address */
@@ -19,6 +19,7 @@ typedef struct {
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */
     const char *cors_origin;    /* origins whose pages may call, by commas, or "*"; "" for none */
+    size_t drain_time;          /* milliseconds that new work is taken after SIGTERM */
     size_t grace;               /* milliseconds for running requests at the stop */
     size_t log_level;           /* a log_level */
 } options;

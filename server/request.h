@@ -17,7 +17,8 @@ typedef struct {
     workers *workers; /* compute what is dear */
     budget memory;    /* of all requests in flight */
     struct metrics *metrics;
-    atomic_bool draining; /* the process is about to stop */
+    atomic_bool stopping; /* the process is about to stop: each answer is its connection's last */
+    atomic_bool draining; /* and takes no new work */
 } service;
 
 enum { QUERY_MOST = 8 };
@@ -32,7 +33,7 @@ typedef struct {
     query_pair query[QUERY_MOST];
     size_t query_count;
     const char *content_type, *accept, *origin; /* NULL where the header is absent */
-    bool is_preflight;  /* a browser asks what a page of an origin that is allowed may send */
+    bool is_preflight;  /* a browser asks what a page of another origin may send */
     layers_tensor body; /* LAYERS_U8, all of it; a cache may share it beyond the reply */
     size_t body_length; /* bytes that have come so far */
     charge *charge;     /* of the memory budget */

@@ -18,7 +18,8 @@ struct route {
     const layers_operation *operation;             /* of POST /<layer>/<operation> */
     const struct form *request_form, *answer_form; /* calls/form.h */
     const char *rest;  /* what the path has behind a prefix: the handle */
-    const char *allow; /* the path's methods, where a browser asks for them */
+    const char *allow; /* the path's methods, where OPTIONS asks for them; else NULL */
+    bool negotiated;   /* Accept chooses the answer's form */
 };
 
 /* How a route is told in the metrics. */

@@ -108,17 +108,17 @@ bool document_is_prefix(const document *document) {
     return length > 1 && document->path[length - 1] == '/';
 }
 
-static bool answer_preflight(service *service, const route *route, const request *request,
-                             reply *reply, problem *problem) {
+static bool answer_options(service *service, const route *route, const request *request,
+                           reply *reply, problem *problem) {
     (void)service, (void)route, (void)request, (void)problem;
     reply->status = 204;
     return true;
 }
 
-/* A method that the path has not; a browser's question which it has is answered. */
+/* A method that the path has not; OPTIONS asks which it has. */
 static bool not_allowed(const request *request, route *route, const char *allow, problem *problem) {
-    if (request->is_preflight) {
-        route->handle = answer_preflight;
+    if (!strcmp(request->method, "OPTIONS")) {
+        route->handle = answer_options;
         route->allow = allow;
         return true;
     }
@@ -126,7 +126,8 @@ static bool not_allowed(const request *request, route *route, const char *allow,
     problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s does not take %s, but %s",
                 text_clip(path, sizeof path, request->path),
                 text_clip(method, sizeof method, request->method), allow);
-    problem->allow = allow;
+    problem->header = "Allow";
+    problem->value = allow;
     return false;
 }
 
@@ -227,6 +228,7 @@ static bool find_document(const request *request, route *route, problem *problem
             (request->path[length] != '\0') != document_is_prefix(row))
             continue;
         route->row = FIRST_DOCUMENT + i;
+        route->negotiated = row->other_type;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
         route->handle = get ? row->get : !strcmp(request->method, "DELETE") ? row->remove : NULL;
         route->rest = request->path + length;
@@ -235,6 +237,8 @@ static bool find_document(const request *request, route *route, problem *problem
         return check_query(request, NULL, problem);
     }
     char path[128];
+    if (!strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS"))
+        return not_allowed(request, route, "GET, HEAD, POST, DELETE", problem);
     return problem_set(problem, PROBLEM_NOT_FOUND, NULL,
                        "there is nothing at %s; operations are POST /<layer>/<operation>, e.g. "
                        "/%s/%s",
@@ -252,6 +256,7 @@ bool route_find(const request *request, route *route, problem *problem) {
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
         return not_allowed(request, route, "POST", problem);
+    route->negotiated = true;
     return check_query(request, route->operation, problem) &&
            choose_request_form(request, route, problem) &&
            choose_answer_form(request, route, problem);

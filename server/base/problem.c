@@ -31,7 +31,7 @@ bool problem_set(problem *problem, problem_kind kind, const char *pointer, const
     problem->has_place = false;
     problem->line = problem->column = 0;
     problem->retry_after = 0;
-    problem->allow = NULL;
+    problem->header = problem->value = NULL;
     return false;
 }
 

@@ -14,6 +14,8 @@
     X(PROBLEM_INVALID_SAFETENSORS, 400, "invalid_safetensors",                                     \
       "The body is not valid safetensors")                                                         \
     X(PROBLEM_INVALID_QUERY, 400, "invalid_query", "The query is not understood")                  \
+    X(PROBLEM_INVALID_REQUEST, 400, "invalid_request", "The request is not valid HTTP")            \
+    X(PROBLEM_FORBIDDEN, 403, "forbidden", "This caller may not do that")                          \
     X(PROBLEM_NOT_FOUND, 404, "not_found", "There is nothing at this path")                        \
     X(PROBLEM_UNKNOWN_CACHE, 404, "unknown_cache", "The cache handle is not known")                \
     X(PROBLEM_METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The path has other methods")         \
@@ -32,7 +34,9 @@
     X(PROBLEM_WRONG_CACHE, 422, "wrong_cache", "The cache is another layer's")                     \
     X(PROBLEM_RESULT_TOO_LARGE, 422, "result_too_large", "The result would be too large")          \
     X(PROBLEM_RATE_LIMITED, 429, "rate_limited", "Too much from one caller")                       \
+    X(PROBLEM_HEADERS_TOO_LARGE, 431, "headers_too_large", "The headers are too large")            \
     X(PROBLEM_INTERNAL, 500, "internal", "The server failed")                                      \
+    X(PROBLEM_NOT_IMPLEMENTED, 501, "not_implemented", "The server does not know how to do that")  \
     X(PROBLEM_OVERLOADED, 503, "overloaded", "The server has too much to do")                      \
     X(PROBLEM_CACHE_FULL, 503, "cache_full", "The cache is full")                                  \
     X(PROBLEM_DRAINING, 503, "draining", "The server is about to stop")
@@ -52,10 +56,10 @@ typedef struct {
     size_t offset;       /* bytes from the start of the body */
     size_t line, column; /* from 1, the column in bytes; 0 where the body has no lines */
     int retry_after;     /* seconds, for the header; 0 for none */
-    const char *allow;   /* for the header; NULL for none */
+    const char *header, *value; /* one more header of the answer; NULL for none */
 } problem;
 
-/* Fills *problem, without place, retry or allow. Always false: `return problem_set(...)`. */
+/* Fills *problem, without place, retry or header. Always false: `return problem_set(...)`. */
 bool problem_set(problem *problem, problem_kind kind, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

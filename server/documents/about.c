@@ -12,7 +12,7 @@ bool handle_health(service *service, const route *route, const request *request,
 bool handle_ready(service *service, const route *route, const request *request, reply *reply,
                   problem *problem) {
     (void)route, (void)request;
-    if (atomic_load(&service->draining))
+    if (atomic_load(&service->stopping))
         return problem_set_draining(problem);
     if (!service->store->ready(service->store))
         return problem_set_overloaded(problem, "the cache store does not answer");

@@ -2,6 +2,7 @@
 #include "http/connections.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,14 +16,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/linger.h"
 #include "http/refusals.h"
 
 enum {
     TICK_MS = 100,
-    HANG_UP_MS = 500, /* until one that the caller has closed is shut down */
+    HANG_UP_MS = 500,        /* until one that the caller has closed is shut down */
+    LINGER_BYTES = 64 << 20, /* thrown away of what a caller still sends; or twice the limit */
 };
 
 static const int64_t never = INT64_MAX;
+
+/* Whose sockets are read by recv; see gate.c, which knows no more than a descriptor. */
+static connections *_Atomic serving;
 
 struct connection {
     int fd;
@@ -30,16 +36,22 @@ struct connection {
     struct in6_addr address;  /* IPv4 mapped; of IPv6 the first 64 bits */
     atomic_bool caller_sends; /* it is the caller's turn */
     atomic_int_fast64_t deadline;
+    /* of the thread that serves it: */
+    inflow in;
+    size_t begun; /* requests of those that came in */
+    bool lingers;
 };
 
 struct connections {
     connections_setup setup;
     int listener, wake; /* wake is written to at the end */
     pthread_t thread;
-    refusals refusals;    /* the thread's */
-    pthread_mutex_t lock; /* held while a socket is shut down, so that it is still the same */
-    size_t count;         /* under the lock, as all below */
-    int highest;          /* descriptor that has been one */
+    linger linger;            /* the thread's */
+    pthread_mutex_t lock;     /* held while a socket is shut down, so that it is still the same */
+    size_t count;             /* under the lock, as all below */
+    int leaving[LINGER_MOST]; /* sockets on their way to the thread's */
+    size_t leaving_count;
+    int highest; /* descriptor that has been one */
     size_t size;
     connection at[]; /* by descriptor */
 };
@@ -73,7 +85,8 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
     if (c->count >= c->setup.most || (size_t)fd >= c->size) {
         problem_set(problem, PROBLEM_OVERLOADED, NULL,
                     "%zu connections are open, as many as there may be (--connections)", c->count);
-    } else if (count_from(c, &address) >= c->setup.most_per_address) {
+    } else if (from->sa_family != AF_UNIX && /* which has none */
+               count_from(c, &address) >= c->setup.most_per_address) {
         problem_set(problem, PROBLEM_RATE_LIMITED, NULL,
                     "%zu connections from your address are open, as many as there may be "
                     "(--address-connections)",
@@ -85,6 +98,9 @@ static bool enter(connections *c, int fd, const struct sockaddr *from, problem *
         c->count += !one->open;
         one->open = entered = true;
         one->address = address;
+        one->begun = 0;
+        one->lingers = false;
+        inflow_begin(&one->in, c->setup.body_limit);
         connection_rest(one);
         c->highest = fd > c->highest ? fd : c->highest;
     }
@@ -102,7 +118,8 @@ static void accept_all(connections *c) {
         problem problem;
         if (!enter(c, fd, (struct sockaddr *)&from, &problem)) {
             log_line(LOG_DEBUG, "a connection was refused: %s", problem.detail);
-            refusals_add(&c->refusals, fd, &problem);
+            refusals_answer(c->setup.ids, fd, &problem);
+            linger_add(&c->linger, fd);
         } else if (!c->setup.serve(c->setup.context, fd, (struct sockaddr *)&from, length)) {
             connections_leave(c, &c->at[fd]);
         }
@@ -116,7 +133,7 @@ static void accept_all(connections *c) {
 
 bool connection_has_hung_up(const connection *one) {
     char byte;
-    ssize_t got = recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t got = recvfrom(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
@@ -145,27 +162,39 @@ static void shut_down_overdue(connections *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-static bool is_idle(connections *c) {
-    return connections_count(c) == 0 && c->refusals.count == 0;
+/* Takes over those that were left. Returns whether there is nothing to look after. */
+static bool take_leaving(connections *c) {
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < c->leaving_count; i++)
+        linger_add(&c->linger, c->leaving[i]);
+    c->leaving_count = 0;
+    bool idle = c->count == 0 && c->linger.count == 0;
+    pthread_mutex_unlock(&c->lock);
+    return idle;
 }
 
 static void *run(void *argument) {
     connections *c = argument;
-    struct pollfd on[] = {{.fd = c->listener, .events = POLLIN}, {.fd = c->wake, .events = POLLIN}};
+    struct pollfd on[2 + LINGER_MOST] = {{.fd = c->listener, .events = POLLIN},
+                                         {.fd = c->wake, .events = POLLIN}};
     int64_t last = clock_coarse_ms();
-    while (poll(on, 2, is_idle(c) ? -1 : TICK_MS) >= 0 || errno == EINTR) {
+    for (;;) {
+        bool idle = take_leaving(c);
+        size_t lingering = linger_poll(&c->linger, on + 2);
+        if (poll(on, 2 + lingering, idle ? -1 : TICK_MS) < 0 && errno != EINTR)
+            break;
         if (on[1].revents)
             break;
         if (on[0].revents)
             accept_all(c);
+        linger_tend(&c->linger);
         if (clock_coarse_ms() - last >= TICK_MS) {
             last = clock_coarse_ms();
             shut_down_overdue(c);
-            refusals_tend(&c->refusals);
             c->setup.tick(c->setup.context);
         }
     }
-    refusals_end(&c->refusals);
+    linger_end(&c->linger);
     return NULL;
 }
 
@@ -182,16 +211,18 @@ static size_t affordable(size_t most, size_t others) {
 }
 
 connections *connections_make(const connections_setup *setup) {
-    size_t others = setup->other_descriptors + REFUSALS_MOST;
+    size_t others = setup->other_descriptors + LINGER_MOST;
     size_t most = affordable(setup->most, others), size = most + others;
     connections *c = calloc(1, sizeof *c + size * sizeof *c->at);
     if (!c)
         return NULL;
     c->setup = *setup;
     c->setup.most = most;
-    c->refusals.ids = setup->ids;
+    c->linger.bytes =
+        setup->body_limit > LINGER_BYTES / 2 ? 2 * (uint64_t)setup->body_limit : LINGER_BYTES;
     c->size = size;
     pthread_mutex_init(&c->lock, NULL);
+    serving = c;
     return c;
 }
 
@@ -215,6 +246,9 @@ void connections_stop_accepting(connections *c) {
 void connections_free(connections *c) {
     if (!c)
         return;
+    serving = NULL;
+    for (size_t i = 0; i < c->leaving_count; i++)
+        close(c->leaving[i]);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -231,10 +265,35 @@ connection *connections_find(connections *c, int fd) {
 }
 
 void connections_leave(connections *c, connection *one) {
+    int again = one->lingers ? fcntl(one->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    inflow_end(&one->in);
     pthread_mutex_lock(&c->lock);
     one->open = false;
     c->count--;
+    if (again >= 0 && c->leaving_count < LINGER_MOST) {
+        c->leaving[c->leaving_count++] = again;
+        again = -1;
+    }
     pthread_mutex_unlock(&c->lock);
+    if (again >= 0)
+        close(again);
+}
+
+inflow *connections_inflow(int fd) {
+    connections *c = atomic_load_explicit(&serving, memory_order_acquire);
+    return c && fd >= 0 && (size_t)fd < c->size && c->at[fd].open ? &c->at[fd].in : NULL;
+}
+
+bool connection_takes_request(connection *one) {
+    return ++one->begun <= one->in.requests;
+}
+
+const problem *connection_refusal(const connection *one) {
+    return one->in.refused && one->begun == one->in.requests ? &one->in.problem : NULL;
+}
+
+void connection_linger(connection *one) {
+    one->lingers = true;
 }
 
 static void set_turn(connection *one, bool caller_sends, int64_t deadline) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "http/header.h"
+#include "http/inflow.h"
 
 typedef struct connections connections;
 typedef struct connection connection;
@@ -22,10 +23,12 @@ typedef struct {
     /* Called some times a second while there are connections. */
     void (*tick)(void *context);
     void *context;
-    header_ids *ids; /* for answers to connections that are refused */
+    header_ids *ids;   /* for answers to connections that are refused */
+    size_t body_limit; /* bytes of a body that comes in chunks */
 } connections_setup;
 
-/* None yet. NULL where there is no memory. */
+/* None yet. NULL where there is no memory. One at a time in a process: what libmicrohttpd reads of
+ * a socket comes by gate.c. */
 connections *connections_make(const connections_setup *setup);
 
 /* Accepts from a listening socket, which becomes its own, in a thread of its own. False where there
@@ -45,6 +48,18 @@ connection *connections_find(connections *connections, int fd);
 
 /* The socket is about to be closed. */
 void connections_leave(connections *connections, connection *connection);
+
+/* What comes in of a socket that was entered, for the thread that serves it; NULL for any other. */
+inflow *connections_inflow(int fd);
+
+/* The next request is begun. False where none came in: it was read another way. */
+bool connection_takes_request(connection *connection);
+
+/* What was found wrong with the request that was begun; NULL for nothing, so far. */
+const problem *connection_refusal(const connection *connection);
+
+/* This answer is the last, and the caller may still send: he has a while to read it. */
+void connection_linger(connection *connection);
 
 /* What it is at must be over within so many milliseconds: else it is shut down. It is also shut
  * down soon after the caller has closed his side, where it is the caller's turn to send. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* scheme://host[:port], in lower case and without the scheme's own port, as browsers write it. */
 static bool is_origin(const char *text, size_t length) {
@@ -43,7 +44,8 @@ bool cors_is_right(const char *origins) {
     }
 }
 
-bool cors_allows(const char *origins, const char *origin) {
+/* Whether a request's Origin is allowed; NULL for none is not. */
+static bool allows(const char *origins, const char *origin) {
     size_t want = origin ? strlen(origin) : 0;
     if (want == 0 || !strcmp(origins, "*"))
         return want > 0;
@@ -56,18 +58,39 @@ bool cors_allows(const char *origins, const char *origin) {
     return false;
 }
 
-void cors_add(header_list *list, const char *origins, const char *origin, const char *methods) {
+/* Whether an origin is that of a host, "example.org:8443" in both; a port that is the scheme's own
+ * may stand or not. Which scheme it was a proxy may have changed. */
+static bool is_own(const char *origin, const char *host) {
+    const char *name = strstr(origin, "://");
+    if (!name || !host)
+        return false;
+    const char *own = !strncmp(origin, "https:", 6) ? ":443" : ":80";
+    size_t length = strlen(name += strlen("://"));
+    size_t host_length = strlen(host), own_length = strlen(own);
+    if (host_length > own_length && !strcmp(host + host_length - own_length, own))
+        host_length -= own_length;
+    return length == host_length && !strncasecmp(name, host, length);
+}
+
+bool cors_is_foreign(const char *origins, const char *origin, const char *site, const char *host) {
+    if (origin && (allows(origins, origin) || is_own(origin, host)))
+        return false;
+    return origin || (site && !strcmp(site, "cross-site") && strcmp(origins, "*") != 0);
+}
+
+void cors_add(header_list *list, const char *origins, const request *request, const route *route) {
     bool any = !strcmp(origins, "*");
     if (!*origins)
         return;
     if (!any) /* whoever keeps answers must not give one origin another's */
         header_add(list, "Vary", "Origin");
-    if (!cors_allows(origins, origin))
+    if (!allows(origins, request->origin))
         return;
-    header_add(list, "Access-Control-Allow-Origin", any ? "*" : origin);
-    if (methods) {
-        header_add(list, "Access-Control-Allow-Methods", methods);
-        header_add(list, "Access-Control-Allow-Headers", "content-type, accept, x-request-id");
+    header_add(list, "Access-Control-Allow-Origin", any ? "*" : request->origin);
+    if (request->is_preflight && route->allow) {
+        header_add(list, "Access-Control-Allow-Methods", route->allow);
+        header_add(list, "Access-Control-Allow-Headers",
+                   "content-type, accept, authorization, traceparent, tracestate, x-request-id");
         header_add(list, "Access-Control-Max-Age", "7200");
     } else {
         header_add(list, "Access-Control-Expose-Headers",

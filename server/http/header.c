@@ -78,8 +78,8 @@ void header_list_make(header_list *list, const char *id, const reply *reply,
         header_add(list, "Content-Type", reply->content_type);
     for (const char *const *name = reply->headers; name && *name; name += 2)
         header_add(list, name[0], name[1]);
-    if (problem && problem->allow)
-        header_add(list, "Allow", problem->allow);
+    if (problem && problem->header)
+        header_add(list, problem->header, problem->value);
     if (problem && problem->retry_after > 0) {
         snprintf(list->retry_after, sizeof list->retry_after, "%d", problem->retry_after);
         header_add(list, "Retry-After", list->retry_after);

@@ -31,7 +31,8 @@ void header_add(header_list *list, const char *name, const char *value);
 
 /* What every answer carries: X-Request-Id; Server-Timing, "read;dur=0.012, compute;dur=0.003,
  * write;dur=0.001" in milliseconds; the reply's own; and of a problem, which is NULL where there is
- * none, Allow and Retry-After. The list stays where it is, and the arguments must outlive it. */
+ * none, its header and Retry-After. The list stays where it is, and the arguments must outlive it.
+ */
 void header_list_make(header_list *list, const char *id, const reply *reply,
                       const problem *problem);
 

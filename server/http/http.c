@@ -21,14 +21,13 @@
 #include "http/body.h"
 #include "http/connections.h"
 #include "http/cors.h"
-#include "http/framing.h"
 #include "http/header.h"
 #include "http/listen.h"
 #include "metrics.h"
 #include "routes.h"
 
 enum {
-    CONNECTION_MEMORY = 16 << 10, /* bounds heads; cleared for each request: small is fast */
+    CONNECTION_MEMORY = 32 << 10, /* holds the longest head; cleared for each request */
     FIRST_BODY = 16 << 10,        /* room for a body of unknown length */
     LOOP_MOST = 126,              /* connections of one thread */
     LOOP_MANY = 4,                /* from here on it goes for throughput; see turns.h */
@@ -63,15 +62,15 @@ typedef struct {
     http *http;
     struct MHD_Connection *mhd;
     connection *connection;
-    const char *target_end; /* of the request line, before it was decoded */
-    bool began;             /* its head has come whole */
-    int64_t begun;          /* when, of clock_coarse_ms() */
+    bool began;    /* its head has come whole */
+    int64_t begun; /* when, of clock_coarse_ms() */
     char id[HEADER_ID_TEXT];
     bool refused;  /* by its headers, or by its length on the way: what `problem` says */
     job job;       /* for the workers */
     bool computed; /* by them, or dropped */
     bool unwanted; /* the caller has gone */
     bool good;     /* there is a reply; else a problem */
+    bool last;     /* no request follows this one */
     charge charge; /* of the memory budget */
     problem problem;
     reply reply;
@@ -89,21 +88,6 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
         return MHD_NO;
     request->query[request->query_count++] = (query_pair){key, value};
     return MHD_YES;
-}
-
-static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                      const char *value) {
-    (void)kind;
-    framing_add(cls, name, value ? value : "");
-    return MHD_YES;
-}
-
-static bool is_framed_well(const exchange *x, const char *version) {
-    framing framing = framing_of_line(x->request.method, x->request.path, x->target_end, version);
-    MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, look_at_header, &framing);
-    size_t size =
-        MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-    return framing_is_sound(&framing, x->request.method + size);
 }
 
 /* The length that the request says its body has; SIZE_MAX where it does not say. */
@@ -124,6 +108,7 @@ static size_t body_limit(const http *http) {
 
 /* The first line of a request has come; what is returned is its state from here on. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
+    (void)target;
     http *http = ((loop *)cls)->http;
     exchange *x = malloc(sizeof *x);
     if (!x)
@@ -132,8 +117,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     x->mhd = connection;
     x->connection =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    x->target_end = target + strlen(target);
-    x->began = x->refused = x->computed = x->unwanted = false;
+    x->began = x->refused = x->computed = x->unwanted = x->last = false;
     x->charge = (charge){.budget = &http->service->memory};
     x->request = (request){
         .body = body_empty(),
@@ -165,8 +149,12 @@ static bool add_headers(struct MHD_Response *response, const exchange *x) {
     const service *service = x->http->service;
     header_list list;
     header_list_make(&list, x->id, &x->reply, x->good ? NULL : &x->problem);
-    cors_add(&list, service->options->cors_origin, x->request.origin, x->route.allow);
-    if (atomic_load_explicit(&service->draining, memory_order_relaxed))
+    cors_add(&list, service->options->cors_origin, &x->request, &x->route);
+    if (x->route.negotiated)
+        header_add(&list, MHD_HTTP_HEADER_VARY, "Accept");
+    if (x->route.allow)
+        header_add(&list, MHD_HTTP_HEADER_ALLOW, x->route.allow);
+    if (x->last || atomic_load_explicit(&service->stopping, memory_order_relaxed))
         header_add(&list, MHD_HTTP_HEADER_CONNECTION, "close");
     for (size_t i = 0; i < list.count; i++)
         if (MHD_add_response_header(response, list.field[i].name, list.field[i].value) != MHD_YES)
@@ -217,6 +205,13 @@ static enum MHD_Result send_problem(exchange *x) {
     return send_reply(x);
 }
 
+/* The problem of a request that has not been read to its end: no other can follow it. */
+static enum MHD_Result send_last(exchange *x) {
+    x->last = true;
+    connection_linger(x->connection);
+    return send_problem(x);
+}
+
 /* The time for the next piece of a body. What was said to come gives none: who sends nothing would
  * hold the memory for it. */
 static void await_body(const exchange *x) {
@@ -227,64 +222,97 @@ static void await_body(const exchange *x) {
 
 /* "http://host/path" names the same as "/path" (RFC 9112, 3.2.2). */
 static const char *origin_form(const char *target) {
-    if (strncasecmp(target, "http://", 7) != 0)
+    size_t scheme = strncasecmp(target, "http", 4) ? 0 : 4;
+    scheme += scheme && (target[scheme] == 's' || target[scheme] == 'S');
+    if (!scheme || strncmp(target + scheme, "://", 3) != 0)
         return target;
-    const char *path = strchr(target + 7, '/');
+    const char *path = strchr(target + scheme + 3, '/');
     return path ? path : "/";
 }
 
-/* The first look at a request, by its headers. One that is refused for its length, or that waits
- * for a 100 Continue, is answered now and its connection ends; any other that is refused is
- * answered once its body has been read and thrown away, so that the connection can go on. */
-static enum MHD_Result begin(exchange *x) {
+/* What handlers know of a request. */
+static void read_headers(exchange *x) {
+    request *request = &x->request;
+    request->path = origin_form(request->path);
+    request->content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
+    request->accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
+    request->origin = header(x->mhd, MHD_HTTP_HEADER_ORIGIN);
+    request->is_preflight = !strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) &&
+                            header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD);
+    header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
+}
+
+/* A body that is coded is none that is read here (RFC 9110, 8.4). */
+static bool is_plain(exchange *x) {
+    const char *coding = header(x->mhd, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    if (!coding || !*coding || !strcasecmp(coding, "identity"))
+        return true;
+    char text[96];
+    problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
+                "the body's Content-Encoding is %s, but must be identity: send it as it is",
+                text_clip(text, sizeof text, coding));
+    x->problem.header = MHD_HTTP_HEADER_ACCEPT_ENCODING;
+    x->problem.value = "identity";
+    return false;
+}
+
+/* Whether a request may go on, by its headers. */
+static bool may_go_on(exchange *x) {
     const service *service = x->http->service;
+    const problem *refusal = connection_refusal(x->connection);
+    if (refusal) {
+        x->problem = *refusal;
+        return false;
+    }
+    if (cors_is_foreign(service->options->cors_origin, x->request.origin,
+                        header(x->mhd, "Sec-Fetch-Site"), header(x->mhd, MHD_HTTP_HEADER_HOST)))
+        return problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL,
+                           "a page of another origin may not call; --cors-origin says which may");
+    if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST)
+        return problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
+    MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
+    return route_find(&x->request, &x->route, &x->problem) && is_plain(x) &&
+           !(x->route.operation && atomic_load(&service->draining) &&
+             !problem_set_draining(&x->problem));
+}
+
+/* The first look at a request, by its headers. One that could not be read, that is refused for its
+ * length, or that waits for a 100 Continue, is answered now and its connection ends; any other that
+ * is refused is answered once its body has been read and thrown away, so that the connection can go
+ * on. */
+static enum MHD_Result begin(exchange *x) {
     atomic_fetch_add(&x->http->running, 1);
-    metrics_move(service->metrics, METRICS_REQUESTS, 1);
+    metrics_move(x->http->service->metrics, METRICS_REQUESTS, 1);
     x->began = true;
     x->begun = clock_coarse_ms();
-    x->request.path = origin_form(x->request.path);
-    x->request.content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
-    x->request.accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
-    x->request.origin = header(x->mhd, MHD_HTTP_HEADER_ORIGIN);
-    x->request.is_preflight = !strcmp(x->request.method, MHD_HTTP_METHOD_OPTIONS) &&
-                              header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD) &&
-                              cors_allows(service->options->cors_origin, x->request.origin);
-    header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
-    size_t length = declared_length(x->mhd);
-    if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST) {
-        problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
-        x->refused = true;
-    } else {
-        MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
-        x->refused = !route_find(&x->request, &x->route, &x->problem) ||
-                     (x->route.operation && atomic_load(&service->draining) &&
-                      !problem_set_draining(&x->problem));
-    }
-    size_t limit = body_limit(x->http);
+    read_headers(x);
+    x->refused = !may_go_on(x);
+    if (connection_refusal(x->connection))
+        return send_last(x);
+    size_t length = declared_length(x->mhd), limit = body_limit(x->http);
     if (length != SIZE_MAX && length > limit) {
         x->refused = !body_too_large(limit, &x->problem);
-        return send_problem(x);
+        return send_last(x);
     }
     await_body(x);
     if (x->refused)
-        return header(x->mhd, MHD_HTTP_HEADER_EXPECT) ? send_problem(x) : MHD_YES;
+        return header(x->mhd, MHD_HTTP_HEADER_EXPECT) ? send_last(x) : MHD_YES;
     size_t first = FIRST_BODY < limit ? FIRST_BODY : limit;
     size_t room = length == SIZE_MAX ? first : length;
     x->refused = !body_make_room(&x->request, room, limit, &x->problem);
-    return x->refused ? send_problem(x) : MHD_YES;
+    return x->refused ? send_last(x) : MHD_YES;
 }
 
-/* A piece of the body. What a refused request sends is thrown away, up to twice the limit: who goes
- * on after that is cut off. */
+/* A piece of the body. What a refused request sends is thrown away. */
 static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
-    size_t limit = body_limit(x->http), more = *size;
+    size_t more = *size;
     *size = 0;
-    x->refused = x->refused || !body_make_room(&x->request, more, limit, &x->problem);
+    x->refused = x->refused || !body_make_room(&x->request, more, body_limit(x->http), &x->problem);
     if (!x->refused)
         memcpy((char *)x->request.body.data + x->request.body_length, data, more);
     x->request.body_length += more;
     await_body(x);
-    return x->request.body_length > 2 * limit ? MHD_NO : MHD_YES;
+    return MHD_YES;
 }
 
 static void compute(exchange *x) {
@@ -347,6 +375,12 @@ static enum MHD_Result hand_over(exchange *x) {
 
 static enum MHD_Result answer(exchange *x) {
     connection_rest(x->connection);
+    const problem *refusal = connection_refusal(x->connection);
+    if (refusal) { /* by what came of its body */
+        x->problem = *refusal;
+        x->refused = true;
+        return send_last(x);
+    }
     if (!x->refused && x->route.operation && x->request.body_length > CHEAP_BODY)
         return hand_over(x);
     compute(x);
@@ -356,15 +390,17 @@ static enum MHD_Result answer(exchange *x) {
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state) {
-    (void)cls, (void)connection;
+    (void)cls, (void)connection, (void)version;
     exchange *x = *state;
     if (!x)
         return MHD_NO; /* there was no memory */
     if (!x->began) {
         x->request.method = method;
         x->request.path = path; /* as it lies; see begin */
-        /* there is no telling where one that is framed badly ends */
-        return is_framed_well(x, version) ? begin(x) : MHD_NO;
+        if (connection_takes_request(x->connection))
+            return begin(x);
+        log_line(LOG_ERROR, "libmicrohttpd read a request by another way than recv");
+        return MHD_NO;
     }
     if (x->computed)
         return x->unwanted ? MHD_NO : send_reply(x);
@@ -519,6 +555,7 @@ static bool start(http *http, int listener) {
         .tick = tick,
         .context = http,
         .ids = &http->ids,
+        .body_limit = body_limit(http),
     };
     http->connections = connections_make(&setup);
     if (!http->connections)
@@ -553,6 +590,7 @@ size_t http_running(const http *http) {
 }
 
 void http_stop(http *http) {
+    listen_close(http->service->options->listen);
     connections_stop_accepting(http->connections);
     stop_loops(http);
     connections_free(http->connections);

@@ -7,8 +7,8 @@
 typedef struct http http;
 
 /* Opens a listening socket at options->listen and serves `service` on it from threads of its own;
- * signals that are blocked stay so in them. `address` gets what it listens on, as a URL's
- * "host:port". NULL after a sentence in the log. */
+ * signals that are blocked stay so in them. `address` gets what it listens on, as
+ * listen_open has it. NULL after a sentence in the log. */
 http *http_start(service *service, char *address, size_t length);
 
 /* Requests that have begun and whose answer has not gone out. */

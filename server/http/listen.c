@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -28,9 +30,53 @@ static bool split(const char *where, char host[256], char port[16]) {
     return true;
 }
 
+/* The path of "unix:/run/layerd.sock"; NULL where it is none. */
+static const char *socket_path(const char *where) {
+    return strncmp(where, "unix:", 5) ? NULL : where + 5;
+}
+
 bool listen_is_address(const char *where) {
     char host[256], port[16];
-    return split(where, host, port);
+    const char *path = socket_path(where);
+    return path ? *path && strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
+                : split(where, host, port);
+}
+
+/* A socket file that nobody listens at is what an earlier process left. */
+static bool is_stale(const struct sockaddr_un *at) {
+    struct stat file;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 &&
+                   errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return refused && lstat(at->sun_path, &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+/* The file has the mode that the umask leaves. */
+static int open_path(const char *path) {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, path); /* listen_is_address has seen that it fits */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int code = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&at, sizeof at);
+    if (code < 0 && fd >= 0 && errno == EADDRINUSE) {
+        bool stale = is_stale(&at);
+        errno = EADDRINUSE;
+        if (stale && unlink(path) == 0)
+            code = bind(fd, (struct sockaddr *)&at, sizeof at);
+    }
+    if (code == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return -1;
+}
+
+void listen_close(const char *where) {
+    if (socket_path(where))
+        unlink(socket_path(where));
 }
 
 static int open_one(const struct addrinfo *info) {
@@ -57,30 +103,44 @@ static void describe(int fd, char *address, size_t length) {
     if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0)
         getnameinfo((struct sockaddr *)&bound, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(address, length, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    snprintf(address, length, bound.ss_family == AF_INET6 ? "http://[%s]:%s" : "http://%s:%s", host,
+             port);
 }
 
-int listen_open(const char *where, char *address, size_t length) {
+static int open_host(const char *where, char *address, size_t length) {
     char host[256], port[16];
     struct addrinfo *list;
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    if (!split(where, host, port)) {
-        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
-        return -1;
-    }
+    split(where, host, port);
     int code = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (code != 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s", where, gai_strerror(code));
+        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen)", where, gai_strerror(code));
         return -1;
     }
     int fd = -1;
     for (const struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
         fd = open_one(info);
     if (fd < 0)
-        log_line(LOG_ERROR, "cannot listen on %s: %s", where, strerror(errno));
+        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen takes another)", where,
+                 strerror(errno));
     else
         describe(fd, address, length);
     freeaddrinfo(list);
+    return fd;
+}
+
+int listen_open(const char *where, char *address, size_t length) {
+    if (!listen_is_address(where)) {
+        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
+        return -1;
+    }
+    if (!socket_path(where))
+        return open_host(where, address, length);
+    int fd = open_path(socket_path(where));
+    if (fd < 0)
+        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen takes another)", where,
+                 strerror(errno));
+    snprintf(address, length, "%s", where);
     return fd;
 }

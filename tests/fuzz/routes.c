@@ -39,7 +39,7 @@ static void route_holds(char *const line[LINES_MOST]) {
     HOLDS(problem.kind == PROBLEM_NOT_FOUND || problem.kind == PROBLEM_METHOD_NOT_ALLOWED ||
           problem.kind == PROBLEM_INVALID_QUERY || problem.kind == PROBLEM_NOT_ACCEPTABLE ||
           problem.kind == PROBLEM_UNSUPPORTED_MEDIA_TYPE);
-    HOLDS(!problem.allow == (problem.kind != PROBLEM_METHOD_NOT_ALLOWED));
+    HOLDS(!problem.header == (problem.kind != PROBLEM_METHOD_NOT_ALLOWED));
 }
 
 /* What options are printed, and complained of, is not looked at. */

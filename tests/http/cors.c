@@ -34,10 +34,11 @@ static const answer *preflight(process *p, const char *path, const char *origin)
 Test(cors, without_the_option_there_is_none) {
     process *p = daemon_start(NULL);
     const answer *a = get(p, "/healthz", ORIGIN);
+    expect_problem(a, "forbidden", "");
     expect_none(a);
     CHECK_TEXT(header_of(a, "Vary"), "");
     a = preflight(p, "/relu/forward", ORIGIN);
-    expect_problem(a, "method_not_allowed", "");
+    expect_problem(a, "forbidden", "");
     expect_none(a);
     daemon_stop(p);
 }
@@ -87,7 +88,7 @@ Test(cors, a_preflight_is_answered_at_every_path) {
         CHECK_TEXT(header_of(a, "Access-Control-Allow-Origin"), ORIGIN);
         CHECK_TEXT(header_of(a, "Access-Control-Allow-Methods"), cases[i][1]);
         CHECK_TEXT(header_of(a, "Access-Control-Allow-Headers"),
-                   "content-type, accept, x-request-id");
+                   "content-type, accept, authorization, traceparent, tracestate, x-request-id");
         CHECK_TEXT(header_of(a, "Access-Control-Max-Age"), "7200");
         CHECK_TEXT(header_of(a, "Access-Control-Expose-Headers"), "");
         CHECK_TEXT(header_of(a, "Vary"), "Origin");
@@ -108,11 +109,11 @@ Test(cors, other_origins_get_nothing) {
     process *p = daemon_start(OPTIONS("--cors-origin", ORIGIN ",http://b.c"));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const answer *a = get(p, "/healthz", others[i]);
-        CHECK_EQUAL(a->status, 200);
+        expect_problem(a, "forbidden", "");
         expect_none(a);
         CHECK_TEXT(header_of(a, "Vary"), "Origin");
         a = preflight(p, "/relu/forward", others[i]);
-        expect_problem(a, "method_not_allowed", "");
+        expect_problem(a, "forbidden", "");
         expect_none(a);
     }
     const answer *a = fetch(p->caller, "GET", "/healthz", NULL);
@@ -121,12 +122,69 @@ Test(cors, other_origins_get_nothing) {
     daemon_stop(p);
 }
 
-Test(cors, options_that_is_no_preflight_stays_refused) {
+Test(cors, options_that_is_no_preflight_tells_the_methods) {
+    static const char *const cases[][2] = {
+        {"/relu/forward", "POST"}, {"/healthz", "GET, HEAD"}, {"/cache/0", "GET, HEAD, DELETE"}};
     process *p = daemon_start(OPTIONS("--cors-origin", ORIGIN));
-    const answer *a = fetch(p->caller, "OPTIONS", "/healthz", HEADERS("Origin: " ORIGIN));
-    expect_problem(a, "method_not_allowed", "");
-    CHECK_TEXT(header_of(a, "Access-Control-Allow-Origin"), ORIGIN);
-    expect_problem(fetch(p->caller, "OPTIONS", "/healthz", NULL), "method_not_allowed", "");
+    for (int i = 0; i < 3; i++) {
+        const answer *a = fetch(p->caller, "OPTIONS", cases[i][0], HEADERS("Origin: " ORIGIN));
+        CHECK_EQUAL(a->status, 204);
+        CHECK_TEXT(header_of(a, "Allow"), cases[i][1]);
+        CHECK_TEXT(header_of(a, "Access-Control-Allow-Origin"), ORIGIN);
+        CHECK_TEXT(header_of(a, "Access-Control-Allow-Methods"), "");
+        a = fetch(p->caller, "OPTIONS", cases[i][0], NULL);
+        CHECK_EQUAL(a->status, 204);
+        CHECK_TEXT(header_of(a, "Allow"), cases[i][1]);
+    }
+    expect_problem(fetch(p->caller, "OPTIONS", "/nowhere", NULL), "not_found", "");
+    daemon_stop(p);
+}
+
+/* A page's POST of a plain body is sent without a question: what it would leave must not be. */
+Test(cors, a_page_of_another_origin_keeps_nothing) {
+    static const char body[] = "{\"x\":[1]}";
+    process *p = daemon_start(NULL);
+    char own[64], own_https[64];
+    snprintf(own, sizeof own, "Origin: http://127.0.0.1:%d", p->port);
+    snprintf(own_https, sizeof own_https, "Origin: https://127.0.0.1:%d", p->port);
+    const char *const foreign[][3] = {
+        {"Origin: https://b.example", NULL, NULL},
+        {"Origin: null", NULL, NULL},
+        {"Origin: http://127.0.0.1", NULL, NULL},
+        {"Origin: http://127.0.0.1:1", "Sec-Fetch-Site: same-site", NULL},
+        {"Sec-Fetch-Site: cross-site", NULL, NULL},
+    };
+    const char *const good[][3] = {
+        {own, "Sec-Fetch-Site: same-origin", NULL},
+        {own_https, NULL, NULL}, /* a proxy has the TLS */
+        {"Origin: http://a.example", "Host: A.example", NULL},
+        {"Origin: http://a.example", "Host: a.example:80", NULL},
+        {"Origin: https://a.example", "Host: a.example:443", NULL},
+        {"Sec-Fetch-Site: none", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        expect_problem(post_bytes(p->caller, "/relu/forward", foreign[i], body, sizeof body - 1),
+                       "forbidden", "");
+    CHECK_TRUE(
+        strstr(fetch(p->caller, "GET", "/metrics", NULL)->body, "\nlayerd_cache_entries 0\n"));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        expect_json(post_bytes(p->caller, "/relu/forward", good[i], body, sizeof body - 1),
+                    "{'out':[1.0]}");
+    daemon_stop(p);
+}
+
+Test(cors, an_origin_that_is_allowed_may_be_of_another_site) {
+    process *p = daemon_start(OPTIONS("--cors-origin", ORIGIN));
+    CHECK_EQUAL(fetch(p->caller, "GET", "/healthz",
+                      HEADERS("Origin: " ORIGIN, "Sec-Fetch-Site: cross-site"))
+                    ->status,
+                200);
+    expect_problem(fetch(p->caller, "GET", "/healthz", HEADERS("Sec-Fetch-Site: cross-site")),
+                   "forbidden", "");
+    daemon_stop(p);
+    p = daemon_start(OPTIONS("--cors-origin", "*"));
+    CHECK_EQUAL(fetch(p->caller, "GET", "/healthz", HEADERS("Sec-Fetch-Site: cross-site"))->status,
+                200);
     daemon_stop(p);
 }
 

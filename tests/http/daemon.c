@@ -87,10 +87,12 @@ void daemon_clean_up(void) {
     }
 }
 
-/* "[::1]:8080" or "127.0.0.1:8080" */
+/* "http://[::1]:8080" or "http://127.0.0.1:8080"; any other is not for the caller. */
 static void take_address(process *process, const char *text) {
     size_t length = strcspn(text, " \n");
-    snprintf(process->url, sizeof process->url, "http://%.*s", (int)length, text);
+    snprintf(process->url, sizeof process->url, "%.*s", (int)length, text);
+    if (strncmp(text, "http://", 7) != 0)
+        return;
     const char *colon = strrchr(process->url, ':');
     const char *host = process->url + strlen("http://");
     bool bracketed = *host == '[';
@@ -100,7 +102,7 @@ static void take_address(process *process, const char *text) {
 }
 
 static bool listens(process *process) {
-    static const char words[] = "serves on http://";
+    static const char words[] = "serves on ";
     const char *at = strstr(log_text(process), words);
     if (!at || !strchr(at, '\n'))
         return false;

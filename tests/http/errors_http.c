@@ -67,11 +67,9 @@ Test(errors_http, method_not_allowed_names_those_that_are) {
         {"PUT", "/relu/forward", "POST"},
         {"DELETE", "/relu/forward", "POST"},
         {"PATCH", "/svm/loss", "POST"},
-        {"OPTIONS", "/svm/loss", "POST"},
         {"BREW", "/svm/loss", "POST"},
         {"POST", "/healthz", "GET, HEAD"},
         {"DELETE", "/readyz", "GET, HEAD"},
-        {"OPTIONS", "/version", "GET, HEAD"},
         {"POST", "/cache/0", "GET, HEAD, DELETE"},
         {"PUT", "/cache/0", "GET, HEAD, DELETE"},
         {"post", "/relu/forward", "POST"},
@@ -84,6 +82,42 @@ Test(errors_http, method_not_allowed_names_those_that_are) {
         if (strcmp(cases[i][0], "HEAD") != 0)
             expect_problem(a, "method_not_allowed", "");
     }
+    daemon_stop(p);
+}
+
+Test(errors_http, a_coded_body_is_refused) {
+    static const char *const coded[] = {"gzip", "br", "identity, gzip", "x"};
+    process *p = daemon_start(NULL);
+    for (size_t i = 0; i < sizeof coded / sizeof *coded; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "Content-Encoding: %s", coded[i]);
+        const answer *a = post_bytes(p->caller, "/relu/forward", HEADERS(line), "\x1f\x8b", 2);
+        expect_problem(a, "unsupported_media_type", "");
+        CHECK_TEXT(header_of(a, "Accept-Encoding"), "identity");
+        expect_detail(a, coded[i]);
+    }
+    expect_json(post_bytes(p->caller, "/relu/forward", HEADERS("Content-Encoding: Identity"),
+                           "{\"x\":1}", 7),
+                "{'out':1.0}");
+    daemon_stop(p);
+}
+
+Test(errors_http, answers_that_were_negotiated_say_so) {
+    process *p = daemon_start(NULL);
+    CHECK_TEXT(header_of(post(p->caller, "/relu/forward", "{'x':1}"), "Vary"), "Accept");
+    CHECK_TEXT(header_of(post(p->caller, "/relu/forward", "{'x':"), "Vary"), "Accept");
+    CHECK_TEXT(header_of(fetch(p->caller, "GET", "/metrics", NULL), "Vary"), "Accept");
+    CHECK_TEXT(header_of(fetch(p->caller, "GET", "/version", NULL), "Vary"), "");
+    daemon_stop(p);
+}
+
+Test(errors_http, lines_of_one_header_are_one_list) {
+    process *p = daemon_start(NULL);
+    const answer *a =
+        post_bytes(p->caller, "/relu/forward",
+                   HEADERS("Accept: application/json;q=0.5", "Accept: application/vnd.safetensors"),
+                   "{\"x\":1}", 7);
+    CHECK_TEXT(header_of(a, "Content-Type"), "application/vnd.safetensors");
     daemon_stop(p);
 }
 

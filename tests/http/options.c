@@ -20,7 +20,7 @@ Test(options, help_fits_a_screen) {
     static const char *const names[] = {"--listen",       "--threads",      "--body-limit",
                                         "--answer-limit", "--cache-budget", "--cache-lifetime",
                                         "--cors-origin",  "--grace",        "--log-level",
-                                        "--help",         "--version"};
+                                        "--drain-time",   "--help",         "--version"};
     run help = daemon_run(OPTIONS("--help"));
     CHECK_EQUAL(help.status, 0);
     CHECK_TEXT(help.error, "");

@@ -65,6 +65,37 @@ Test(stopping, new_work_is_refused_while_draining) {
     raw_close(&slow);
 }
 
+static double stop_ms(process *p) {
+    double start = clock_now();
+    daemon_stop(p);
+    return clock_now() - start;
+}
+
+/* A balancer that asks /readyz now and then has time to see it, and nothing is lost meanwhile. */
+Test(stopping, work_is_taken_for_the_drain_time) {
+    process *p = daemon_start(OPTIONS("--drain-time", "1s"));
+    double start = clock_now();
+    kill(p->pid, SIGTERM);
+    see_draining(p);
+    for (int i = 0; i < 20; i++) {
+        const answer *a = post(p->caller, "/relu/forward", "{'x':[1]}");
+        expect_json(a, "{'out':[1.0]}");
+        CHECK_TEXT(header_of(a, "Connection"), "close");
+        expect_problem(fetch(p->caller, "GET", "/readyz", NULL), "draining", "");
+    }
+    daemon_wait(p);
+    double took = clock_now() - start;
+    CHECK(took >= 990 && took < 4000, "%g ms", took);
+}
+
+Test(stopping, a_second_signal_ends_the_drain_time) {
+    process *p = daemon_start(OPTIONS("--drain-time", "1h"));
+    kill(p->pid, SIGTERM);
+    see_draining(p);
+    double took = stop_ms(p);
+    CHECK(took < 4000, "%g ms", took);
+}
+
 Test(stopping, an_answer_while_draining_ends_its_connection) {
     process *p = daemon_start(NULL);
     raw slow = begin_slow(p), other = raw_open(p);
@@ -80,12 +111,6 @@ Test(stopping, an_answer_while_draining_ends_its_connection) {
     raw_close(&slow);
     raw_close(&other);
     daemon_wait(p);
-}
-
-static double stop_ms(process *p) {
-    double start = clock_now();
-    daemon_stop(p);
-    return clock_now() - start;
 }
 
 Test(stopping, an_idle_daemon_ends_at_once) {

@@ -1,0 +1,33 @@
+/* What comes in on a connection, before libmicrohttpd sees it: each head is read here (head.h), and
+ * only what has one meaning passes, in the plainest form there is; chunks lose their extensions and
+ * trailers. What cannot be taken becomes a request that says nothing, so that it has its turn
+ * behind those before it, and is answered with the problem that was found. For one thread. */
+#ifndef HTTP_INFLOW_H
+#define HTTP_INFLOW_H
+
+#include <sys/types.h>
+
+#include "base/problem.h"
+
+typedef struct {
+    enum { INFLOW_HEAD, INFLOW_BODY, INFLOW_SIZE, INFLOW_CHUNK, INFLOW_TRAILER, INFLOW_OVER } at;
+    uint64_t left;   /* bytes of the body or the chunk, with its CR LF */
+    uint64_t chunks; /* bytes of all chunks so far */
+    uint64_t limit;  /* that they may have; twice as many pass, to be refused in their turn */
+    size_t trailer;  /* bytes of it so far */
+    size_t requests; /* whose heads have passed, the refused one too */
+    bool refused;    /* the last of them, by what is wrong with it: */
+    problem problem;
+    char *held;           /* bytes that have not passed; NULL for none */
+    size_t length, ready; /* how many, and how many of the first may pass as they are */
+} inflow;
+
+/* For a new connection, whose chunked bodies may have so many bytes. */
+void inflow_begin(inflow *in, uint64_t limit);
+void inflow_end(inflow *in);
+
+/* Reads as recv does, and what it gives may be parsed as HTTP. It gives less than there is room for
+ * only where the socket had no more. */
+ssize_t inflow_read(inflow *in, int fd, char *out, size_t room);
+
+#endif
