@@ -55,6 +55,12 @@ class Problems(Case):
     def test_bodies_that_are_too_large(self):
         self.expect_everywhere(413, "body_too_large", lambda o: b"[" * (65 << 10))
 
+    def test_requests_that_are_no_http(self):
+        self.expect_everywhere(403, "forbidden", self.body_of, Origin="https://other.example")
+        self.expect_everywhere(431, "headers_too_large", self.body_of, X_Large="a" * 20000)
+        self.expect_everywhere(400, "invalid_request", self.body_of, Host="two names")
+        self.expect_everywhere(501, "not_implemented", self.body_of, Transfer_Encoding="gzip")
+
     def test_fields(self):
         self.expect_everywhere(422, "missing_field", lambda o: {})
         self.expect_everywhere(422, "unknown_field", lambda o: {**self.body_of(o), "z": 1})

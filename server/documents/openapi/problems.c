@@ -81,9 +81,14 @@ uint64_t problems_of_operation(const layers_operation *operation) {
 }
 
 uint64_t problems_of_document(const document *document) {
-    return document->problems | PROBLEM_BIT(PROBLEM_INVALID_QUERY) |
-           PROBLEM_BIT(PROBLEM_BODY_TOO_LARGE) | PROBLEM_BIT(PROBLEM_RATE_LIMITED) |
-           PROBLEM_BIT(PROBLEM_OVERLOADED);
+    static const problem_kind of_all[] = {
+        PROBLEM_INVALID_QUERY,     PROBLEM_INVALID_REQUEST,        PROBLEM_FORBIDDEN,
+        PROBLEM_BODY_TOO_LARGE,    PROBLEM_UNSUPPORTED_MEDIA_TYPE, PROBLEM_RATE_LIMITED,
+        PROBLEM_HEADERS_TOO_LARGE, PROBLEM_NOT_IMPLEMENTED,        PROBLEM_OVERLOADED};
+    uint64_t problems = document->problems;
+    for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+        problems |= PROBLEM_BIT(of_all[i]);
+    return problems;
 }
 
 json_t *response_headers(int status) {
