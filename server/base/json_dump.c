@@ -4,14 +4,15 @@
 
 #include <stdlib.h>
 
-char *json_document_text(const json_t *document, size_t *length) {
-    *length = json_dumpb(document, NULL, 0, JSON_COMPACT);
-    char *text = *length ? malloc(*length + 1) : NULL;
-    if (!text || json_dumpb(document, text, *length, JSON_COMPACT) != *length) {
+char *json_document_text(const json_t *document, size_t flags, size_t *length) {
+    size_t size = json_dumpb(document, NULL, 0, flags | JSON_COMPACT);
+    char *text = size ? malloc(size + 1) : NULL;
+    *length = 0;
+    if (!text || json_dumpb(document, text, size, flags | JSON_COMPACT) != size) {
         free(text);
-        *length = 0;
         return NULL;
     }
-    text[*length] = '\0';
+    text[size] = '\n';
+    *length = size + 1;
     return text;
 }

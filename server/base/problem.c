@@ -97,7 +97,7 @@ char *problem_body(const problem *problem, size_t *length) {
         whole = whole && add(body, "line", json_integer((json_int_t)problem->line)) &&
                 add(body, "column", json_integer((json_int_t)problem->column));
     *length = 0;
-    char *text = whole ? json_document_text(body, length) : NULL;
+    char *text = whole ? json_document_text(body, 0, length) : NULL;
     json_decref(body);
     return text;
 }

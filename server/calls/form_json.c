@@ -153,7 +153,7 @@ static bool json_read(form_request *request) {
 
 static size_t json_bound(const form_answer *answer) {
     const layers_operation *operation = answer->call->operation;
-    size_t bound = 512; /* punctuation, the handle, scalar parameters */
+    size_t bound = 512; /* punctuation, the handle, scalar parameters, the line feed */
     for (int i = 0; operation->outputs[i].name; i++)
         bound = form_add(bound,
                          form_add(json_tensor_bound(&answer->call->outputs[i], answer->flat), 64));
@@ -205,8 +205,8 @@ static char *write_params(char *out, const form_answer *answer) {
     return out;
 }
 
-/* {"out": ..., "bn_param": {...}, "cache": "..."}. A tensor that is a scalar by its pattern is a
- * plain number in either form. */
+/* {"out": ..., "bn_param": {...}, "cache": "..."} and a line feed. A tensor that is a scalar by its
+ * pattern is a plain number in either form. */
 static char *json_write(char *out, const form_answer *answer) {
     const layers_operation *operation = answer->call->operation;
     *out++ = '{';
@@ -227,8 +227,7 @@ static char *json_write(char *out, const form_answer *answer) {
         out = json_write_raw(out, answer->handle);
         *out++ = '"';
     }
-    *out++ = '}';
-    return out;
+    return json_write_raw(out, "}\n");
 }
 
 const form form_json = {

@@ -36,7 +36,7 @@ def cases(kind):
 def product(side):
     """An affine call that takes long, and its answer"""
     rows = json.dumps([[1] * side] * side)
-    want = json.dumps({"out": [[side + 1.0] * side] * side}, separators=(",", ":"))
+    want = json.dumps({"out": [[side + 1.0] * side] * side}, separators=(",", ":")) + "\n"
     body = '{"x":%s,"w":%s,"b":%s}' % (rows, rows, json.dumps([1] * side))
     return body.encode(), want.encode()
 

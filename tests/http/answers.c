@@ -71,7 +71,7 @@ Test(answers, the_time_of_a_computation_is_told) {
 static void expect_number(caller *caller, const char *dtype, const char *in, const char *out) {
     char want[96];
     const answer *a = post(caller, "/relu/forward?cache=none", "{'x':%s,'dtype':'%s'}", in, dtype);
-    snprintf(want, sizeof want, "{\"out\":%s}", out);
+    snprintf(want, sizeof want, "{\"out\":%s}\n", out);
     CHECK_TEXT(a->body, want);
 }
 

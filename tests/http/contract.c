@@ -126,11 +126,20 @@ static bool error_headers(const answer *answer, char fault[FAULT_TEXT]) {
     return true;
 }
 
+/* JSON answers are a line: it ends, and once. */
+static bool ends_its_line(const answer *answer) {
+    const char *end = answer->body + answer->length;
+    return !strstr(header_of(answer, "Content-Type"), "json") ||
+           (answer->length > 2 && end[-2] == '}' && end[-1] == '\n');
+}
+
 bool contract_kept(const answer *answer, bool head, char fault[FAULT_TEXT]) {
     if (!common_headers(answer, fault))
         return false;
     if (answer->status == 204 || head)
         return answer->length == 0 || broken(fault, answer, "a body that must not be");
+    if (!ends_its_line(answer))
+        return broken(fault, answer, "JSON that does not end with a line feed");
     if (answer->status >= 400 && !answer->json)
         return broken(fault, answer, "an error without a JSON body");
     if (answer->status >= 400)

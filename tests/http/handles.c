@@ -56,7 +56,7 @@ static void use_concurrently(void *context, int number, char fault[FAULT_TEXT]) 
         char want[64];
         const answer *a =
             caller_post(c, "/relu/backward", "{'dout':[9,%d.5],'cache':'%s'}", number, shared[1]);
-        snprintf(want, sizeof want, "{\"dx\":[0.0,%d.5]}", number);
+        snprintf(want, sizeof want, "{\"dx\":[0.0,%d.5]}\n", number);
         if (!a || strcmp(a->body, want) != 0)
             snprintf(fault, FAULT_TEXT, "%.200s %.200s", c->fault, a ? a->body : "");
     }
@@ -125,7 +125,7 @@ Test(handles, are_gone_once_deleted) {
 
 Test(handles, are_not_given_where_none_is_asked_for) {
     process *p = daemon_start(OPTIONS("--cache-budget", "0"));
-    CHECK_TEXT(post(p->caller, "/relu/forward?cache=none", "{'x':[1]}")->body, "{\"out\":[1.0]}");
+    CHECK_TEXT(post(p->caller, "/relu/forward?cache=none", "{'x':[1]}")->body, "{\"out\":[1.0]}\n");
     expect_problem(post(p->caller, "/relu/forward", "{'x':[1]}"), "cache_full", NULL);
     daemon_stop(p);
 }

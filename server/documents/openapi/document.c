@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_dump.h"
 #include "calls/form.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"
@@ -230,7 +231,7 @@ static json_t *info(void) {
 }
 
 /* NULL where there is no memory. */
-static char *make(service *service) {
+static char *make(service *service, size_t *length) {
     openapi o = {.service = service, .schemas = json_object()};
     schemas_begin(&o);
     problems_begin(&o);
@@ -241,7 +242,7 @@ static char *make(service *service) {
                              "info", info(), "servers", "url", "/", "security", "tags", tags(&o),
                              "paths", all, "components", components);
     /* 15 digits: decimals look as they were written in the table */
-    char *text = o.failed ? NULL : json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *text = o.failed ? NULL : json_document_text(root, JSON_REAL_PRECISION(15), length);
     json_decref(root);
     return text;
 }
@@ -253,8 +254,8 @@ bool handle_openapi(service *service, const route *route, const request *request
     static char *text; /* never freed: the daemon's, as long as it lives */
     static size_t length;
     pthread_mutex_lock(&lock);
-    if (!text && (text = make(service)))
-        length = strlen(text);
+    if (!text)
+        text = make(service, &length);
     pthread_mutex_unlock(&lock);
     reply->body = text ? malloc(length) : NULL;
     if (!reply->body)
