@@ -112,6 +112,7 @@ test:
 	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),SLACK_MIB=500 )tests/chaos.sh $(B)/layerd # sanitizers keep what was freed
 	tests/openapi.sh $(B)/layerd
+	$(if $(SAN),,tests/openapi-types.sh $(B)/layerd)
 	tests/page.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)
 	$(if $(SAN),,tests/hardening.sh $(B))

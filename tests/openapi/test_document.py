@@ -2,6 +2,7 @@
 import json
 import pathlib
 import re
+import urllib.parse
 
 import jsonschema
 
@@ -37,10 +38,22 @@ class Document(Case):
         for reference in found:
             self.daemon.at(reference)
 
-    def test_no_schema_is_left_over(self):
+    def test_no_component_is_left_over(self):
         used = set(references(self.document))
-        for name in self.document["components"]["schemas"]:
-            self.assertIn(f"#/components/schemas/{name}", used)
+        for kind, components in self.document["components"].items():
+            for name in components:
+                self.assertIn(f"#/components/{kind}/{name}", used)
+
+    def test_the_server_is_where_the_document_is(self):
+        address = urllib.parse.urljoin("http://proxy/layers/openapi.json",
+                                       self.document["servers"][0]["url"])
+        self.assertEqual(address, "http://proxy/layers/")
+
+    def test_a_message_holds_the_same_in_each_form(self):
+        for path, operation in self.daemon.layer_operations():
+            for message in operation["requestBody"], operation["responses"]["200"]:
+                held = {form["schema"]["$ref"] for form in message["content"].values()}
+                self.assertEqual(len(held), 1, path)
 
     def test_operation_ids_are_unique(self):
         ids = [o["operationId"] for _, _, o in self.daemon.operations()]

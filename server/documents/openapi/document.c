@@ -22,18 +22,18 @@ static char *operation_id(char name[OPENAPI_NAME], const char *verb, const char 
     return name;
 }
 
-/* Messages in each form that there is. JSON has a schema and examples; other forms are bytes, which
- * a schema cannot describe. */
+/* Messages in each form that there is. The schema, a reference, tells what is in a message whatever
+ * its form; were it another for bytes, generators would make each answer one or the other. */
 static json_t *content(openapi *o, json_t *schema, json_t *examples) {
     json_t *content = json_object();
     for (const form *const *form = forms; *form; form++)
         openapi_put(o, content, (*form)->media_type,
                     *form == &form_json
                         ? json_pack("{s:O, s:O}", "schema", schema, "examples", examples)
-                        : json_pack("{s:{s:s, s:s, s:s}}", "schema", "type", "string", "format",
-                                    "binary", "description",
-                                    "Tensors by the names of the JSON form; scalars and texts are "
-                                    "metadata. Inside an object, names are dotted."));
+                        : json_pack("{s:{s:O, s:s}}", "schema", "$ref",
+                                    json_object_get(schema, "$ref"), "description",
+                                    "Bytes: tensors by the names of the JSON form; scalars and "
+                                    "texts are metadata. Inside an object, names are dotted."));
     json_decref(schema);
     json_decref(examples);
     return content;
@@ -232,14 +232,14 @@ static json_t *info(void) {
 
 /* NULL where there is no memory. */
 static char *make(service *service, size_t *length) {
-    openapi o = {.service = service, .schemas = json_object()};
+    openapi o = {.service = service, .schemas = json_object(), .responses = json_object()};
     schemas_begin(&o);
     problems_begin(&o);
-    json_t *all = paths(&o); /* fills the schemas */
+    json_t *all = paths(&o); /* fills the components */
     json_t *components = json_pack("{s:o, s:o, s:o}", "schemas", o.schemas, "headers", headers(&o),
-                                   "responses", problems_responses(&o));
+                                   "responses", o.responses);
     json_t *root = json_pack("{s:s, s:o, s:[{s:s}], s:[], s:o, s:o, s:o}", "openapi", "3.1.0",
-                             "info", info(), "servers", "url", "/", "security", "tags", tags(&o),
+                             "info", info(), "servers", "url", ".", "security", "tags", tags(&o),
                              "paths", all, "components", components);
     /* 15 digits: decimals look as they were written in the table */
     char *text = o.failed ? NULL : json_document_text(root, JSON_REAL_PRECISION(15), length);

@@ -2,6 +2,7 @@
 #include "documents/openapi/part.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 void openapi_put(openapi *o, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value) != 0)
@@ -15,7 +16,7 @@ void openapi_add(openapi *o, json_t *array, json_t *value) {
 
 char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *operation,
                    const char *suffix) {
-    const char *const parts[] = {layer, operation, suffix};
+    const char *const parts[] = {layer, operation};
     size_t used = 0;
     for (size_t part = 0; part < sizeof parts / sizeof *parts; part++) {
         bool start = true;
@@ -25,7 +26,7 @@ char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *opera
             start = !isalnum((unsigned char)*c);
         }
     }
-    name[used] = '\0';
+    snprintf(name + used, OPENAPI_NAME - used, "%s", suffix);
     return name;
 }
 

@@ -12,8 +12,8 @@
 /* A document that is being made. */
 typedef struct {
     service *service;
-    json_t *schemas; /* components.schemas */
-    bool failed;     /* there was no memory for a part of it */
+    json_t *schemas, *responses; /* of the components: those that something refers to */
+    bool failed;                 /* there was no memory for a part of it */
 } openapi;
 
 /* Puts a value, or adds one; takes over the reference, which may be NULL where there was no memory:
@@ -23,8 +23,8 @@ void openapi_add(openapi *o, json_t *array, json_t *value);
 
 enum { OPENAPI_NAME = 96 };
 
-/* "affine", "forward", "Request" -> "AffineForwardRequest". Words are cut at what is no letter or
- * digit. Returns `name`. */
+/* "affine", "forward", "Answer" -> "AffineForwardAnswer". Words are cut at what is no letter or
+ * digit; the suffix stays as it is. Returns `name`. */
 char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *operation,
                    const char *suffix);
 

@@ -8,7 +8,8 @@ static const char *schema_name(problem_kind kind, char name[OPENAPI_NAME]) {
     return openapi_name(name, "problem", problem_code(kind), "");
 }
 
-/* The same members in all; what has one value only is added for each kind. */
+/* The same members in all; what has one value only is added for each kind. Not the title: some
+ * generators write texts with an apostrophe as code that does not compile. */
 static json_t *common_schema(json_t *codes) {
     json_t *properties =
         json_pack("{s:{s:s, s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:o}}", "type", "type",
@@ -37,10 +38,9 @@ void problems_begin(openapi *o) {
     openapi_put(o, o->schemas, "Problem", common_schema(codes));
     for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++) {
         char name[OPENAPI_NAME];
-        json_t *values = json_pack("{s:{s:s+}, s:{s:s}, s:{s:i}, s:{s:s}}", "type", "const",
-                                   "urn:layerd:problem:", problem_code(kind), "title", "const",
-                                   problem_title(kind), "status", "const", problem_status(kind),
-                                   "code", "const", problem_code(kind));
+        json_t *values = json_pack("{s:{s:s+}, s:{s:i}, s:{s:s}}", "type", "const",
+                                   "urn:layerd:problem:", problem_code(kind), "status", "const",
+                                   problem_status(kind), "code", "const", problem_code(kind));
         openapi_put(o, o->schemas, schema_name(kind, name),
                     json_pack("{s:s, s:[o, {s:s, s:o}]}", "description", problem_title(kind),
                               "allOf", openapi_ref("schemas", "Problem"), "type", "object",
@@ -57,9 +57,6 @@ static bool takes_labels(const layers_operation *operation) {
 
 static bool can_occur(const layers_operation *operation, problem_kind kind) {
     switch (kind) {
-    case PROBLEM_NOT_FOUND:
-    case PROBLEM_METHOD_NOT_ALLOWED:
-        return false;
     case PROBLEM_UNKNOWN_CACHE:
     case PROBLEM_WRONG_CACHE:
         return operation->cache == LAYERS_CACHE_TAKEN;
@@ -81,10 +78,17 @@ uint64_t problems_of_operation(const layers_operation *operation) {
 }
 
 uint64_t problems_of_document(const document *document) {
-    static const problem_kind of_all[] = {
-        PROBLEM_INVALID_QUERY,     PROBLEM_INVALID_REQUEST,        PROBLEM_FORBIDDEN,
-        PROBLEM_BODY_TOO_LARGE,    PROBLEM_UNSUPPORTED_MEDIA_TYPE, PROBLEM_RATE_LIMITED,
-        PROBLEM_HEADERS_TOO_LARGE, PROBLEM_NOT_IMPLEMENTED,        PROBLEM_OVERLOADED};
+    static const problem_kind of_all[] = {PROBLEM_INVALID_QUERY,
+                                          PROBLEM_INVALID_REQUEST,
+                                          PROBLEM_FORBIDDEN,
+                                          PROBLEM_NOT_FOUND,
+                                          PROBLEM_METHOD_NOT_ALLOWED,
+                                          PROBLEM_BODY_TOO_LARGE,
+                                          PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                                          PROBLEM_RATE_LIMITED,
+                                          PROBLEM_HEADERS_TOO_LARGE,
+                                          PROBLEM_NOT_IMPLEMENTED,
+                                          PROBLEM_OVERLOADED};
     uint64_t problems = document->problems;
     for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
         problems |= PROBLEM_BIT(of_all[i]);
@@ -124,16 +128,15 @@ static json_t *response(int status, const char *description, json_t *schema) {
                      schema);
 }
 
-json_t *problems_responses(openapi *o) {
-    json_t *responses = json_object();
-    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++) {
-        char name[OPENAPI_NAME];
-        schema_name(kind, name);
+/* That of one problem is shared by all that can get it. */
+static json_t *response_of_one(openapi *o, problem_kind kind) {
+    char name[OPENAPI_NAME];
+    schema_name(kind, name);
+    if (!json_object_get(o->responses, name))
         openapi_put(
-            o, responses, name,
+            o, o->responses, name,
             response(problem_status(kind), problem_title(kind), openapi_ref("schemas", name)));
-    }
-    return responses;
+    return openapi_ref("responses", name);
 }
 
 static json_t *response_of_several(openapi *o, int status, uint64_t problems) {
@@ -150,14 +153,14 @@ void problems_put(openapi *o, json_t *responses, uint64_t problems) {
     while (problems) {
         problem_kind first = (problem_kind)__builtin_ctzll(problems);
         uint64_t same = 0;
-        char key[16], name[OPENAPI_NAME];
+        char key[16];
         for (problem_kind kind = first; kind < PROBLEM_KINDS; kind++)
             if (problems & PROBLEM_BIT(kind) && problem_status(kind) == problem_status(first))
                 same |= PROBLEM_BIT(kind);
         snprintf(key, sizeof key, "%d", problem_status(first));
         openapi_put(o, responses, key,
                     same == PROBLEM_BIT(first)
-                        ? openapi_ref("responses", schema_name(first, name))
+                        ? response_of_one(o, first)
                         : response_of_several(o, problem_status(first), same));
         problems &= ~same;
     }

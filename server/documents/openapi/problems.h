@@ -15,10 +15,6 @@ uint64_t problems_of_document(const document *document);
 /* Adds the response of each status that the problems have. */
 void problems_put(openapi *o, json_t *responses, uint64_t problems);
 
-/* components.responses: one of each problem, also of those that only other paths and methods get.
- */
-json_t *problems_responses(openapi *o);
-
 /* What a response has of headers; the names are those of components.headers. */
 json_t *response_headers(int status);
 

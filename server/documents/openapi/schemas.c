@@ -6,6 +6,12 @@
 
 #include "documents/openapi/schemas.h"
 
+/* What the names of schemas that are sent end in. openapi-typescript takes a member with a default
+ * for one that is always there, unless these words stand in the name; "Params" alone is what orval
+ * calls an operation's query. */
+#define REQUEST ".requestBody"
+#define PARAMS  ".parameters"
+
 /* The ranks that a pattern lets through: this one, or this one and more. */
 typedef struct {
     int least;
@@ -169,7 +175,7 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
         if (param->required || (back && (param->has_fallback || param->kind == LAYERS_VECTOR)))
             openapi_add(o, required, json_string(param->name));
     }
-    openapi_name(name, operation->layer, operation->name, back ? "AnswerParams" : "Params");
+    openapi_name(name, operation->layer, operation->name, back ? "AnswerParams" : PARAMS);
     openapi_put(o, o->schemas, name, schema_of_object(properties, required));
     return openapi_ref("schemas", name);
 }
@@ -224,7 +230,7 @@ json_t *schema_of_request(openapi *o, const layers_operation *operation) {
         openapi_add(o, required, json_string("cache"));
     }
     put_dtype(o, operation, properties);
-    return put_schema(o, operation, "Request", schema_of_object(properties, required));
+    return put_schema(o, operation, REQUEST, schema_of_object(properties, required));
 }
 
 json_t *schema_of_answer(openapi *o, const layers_operation *operation) {

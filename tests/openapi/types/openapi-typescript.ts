@@ -1,0 +1,39 @@
+/* Calls with the types of openapi-typescript, over its own openapi-fetch. */
+import createClient from "openapi-fetch";
+import type { components, paths } from "./layerd";
+import { expect } from "./expect";
+
+const layerd = createClient<paths>({ baseUrl: "http://127.0.0.1:8080" });
+
+const forward = await layerd.POST("/affine/forward", {
+    params: { query: { tensors: "flat" } },
+    body: { x: [[1, 2], [3, 4]], w: { shape: [2, 1], data: [0.5, -1] }, b: [10], dtype: "float32" },
+});
+const out: components["schemas"]["Tensor2"] | undefined = forward.data?.out;
+expect(out, { shape: [2, 1], data: [8.5, 7.5] });
+const backward = await layerd.POST("/affine/backward", {
+    body: { dout: [[1], [1]], cache: forward.data?.cache ?? "" },
+});
+expect(backward.data?.db, [2]);
+
+const batchnorm = await layerd.POST("/batchnorm/forward", {
+    body: { x: [[1], [3]], gamma: [1], beta: [0], bn_param: { mode: "train" } },
+});
+const momentum: number | undefined = batchnorm.data?.bn_param.momentum;
+expect(momentum, 0.9);
+const svm = await layerd.POST("/svm/loss", { body: { x: [[0, "Infinity"]], y: [1] } });
+expect(svm.data?.loss, 0);
+
+const missing = await layerd.POST("/affine/forward", {
+    // @ts-expect-error w is not there
+    body: { x: [[1]], b: [1] },
+});
+expect(missing.error?.code, "missing_field");
+if (missing.error?.code === "unknown_field") {
+    // @ts-expect-error the code tells the status
+    const status: 400 = missing.error.status;
+    expect(status, 422);
+}
+// @ts-expect-error an answer is no text
+const text: string | undefined = forward.data;
+expect(typeof text, "object");
