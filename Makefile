@@ -73,7 +73,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
 PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl binutils python3-numpy \
-                 python3-prometheus-client python3-jsonschema man-db mandoc chromium
+                 python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-14-dev

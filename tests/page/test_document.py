@@ -1,5 +1,6 @@
 """The document: its headers, and what the browser makes of them."""
 import json
+import urllib.parse
 import urllib.request
 
 import case
@@ -42,6 +43,21 @@ class Document(Case):
         self.assertIsNone(tab.run("window.injected"))
         texts = [c["entry"]["text"] for c in tab.complaints() if "entry" in c]
         self.assertTrue(any("Content Security Policy" in text for text in texts), texts)
+
+    def test_its_links_lead_to_the_documents(self):
+        tab = self.open()
+        links = tab.run("[...document.querySelectorAll('header nav a')].map((link) => link.href)")
+        self.assertGreaterEqual(len(links), 4)
+        for link in links:
+            self.assertTrue(link.startswith(case.url + "/"), link)
+            with urllib.request.urlopen(link) as answer:
+                self.assertEqual(answer.status, 200, link)
+
+    def test_the_server_of_the_description_is_the_one_that_gave_it(self):
+        address = case.url + "/openapi.json"
+        with urllib.request.urlopen(address) as answer:
+            server = json.load(answer)["servers"][0]["url"]
+        self.assertEqual(urllib.parse.urljoin(address, server), case.url + "/")
 
     def test_it_names_the_version(self):
         tab = self.open()

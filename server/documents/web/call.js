@@ -40,7 +40,7 @@ function fieldAtPointer(fields, pointer) {
 function curlLine(target, body) {
     const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
     const type = "-H 'Content-Type: application/json'";
-    return `curl -sS ${quoted(location.origin + target)} ${type} -d ${quoted(body)}`;
+    return `curl -sS ${quoted(addressOf(target))} ${type} -d ${quoted(body)}`;
 }
 
 /* {read: 0.02, ...} of "read;dur=0.02, ...", in milliseconds. */
@@ -54,7 +54,7 @@ function parseTiming(header) {
 }
 
 async function call(target, body) {
-    const response = await fetch(target, {
+    const response = await fetch(addressOf(target), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body,

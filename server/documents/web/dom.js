@@ -1,4 +1,4 @@
-/* Building elements and writing figures. */
+/* Building elements, and writing addresses and figures. */
 
 /* An element: attributes (functions listen, false and null are left out), then children. */
 function element(name, attributes = {}, ...children) {
@@ -20,6 +20,11 @@ function fill(node, attributes, children) {
 
 function button(text, onClick, attributes = {}) {
     return element("button", { type: "button", click: onClick, ...attributes }, text);
+}
+
+/* Where a path of the daemon is: beside this page, which a proxy may serve under a prefix. */
+function addressOf(path) {
+    return new URL(`.${path}`, document.baseURI).href;
 }
 
 /* About four digits: what fits a cell. */

@@ -143,7 +143,7 @@ function startLive(section) {
     const read = async () => {
         if (document.visibilityState !== "visible") return;
         try {
-            const response = await fetch("/metrics");
+            const response = await fetch(addressOf("/metrics"));
             if (!response.ok) throw new Error(response.statusText);
             samples.push(readSample(await response.text()));
             if (samples.length > SAMPLES) samples.shift();

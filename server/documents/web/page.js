@@ -83,7 +83,7 @@ function showLayers(panels, navigation, forms) {
 }
 
 async function get(path) {
-    const response = await fetch(path);
+    const response = await fetch(addressOf(path));
     if (!response.ok) throw new Error(`${path} answered ${response.status}`);
     return response.json();
 }
