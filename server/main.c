@@ -60,6 +60,17 @@ static bool drain(service *service, const http *http, const sigset_t *signals) {
     return http_running(http) == 0;
 }
 
+/* Waits for a signal to stop at. SIGHUP, which would reload what there is to reload, is none. */
+static int await_stop(const sigset_t *signals) {
+    sigset_t all = *signals;
+    sigaddset(&all, SIGHUP);
+    for (int number;;) {
+        if (sigwait(&all, &number) == 0 && number != SIGHUP)
+            return number;
+        log_line(LOG_INFO, "SIGHUP: there is nothing to reload");
+    }
+}
+
 /* Serves until a signal comes and what runs is finished. False where it cannot begin. */
 static bool serve(service *service, const sigset_t *signals) {
     turns_to_answer(false); /* the workers have started */
@@ -71,8 +82,7 @@ static bool serve(service *service, const sigset_t *signals) {
              version_commit, address, service->options->threads, layers_blas());
     notify("READY=1");
 
-    int signal_number;
-    sigwait(signals, &signal_number);
+    int signal_number = await_stop(signals);
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
     notify("STOPPING=1");
@@ -98,13 +108,15 @@ int main(int argc, char **argv) {
     case OPTIONS_RUN:
         break;
     }
-    log_set_level((log_level)options.log_level);
+    log_set((log_level)options.log_level, (log_format)options.log_format);
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* in every thread: they are waited for below */
+    sigset_t blocked = signals; /* in every thread: they are waited for below */
+    sigaddset(&blocked, SIGHUP);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
     raise_descriptor_limit();
 
     layers_error error;

@@ -24,6 +24,7 @@ static const unit bytes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10
                              {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 static const unit times[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
 static const unit levels[] = {{"error", 0}, {"warn", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
+static const unit formats[] = {{"text", 0}, {"json", 1}, {NULL, 0}};
 
 /* Kinds of text. */
 static const unit addresses[] = {{NULL, 0}}, origins[] = {{NULL, 0}};
@@ -85,6 +86,8 @@ static const struct option {
      "for running requests to finish, after that"},
     {"log-level", offsetof(options, log_level), levels, true, "info", 0, 0, 3,
      "error, warn, info or debug (each request)"},
+    {"log-format", offsetof(options, log_format), formats, true, "text", 0, 0, 1,
+     "text or json (an object a line)"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

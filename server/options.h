@@ -22,6 +22,7 @@ typedef struct {
     size_t drain_time;          /* milliseconds that new work is taken after SIGTERM */
     size_t grace;               /* milliseconds for running requests at the stop */
     size_t log_level;           /* a log_level */
+    size_t log_format;          /* a log_format */
 } options;
 
 typedef enum {

@@ -4,8 +4,11 @@
 
 typedef enum { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level;
 
-/* Lines above this level are dropped. Set once, before there are threads. */
-void log_set_level(log_level level);
+typedef enum { LOG_TEXT, LOG_JSON } log_format;
+
+/* Lines above this level are dropped. LOG_TEXT is "<time> <level> <message>", LOG_JSON an object of
+ * these three. Set once, before there are threads. */
+void log_set(log_level level, log_format format);
 
 /* Whether lines of this level are written: for callers to whom the line is dear to make. */
 int log_enabled(log_level level);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "http/linger.h"
 #include "http/refusals.h"
 
@@ -117,7 +118,7 @@ static void accept_all(connections *c) {
                          SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         problem problem;
         if (!enter(c, fd, (struct sockaddr *)&from, &problem)) {
-            log_line(LOG_DEBUG, "a connection was refused: %s", problem.detail);
+            tally_refused(&problem);
             refusals_answer(c->setup.ids, fd, &problem);
             linger_add(&c->linger, fd);
         } else if (!c->setup.serve(c->setup.context, fd, (struct sockaddr *)&from, length)) {
@@ -178,8 +179,8 @@ static void *run(void *argument) {
     struct pollfd on[2 + LINGER_MOST] = {{.fd = c->listener, .events = POLLIN},
                                          {.fd = c->wake, .events = POLLIN}};
     int64_t last = clock_coarse_ms();
-    for (;;) {
-        bool idle = take_leaving(c);
+    for (bool wanted = false;;) {
+        bool idle = take_leaving(c) && !wanted;
         size_t lingering = linger_poll(&c->linger, on + 2);
         if (poll(on, 2 + lingering, idle ? -1 : TICK_MS) < 0 && errno != EINTR)
             break;
@@ -191,7 +192,7 @@ static void *run(void *argument) {
         if (clock_coarse_ms() - last >= TICK_MS) {
             last = clock_coarse_ms();
             shut_down_overdue(c);
-            c->setup.tick(c->setup.context);
+            wanted = c->setup.tick(c->setup.context);
         }
     }
     linger_end(&c->linger);

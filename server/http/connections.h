@@ -20,8 +20,8 @@ typedef struct {
     size_t other_descriptors; /* that the process may have open beside those for connections */
     /* Serves a socket that was accepted and entered; false where it cannot, and has closed it. */
     bool (*serve)(void *context, int fd, const struct sockaddr *from, socklen_t length);
-    /* Called some times a second while there are connections. */
-    void (*tick)(void *context);
+    /* Called some times a second while there are connections, or while it wants to be. */
+    bool (*tick)(void *context);
     void *context;
     header_ids *ids;   /* for answers to connections that are refused */
     size_t body_limit; /* bytes of a body that comes in chunks */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { DIGITS_PLAIN = 18 /* of a number that is below 2^62 whatever they are */ };
+
 typedef struct {
     const char *at;
     size_t length;
@@ -222,7 +224,7 @@ static const span *value_of(const reading *r, enum field field) {
 static unsigned count_elements(const reading *r, enum field field, const char *word,
                                unsigned *others) {
     unsigned count = 0;
-    for (size_t i = 0; i < r->lines; i++) {
+    for (size_t i = 0; r->seen[field] && i < r->lines; i++) {
         span rest = r->line[i].value;
         while (r->line[i].field == field && rest.length > 0) {
             const char *comma = memchr(rest.at, ',', rest.length);
@@ -290,7 +292,7 @@ static void write_text(writing *w, const char *text) {
 /* "Name:value", the values of several lines by commas. */
 static void write_field(writing *w, const reading *r, enum field field) {
     const char *before = NULL;
-    for (size_t i = 0; i < r->lines; i++) {
+    for (size_t i = 0; r->seen[field] && i < r->lines; i++) {
         if (r->line[i].field != field)
             continue;
         if (!before)
@@ -315,7 +317,9 @@ static void write_head(const reading *r, head *head) {
     write_field(&w, r, HOST);
     if (head->chunked)
         write_text(&w, "Transfer-Encoding:chunked\r\n");
-    else if (value_of(r, CONTENT_LENGTH))
+    else if (r->seen[CONTENT_LENGTH] && value_of(r, CONTENT_LENGTH)->length <= DIGITS_PLAIN)
+        write_field(&w, r, CONTENT_LENGTH);
+    else if (r->seen[CONTENT_LENGTH])
         w.length +=
             (size_t)sprintf(w.text + w.length, "Content-Length:%" PRIu64 "\r\n", head->body);
     if (closes || stays)

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "base/turns.h"
 #include "http/body.h"
 #include "http/connections.h"
@@ -188,6 +189,8 @@ static enum MHD_Result send_reply(exchange *x) {
         x->reply.content_type = x->reply.body ? "application/problem+json" : NULL;
     }
     log_request(x);
+    if (!x->good)
+        tally_refused(&x->problem);
     metrics_answered(x->http->service->metrics, x->route.row, x->request.body_length, &x->reply);
     connection_send_to_caller(x->connection, transfer_ms(x->http, x->reply.body_length));
     struct MHD_Response *response = make_response(&x->reply);
@@ -536,9 +539,10 @@ static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t 
     return false;
 }
 
-static void tick(void *context) {
+static bool tick(void *context) {
     http *http = context;
     workers_tend(http->service->workers);
+    return tally_report(clock_coarse_ms());
 }
 
 static bool start(http *http, int listener) {

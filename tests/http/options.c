@@ -17,10 +17,10 @@ static int lines_of(const char *text) {
 }
 
 Test(options, help_fits_a_screen) {
-    static const char *const names[] = {"--listen",       "--threads",      "--body-limit",
-                                        "--answer-limit", "--cache-budget", "--cache-lifetime",
-                                        "--cors-origin",  "--grace",        "--log-level",
-                                        "--drain-time",   "--help",         "--version"};
+    static const char *const names[] = {
+        "--listen",         "--threads",     "--body-limit", "--answer-limit", "--cache-budget",
+        "--cache-lifetime", "--cors-origin", "--grace",      "--log-level",    "--drain-time",
+        "--log-format",     "--help",        "--version"};
     run help = daemon_run(OPTIONS("--help"));
     CHECK_EQUAL(help.status, 0);
     CHECK_TEXT(help.error, "");
