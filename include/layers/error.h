@@ -15,6 +15,7 @@ extern "C" {
 #define LAYERS_CODES(X)                                                                            \
     X(LAYERS_OK, "ok")                                                                             \
     X(LAYERS_MISSING_FIELD, "missing_field")   /* a required tensor or parameter is absent */      \
+    X(LAYERS_UNKNOWN_FIELD, "unknown_field")   /* the operation takes nothing of that name */      \
     X(LAYERS_WRONG_TYPE, "wrong_type")         /* a tensor of the wrong dtype, a label of 2.5 */   \
     X(LAYERS_INVALID_SHAPE, "invalid_shape")   /* a shape the operation can never take */          \
     X(LAYERS_SHAPE_MISMATCH, "shape_mismatch") /* two shapes that do not fit each other */         \

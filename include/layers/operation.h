@@ -7,6 +7,8 @@
  *         use(call.outputs[0], call.cache);
  *     layers_call_clear(&call);
  *
+ * Inputs and parameters can be set by their names too: layers_set_tensor(&call, "x", x, &error).
+ *
  * The library has no state of its own: everything here may be called from any thread, a layers_call
  * by one at a time. The formulas stand with each layer, in lib/layers/. */
 #ifndef LAYERS_OPERATION_H
@@ -146,11 +148,99 @@ struct layers_call {
     layers_tensor outputs[LAYERS_MAX_TENSORS];
 };
 
+/* The operations, and what stands where in a call of each. Patterns are those of layers_field.
+ *
+ * affine/forward: Fully connected layer: out = reshape(x, (N, D)) · w + b.
+ *     inputs[0] x "N D...": N examples of D features
+ *     inputs[1] w "D M": weights
+ *     inputs[2] b "M": biases
+ *     outputs[0] out "N M": x · w + b
+ *     cache: for backward
+ *
+ * affine/backward: Gradients of affine/forward: dx = dout · wᵀ, dw = xᵀ · dout, db = Σ_n dout.
+ *     inputs[0] dout "N M": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N D...": gradient of x, in the shape of x
+ *     outputs[1] dw "D M": gradient of w
+ *     outputs[2] db "M": gradient of b
+ *
+ * relu/forward: Rectifier: out = max(x, 0); NaN stays NaN.
+ *     inputs[0] x "...": any tensor
+ *     outputs[0] out "...": max(x, 0)
+ *     cache: for backward
+ *
+ * relu/backward: Gradient of relu/forward: dx = dout where x > 0, else 0.
+ *     inputs[0] dout "...": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "...": gradient of x
+ *
+ * batchnorm/forward: Batch normalisation: out = gamma · (x − mean) / sqrt(var + eps) + beta.
+ *     inputs[0] x "N D": N examples of D features
+ *     inputs[1] gamma "D": scale of each feature
+ *     inputs[2] beta "D": shift of each feature
+ *     params[0] mode 0 "train" or 1 "test", required: "train" normalises by the batch, "test" by
+ *         the running statistics
+ *     params[1] eps number above 0, 1e-05 where absent: added to the variance
+ *     params[2] momentum number from 0 to 1, 0.9 where absent: share of the running statistics that
+ *         stays
+ *     params[3] running_mean "D": running mean of each feature; zeros where absent
+ *     params[4] running_var "D": running variance of each feature; zeros where absent
+ *     outputs[0] out "N D": the normalised examples
+ *     cache: for backward
+ *
+ * batchnorm/backward: Gradients of batchnorm/forward, through the statistics where they were the
+ *     batch's.
+ *     inputs[0] dout "N D": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N D": gradient of x
+ *     outputs[1] dgamma "D": gradient of gamma
+ *     outputs[2] dbeta "D": gradient of beta
+ *
+ * dropout/forward: Inverted dropout: out = x · mask / p, with mask = rand(shape of x) < p.
+ *     inputs[0] x "...": any tensor
+ *     params[0] p number above 0 to 1, required: the probability of keeping an element
+ *     params[1] mode 0 "train" or 1 "test", required: "train" drops, "test" passes x through
+ *     params[2] seed integer from 0 to 4294967295: of numpy.random.seed; drawn and given back where
+ *         absent in train mode
+ *     outputs[0] out "...": x · mask / p
+ *     cache: for backward
+ *
+ * dropout/backward: Gradient of dropout/forward: dx = dout · mask / p.
+ *     inputs[0] dout "...": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "...": gradient of x
+ *
+ * svm/loss: Multiclass hinge loss with margin 1, and its gradient.
+ *     inputs[0] x "N C": scores of N examples for C classes
+ *     inputs[1] y "N", labels: labels, 0 <= y < C
+ *     outputs[0] loss "": mean loss of the examples
+ *     outputs[1] dx "N C": gradient of the loss by x
+ *
+ * softmax/loss: Softmax cross-entropy loss, and its gradient.
+ *     inputs[0] x "N C": scores of N examples for C classes
+ *     inputs[1] y "N", labels: labels, 0 <= y < C
+ *     outputs[0] loss "": mean loss of the examples
+ *     outputs[1] dx "N C": gradient of the loss by x
+ */
+
 /* All operations, ended by NULL. */
 LAYERS_API extern const layers_operation *const layers_operations[];
 
 /* The operation of a layer by its name, or NULL. */
 LAYERS_API const layers_operation *layers_find(const char *layer, const char *name);
+
+/* Sets what a call takes by its name: an input or a parameter that is a tensor ("x",
+ * "running_mean"), which is the call's from then on and takes the place of one that was there; a
+ * number or an integer ("eps"); a choice ("mode", "train"). LAYERS_UNKNOWN_FIELD where the
+ * operation has no such name, LAYERS_WRONG_TYPE where it is of another kind, LAYERS_INVALID_PARAM
+ * where the choice is none; then the call is as it was, and the tensor the caller's. Whether shapes
+ * and ranges fit is for layers_prepare to say. */
+LAYERS_API layers_code layers_set_tensor(layers_call *call, const char *name, layers_tensor tensor,
+                                         layers_error *error) __attribute__((warn_unused_result));
+LAYERS_API layers_code layers_set_number(layers_call *call, const char *name, double number,
+                                         layers_error *error) __attribute__((warn_unused_result));
+LAYERS_API layers_code layers_set_choice(layers_call *call, const char *name, const char *choice,
+                                         layers_error *error) __attribute__((warn_unused_result));
 
 /* Checks everything that can be wrong with a call (fields that are missing, dtypes, shapes,
  * parameters, labels, the cache's layer), fills in fallbacks, and gives the outputs their shapes.
