@@ -30,6 +30,7 @@ BLAS_DIR := /usr/lib/$(MULTIARCH)/openblas-openmp
 BLAS_CFLAGS ?= -I/usr/include/$(MULTIARCH)/openblas-openmp
 BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a -lgomp
 BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
+BLAS_STATIC ?= $(BLAS_SHARED) -lgomp
 
 WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR) \
@@ -133,10 +134,17 @@ install: all ## install both, with PREFIX= and DESTDIR=
 	install -m 755 $(B)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so.$(VERSION)
 	ln -sf liblayers.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblayers.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_SHARED)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS@|$(BLAS_STATIC)|' \
 	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
 	sed -e 's|@PREFIX@|$(PREFIX)|' server/deploy/layerd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd.service
+	$(if $(DESTDIR),,$(tell_loader))
+
+# Has the loader look for the library, where the folder is one of its own (/usr/lib is /lib to it).
+define tell_loader
+@PATH=$$PATH:/sbin; if [ "$$(id -u)" = 0 ] && \
+    ldconfig -NXv 2>/dev/null | grep -qE '^($(PREFIX)|$(PREFIX:/usr=))/lib:'; then ldconfig; fi
+endef
 
 ##@ Work on it
 

@@ -1,12 +1,27 @@
 #!/usr/bin/env bash
-# Installs into an empty folder and builds the README's C program against it, with the shared and
-# with the static library: both must print what the README says. Then the manual.
+# Installs as the README says, where /usr/local and /etc are for this test alone, and runs the
+# README's lines. Then into an empty folder, against which the README's C program is built with the
+# shared and with the static library: each must print what the README says. Then the manual.
 set -euo pipefail
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-make --no-print-directory install PREFIX="$root/usr" >/dev/null
 sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' >"$root/example.c"
 expected=$(sed -n '/^\$ gcc example.c/{n;p}' README.md)
+
+# A namespace of mounts whose root may be this user; there are machines that forbid it.
+if unshare -rm true 2>/dev/null; then
+    mkdir "$root/local" "$root/etc"
+    { cp -a /etc/. "$root/etc/" || true; } 2>/dev/null # what this user may not read is not needed
+    sed -n 's/^\$ \(gcc example.c .*\)/\1/p' README.md >"$root/line.sh"
+    got=$(unshare -rm bash -ec "mount --bind '$root/local' /usr/local; mount --bind '$root/etc' /etc
+        make --no-print-directory install PREFIX=/usr/local >/dev/null
+        cd '$root'; . ./line.sh")
+    [ "$got" = "$expected" ] || { echo "in /usr/local: got '$got', expected '$expected'"; exit 1; }
+else
+    echo "install: no namespace of mounts here: /usr/local is not tried"
+fi
+
+make --no-print-directory install PREFIX="$root/usr" >/dev/null
 export PKG_CONFIG_PATH=$root/usr/lib/pkgconfig
 
 # shellcheck disable=SC2046
@@ -14,7 +29,10 @@ gcc -Wall -Wextra -Werror "$root/example.c" $(pkg-config --cflags --libs layers)
 # shellcheck disable=SC2046
 gcc -Wall -Wextra -Werror "$root/example.c" $(pkg-config --cflags layers) "$root/usr/lib/liblayers.a" \
     $(pkg-config --static --libs-only-other --libs layers | sed 's/-llayers//') -o "$root/static"
-for kind in shared static; do
+# shellcheck disable=SC2046
+gcc -static "$root/example.c" $(pkg-config --static --cflags --libs layers) -o "$root/whole" \
+    2>"$root/gcc.log" || { cat "$root/gcc.log"; exit 1; } # a warning of libgomp's is fine
+for kind in shared static whole; do
     got=$(LD_LIBRARY_PATH=$root/usr/lib "$root/$kind")
     [ "$got" = "$expected" ] || { echo "$kind: got '$got', expected '$expected'"; exit 1; }
 done
@@ -29,4 +47,4 @@ text=$(man --local-file "$manual" | col -b)
 for option in $("$root/usr/bin/layerd" --help | sed -n 's/^  \(--[^ ]*\).*/\1/p'); do
     grep -q -e "^ *$option" <<<"$text" || { echo "the manual has no $option"; exit 1; }
 done
-echo "install: 5 passed, 0 failed"
+echo "install: 7 passed, 0 failed"
