@@ -107,6 +107,11 @@ static void describe(int fd, char *address, size_t length) {
              port);
 }
 
+static void complain(const char *where) {
+    log_line(LOG_ERROR, "cannot listen on %s: %s%s", where, strerror(errno),
+             errno == EADDRINUSE ? "; --listen takes another" : "");
+}
+
 static int open_host(const char *where, char *address, size_t length) {
     char host[256], port[16];
     struct addrinfo *list;
@@ -115,15 +120,14 @@ static int open_host(const char *where, char *address, size_t length) {
     split(where, host, port);
     int code = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (code != 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen)", where, gai_strerror(code));
+        log_line(LOG_ERROR, "cannot listen on %s: %s", where, gai_strerror(code));
         return -1;
     }
     int fd = -1;
     for (const struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
         fd = open_one(info);
     if (fd < 0)
-        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen takes another)", where,
-                 strerror(errno));
+        complain(where);
     else
         describe(fd, address, length);
     freeaddrinfo(list);
@@ -139,8 +143,7 @@ int listen_open(const char *where, char *address, size_t length) {
         return open_host(where, address, length);
     int fd = open_path(socket_path(where));
     if (fd < 0)
-        log_line(LOG_ERROR, "cannot listen on %s: %s (--listen takes another)", where,
-                 strerror(errno));
+        complain(where);
     snprintf(address, length, "%s", where);
     return fd;
 }

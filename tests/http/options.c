@@ -152,7 +152,7 @@ Test(options, a_port_that_is_taken_is_told) {
     process *p = daemon_start(NULL);
     char listen[32];
     snprintf(listen, sizeof listen, "127.0.0.1:%d", p->port);
-    expect_no_start(listen, "in use");
+    expect_no_start(listen, "in use; --listen takes another");
     daemon_stop(p);
 }
 
