@@ -112,6 +112,7 @@ test:
 	tests/clients-examples.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),SLACK_MIB=500 )tests/chaos.sh $(B)/layerd # sanitizers keep what was freed
+	tests/callers.sh $(B)/layerd
 	tests/openapi.sh $(B)/layerd
 	$(if $(SAN),,tests/openapi-types.sh $(B)/layerd)
 	tests/page.sh $(B)/layerd
