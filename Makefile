@@ -1,7 +1,8 @@
 # layerd: `make help` lists what can be made.
 #
-# Variables: CC, CXX, SAN=address,undefined (or thread), WERROR= (to build with a compiler that
-# warns of more), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any CBLAS in the place of OpenBLAS).
+# Variables: CC (aarch64-linux-gnu-gcc to cross-compile), CXX, SAN=address,undefined (or thread),
+# WERROR=-Werror (as `make check` has it), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any
+# CBLAS in the place of OpenBLAS), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS and LDFLAGS add to what is here.
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
@@ -9,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
-CXX := $(if $(filter default,$(origin CXX)),$(if $(findstring clang,$(CC)),clang++,g++),$(CXX))
+CXX := $(if $(filter default,$(origin CXX)),$(subst clang,clang++,$(subst gcc,g++,$(CC))),$(CXX))
 PREFIX ?= /usr/local
 PYTHON := /usr/bin/python3
 
@@ -21,9 +22,10 @@ Q := $(if $(V),,@)
 
 # Flags decide the folder: builds of different kinds never mix.
 comma := ,
-B := build$(if $(filter-out gcc,$(CC)),/$(notdir $(CC)))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+B := build$(if $(WERROR),/strict)$(if $(filter-out gcc,$(CC)),/$(notdir $(firstword $(CC))))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
-MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+tool = $(shell $(CC) -print-prog-name=$(1))
 # The OpenMP build: the serial one has no lock on its buffers and computes wrongly when several
 # threads call it at once; the pthread one makes callers wait for each other.
 BLAS_DIR := /usr/lib/$(MULTIARCH)/openblas-openmp
@@ -32,7 +34,6 @@ BLAS_LIBS ?= $(BLAS_DIR)/libopenblas.a -lgomp
 BLAS_SHARED ?= -L$(BLAS_DIR) -lopenblas
 BLAS_STATIC ?= $(BLAS_SHARED) -lgomp
 
-WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings $(WERROR) \
             $(if $(and $(SAN),$(findstring clang,$(CC))),-Wno-pass-failed)
 HARDEN := -fPIC -fstack-protector-strong -fstack-clash-protection \
@@ -40,7 +41,7 @@ HARDEN := -fPIC -fstack-protector-strong -fstack-clash-protection \
           $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 HARDEN_LINK := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(CPPFLAGS)
+BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SANITIZE) $(DEFINES) $(CPPFLAGS)
 # No fast-math: NaN and the order of sums are part of the contract. No contraction to FMA either:
 # the same bytes on every machine. errno of math functions is not looked at.
 CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
@@ -73,11 +74,12 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev
-PACKAGES_TEST := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev curl binutils python3-numpy \
+PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
+PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
-PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-14-dev
+PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-dev
 PACKAGES_MEMCHECK := $(PACKAGES_TEST) valgrind
 PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 
@@ -86,7 +88,7 @@ PACKAGES_CHECK := $(PACKAGES_TEST) clang clang-format clang-tidy cppcheck
 .PHONY: run
 run: ## install what is missing, build, and serve on 127.0.0.1:8080
 	@$(call install,$(PACKAGES))
-	@$(MAKE) --no-print-directory $(B)/layerd
+	@$(MAKE) --no-print-directory $(PARALLEL) $(B)/layerd
 	OMP_NUM_THREADS=1 $(B)/layerd
 
 .PHONY: test
@@ -95,14 +97,14 @@ ifeq ($(SAN),thread)
 # a daemon be starved of memory, or give all of it back.
 test: ## install what is missing, build, and pass every test
 	@$(call install,$(PACKAGES_TEST))
-	@$(MAKE) --no-print-directory $(B)/layerd
-	@$(MAKE) --no-print-directory SAN= tests
+	@$(MAKE) --no-print-directory $(PARALLEL) $(B)/layerd
+	@$(MAKE) --no-print-directory $(PARALLEL) SAN= tests
 	$(call leakless,LAYERD=$(B)/layerd $(dir $(B))http-tests --filter '!(memory)/*')
 	SLACK_MIB=500 tests/chaos.sh $(B)/layerd
 else
 test:
 	@$(call install,$(PACKAGES_TEST) $(PACKAGES_NODE))
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	$(call leakless,$(B)/unit-tests $(if $(SAN),-j1)) # several at once lose 48 bytes of Criterion's
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	$(call leakless,for t in $(FUZZ_TARGETS); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t/* || exit 1; done)
@@ -166,7 +168,7 @@ fuzz: ## look for inputs that break it, FUZZ_SECONDS=60 for each target; TARGETS
 .PHONY: memcheck
 memcheck: ## pass the vectors with the daemon under valgrind
 	@$(call install,$(PACKAGES_MEMCHECK))
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	tests/memcheck.sh $(B)
 
 .PHONY: check
@@ -187,7 +189,7 @@ vectors: ## make the test vectors again, with Debian's NumPy
 .PHONY: bench
 bench: ## measure beside peers and floors; PARTS="requests kernels" runs only these
 	@$(call install,$(PACKAGES))
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@B=$(B) CC=$(CC) CXX=$(CXX) BLAS_CFLAGS="$(BLAS_CFLAGS)" BLAS_LIBS="$(BLAS_LIBS)" \
 	    tests/bench/run $(PARTS)
 
@@ -200,6 +202,10 @@ attacks: ## slow headers, slow bodies, slow reading and ranges, with slowhttptes
 	@$(call install,$(PACKAGES) slowhttptest)
 	@$(MAKE) --no-print-directory $(B)/layerd
 	$(PYTHON) -B tests/chaos/slow.py $(B)/layerd $(SECONDS)
+
+.PHONY: packages
+packages: ## the Debian packages that building the tests takes
+	@echo $(PACKAGES_TESTS)
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -216,17 +222,22 @@ help: ## this list
 leakless = $(if $(SAN),set -o pipefail; $(1) 2>&1 | tee $(B)/tests.log; \
     ! grep -E 'LeakSanitizer|runtime error' $(B)/tests.log,$(1))
 
-# Installs the packages that are missing, and says so; does nothing where none is.
+# On all processors, unless it was said on how many.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# Installs the packages that are missing, and says so, a dot for each step; does nothing where none is.
 define install
 missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | \
     grep -q 'ok installed' || echo $$p; done); \
 if [ -n "$$missing" ]; then \
     sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
     echo "installing" $$missing; \
+    log=$$(mktemp) && set -o pipefail && \
     { $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -q --no-install-recommends $$missing; } > /tmp/layerd-install.$$$$ 2>&1 || \
-        { cat /tmp/layerd-install.$$$$; exit 1; }; \
-    rm -f /tmp/layerd-install.$$$$; \
+      apt-get install -y -q --no-install-recommends $$missing; } 2>&1 | tee $$log | \
+        awk '/^(Get|Unpacking|Setting up)/ { printf "."; fflush() } END { print "" }' || \
+        { cat $$log; exit 1; }; \
+    rm -f $$log; \
 fi
 endef
 
@@ -241,7 +252,7 @@ $(B)/%.o: %.cc
 	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti -O3 -DNDEBUG $(BASE) $(INCLUDES) $(CXXFLAGS) -c $< -o $@
 
 $(B)/server/base/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
-$(B)/server/base/version.o: CPPFLAGS += -DLAYERD_COMMIT='"$(COMMIT)"'
+$(B)/server/base/version.o: DEFINES = -DLAYERD_COMMIT='"$(COMMIT)"'
 
 # The page is one document: index.html with its parts in it, and the policy that allows these alone.
 $(B)/$(WEB)/page.html: $(WEB)/join.sh $(wildcard $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js)
@@ -257,9 +268,9 @@ $(B)/$(WEB)/page.o: $(WEB)/page.S $(B)/$(WEB)/page.html
 $(B)/liblayers.a: $(LIB_OBJ)
 	@echo "  link     $@"
 	$(Q)rm -f $@
-	$(Q)ld -r -o $(B)/liblayers.o $^
-	$(Q)objcopy --localize-hidden $(B)/liblayers.o
-	$(Q)ar rcs $@ $(B)/liblayers.o
+	$(Q)$(call tool,ld) -r -o $(B)/liblayers.o $^
+	$(Q)$(call tool,objcopy) --localize-hidden $(B)/liblayers.o
+	$(Q)$(call tool,ar) rcs $@ $(B)/liblayers.o
 
 $(B)/$(SONAME): $(LIB_OBJ)
 	@echo "  link     $@"
@@ -276,7 +287,7 @@ $(B)/layerd: $(SERVER_OBJ) $(B)/liblayers.a
 # The options are those of --help.
 $(B)/layerd.1: server/deploy/manual.awk server/deploy/layerd.1.in $(B)/layerd
 	@echo "  make     $@"
-	$(Q)$(B)/layerd --help | awk -f server/deploy/manual.awk - server/deploy/layerd.1.in > $@
+	$(Q)$(RUN) $(B)/layerd --help | awk -f server/deploy/manual.awk - server/deploy/layerd.1.in > $@
 
 $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
 	@echo "  link     $@"

@@ -7,12 +7,13 @@ set -euo pipefail
 . tests/daemon.sh
 build=$2
 
-# Debian has promtool only in the package of the server, which would start one: unpacked, not
-# installed.
+# Debian 12 has promtool only in the package of the server, which would start one; 13 has a package of
+# its own. Unpacked, not installed.
 promtool=$(command -v promtool || echo "$build/promtool")
 if [ ! -x "$promtool" ]; then
     folder=$(mktemp -d)
-    (cd "$folder" && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb |
+    (cd "$folder" && package=$(apt-cache show promtool >/dev/null 2>&1 && echo promtool || echo prometheus) &&
+        apt-get download -q "$package" && dpkg-deb --fsys-tarfile "$package"_*.deb |
         tar x ./usr/bin/promtool) >"$log" 2>&1 || { cat "$log"; exit 1; }
     mv "$folder/usr/bin/promtool" "$promtool"
     rm -r "$folder"

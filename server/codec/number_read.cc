@@ -166,7 +166,7 @@ template <typename T> FUSED bool scale(uint64_t w, int q, typename format<T>::bi
 /* The rare remainder. fast_float's grammar is wider than JSON's: start to end has been scanned. */
 template <typename T>
 __attribute__((noinline)) number_status read_hard(const char *start, const char *end, T &value) {
-    T read;
+    T read = 0;
     fast_float::from_chars(start, end, read);
     if (__builtin_isinf(read))
         return NUMBER_OUT_OF_RANGE;

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Tries a clone of what is committed on a bare Debian: the two commands as a new user gives them, and
+# all of .ci/run. On a foreign architecture, under qemu-user: the build, the unit tests and the vectors.
+# For root, who has debootstrap (and qemu-user-static); takes some ten minutes, foreign an hour.
+#
+#   tests/debian.sh 12|13|bookworm|trixie [amd64|arm64]
+#
+# Bare systems are kept under $DEBIAN_ROOTS (~/.cache/layerd-debian); each try has a copy of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+release=$(echo "${1:?12 or 13}" | sed 's/^12$/bookworm/; s/^13$/trixie/')
+own=$(dpkg --print-architecture) arch=${2:-$own}
+roots=${DEBIAN_ROOTS:-$HOME/.cache/layerd-debian}
+bare=$roots/$release-$arch
+
+missing=$(for tool in debootstrap $([ "$arch" = "$own" ] || echo qemu-user-static); do
+    dpkg-query -W "$tool" >/dev/null 2>&1 || echo "$tool"; done)
+[ -z "$missing" ] || apt-get install -y -q $missing
+
+# Foreign programs are run by qemu, which the kernel knows by their first bytes.
+if [ "$arch" != "$own" ]; then
+    [ -e /proc/sys/fs/binfmt_misc/register ] ||
+        mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    update-binfmts --enable
+fi
+
+if [ ! -e "$bare/etc/debian_version" ]; then
+    mkdir -p "$roots"
+    rm -rf "$bare.new"
+    debootstrap --arch="$arch" --variant=minbase --include=git,make,ca-certificates \
+        "$release" "$bare.new"
+    mv "$bare.new" "$bare"
+fi
+
+root=$(mktemp -d "$roots/try-XXXXXX")
+clean_up() {
+    for mounted in proc dev/shm dev/pts dev; do
+        ! mountpoint -q "$root/$mounted" || umount "$root/$mounted"
+    done
+    rm -rf --one-file-system "$root"
+}
+trap clean_up EXIT
+cp -a "$bare/." "$root"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+mountpoint -q "$root/dev/pts" || mount -t devpts devpts "$root/dev/pts"
+mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm"
+git clone -q . "$root/layerd"
+
+inside() {
+    env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+        chroot "$root" bash -euo pipefail -c "cd /layerd; $1"
+}
+echo "== Debian $(cat "$root/etc/debian_version") $arch"
+
+if [ "$arch" != "$own" ]; then
+    inside 'apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+        --no-install-recommends $(make -s packages)' >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+    inside 'make -j"$(nproc)" tests'
+    inside 'build/unit-tests --timeout 0'
+    inside 'LAYERD=build/layerd build/http-tests --filter "vectors/*" --timeout 0'
+    echo "== Debian $release $arch: the build, the unit tests and the vectors passed"
+    exit
+fi
+
+# Serves, says so, answers, and ends well at a signal to all of it.
+inside 'setsid make run >/tmp/run.log 2>&1 & run=$!
+    for _ in $(seq 600); do
+        ! grep -q " serves on " /tmp/run.log || break
+        kill -0 $run 2>/dev/null || break
+        sleep 1
+    done
+    exec 3<>/dev/tcp/127.0.0.1/8080 || { cat /tmp/run.log; exit 1; }
+    printf "POST /relu/forward?cache=none HTTP/1.1\r\nHost: t\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"x\":[-1,2]}" >&3
+    grep -q "{\"out\":\[0.0,2.0\]}" <&3
+    kill -TERM -- -$run
+    wait $run || true
+    grep " stopped" /tmp/run.log'
+echo "== make run: served, answered, ended"
+inside 'time make test'
+echo "== make test: passed"
+inside 'time make test >/dev/null'
+inside '.ci/run'
+echo "== Debian $release $arch: the two commands and .ci/run passed"
