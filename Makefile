@@ -24,7 +24,9 @@ Q := $(if $(V),,@)
 comma := ,
 B := build$(if $(WERROR),/strict)$(if $(filter-out gcc,$(CC)),/$(notdir $(firstword $(CC))))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+# clang says so by -print-multiarch until 14
+MULTIARCH := $(strip $(or $(shell $(CC) -print-multiarch 2>/dev/null), \
+    $(shell $(CC) -dumpmachine | sed 's/-[a-z]*-linux-/-linux-/')))
 tool = $(shell $(CC) -print-prog-name=$(1))
 # The OpenMP build: the serial one has no lock on its buffers and computes wrongly when several
 # threads call it at once; the pthread one makes callers wait for each other.

@@ -4,7 +4,9 @@
  * A mask is bits in the order of the elements (bits.h). `typed(word)` bits of it go with as many
  * elements: lane l of the vector i has bit i · LANES_IN + l, so that a word in every lane, and'ed
  * with one bit a lane, says which lanes are in. The compiler finds no such code by itself. */
+// clang-format off: versions differ about the colons
 typedef __typeof__(_Generic((REAL)0, double : (uint64_t)0, float : (uint32_t)0)) typed(word);
+// clang-format on
 
 #define LANES_IN  (32 / sizeof(REAL))
 #define WORD_BITS (8 * sizeof(REAL))

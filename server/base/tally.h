@@ -8,8 +8,8 @@
 /* A problem was answered. Those that are the caller's own are not told. */
 void tally_refused(const problem *problem);
 
-/* Tells what has been counted for a minute, at a time of clock_coarse_ms(); for one thread. Whether something is
- * still being counted, so that there will be more to tell. */
+/* Tells what has been counted for a minute, at a time of clock_coarse_ms(); for one thread. Whether
+ * something is still being counted, so that there will be more to tell. */
 bool tally_report(int64_t now);
 
 #endif

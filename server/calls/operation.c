@@ -102,8 +102,10 @@ static bool answer(work *w, reply *reply) {
         w->service->store->remove(w->service->store, w->request.handle);
     reply->status = 200;
     reply->content_type = w->route->answer_form->media_type;
+    reply->body = body;
     char *shorter = realloc(body, length); /* gives back what the bound was too large by */
-    reply->body = shorter ? shorter : body;
+    if (shorter)
+        reply->body = shorter;
     reply->body_length = length;
     return true;
 }

@@ -33,24 +33,24 @@ enum field {
 };
 
 static const struct {
-    span name;
+    const char *name;
+    size_t length;
     bool list;
 } fields[FIELDS] = {
-#define FIELD(name, list)                                                                          \
-    { {name, sizeof name - 1}, list }
-    [HOST] = FIELD("Host", false),
-    [CONTENT_LENGTH] = FIELD("Content-Length", false),
-    [TRANSFER_ENCODING] = FIELD("Transfer-Encoding", true),
-    [CONNECTION] = FIELD("Connection", true),
-    [EXPECT] = FIELD("Expect", true),
-    [ACCEPT] = FIELD("Accept", true),
-    [CONTENT_TYPE] = FIELD("Content-Type", false),
-    [CONTENT_ENCODING] = FIELD("Content-Encoding", true),
-    [ORIGIN] = FIELD("Origin", false),
-    [SEC_FETCH_SITE] = FIELD("Sec-Fetch-Site", false),
-    [REQUEST_METHOD] = FIELD("Access-Control-Request-Method", false),
-    [REQUEST_ID] = FIELD("X-Request-Id", true),
-#undef FIELD
+#define NAME(text) text, sizeof text - 1
+    [HOST] = {NAME("Host"), false},
+    [CONTENT_LENGTH] = {NAME("Content-Length"), false},
+    [TRANSFER_ENCODING] = {NAME("Transfer-Encoding"), true},
+    [CONNECTION] = {NAME("Connection"), true},
+    [EXPECT] = {NAME("Expect"), true},
+    [ACCEPT] = {NAME("Accept"), true},
+    [CONTENT_TYPE] = {NAME("Content-Type"), false},
+    [CONTENT_ENCODING] = {NAME("Content-Encoding"), true},
+    [ORIGIN] = {NAME("Origin"), false},
+    [SEC_FETCH_SITE] = {NAME("Sec-Fetch-Site"), false},
+    [REQUEST_METHOD] = {NAME("Access-Control-Request-Method"), false},
+    [REQUEST_ID] = {NAME("X-Request-Id"), true},
+#undef NAME
 };
 
 static const bool token[256] = {
@@ -162,12 +162,12 @@ static head_result read_request_line(reading *r) {
 /* Keeps a header that is read. */
 static head_result keep(reading *r, span name, span content) {
     for (int field = 0; field < FIELDS; field++) {
-        if (name.length != fields[field].name.length ||
-            strncasecmp(name.at, fields[field].name.at, name.length) != 0)
+        if (name.length != fields[field].length ||
+            strncasecmp(name.at, fields[field].name, name.length) != 0)
             continue;
         if (r->seen[field]++ && !fields[field].list) {
             problem_set(r->problem, PROBLEM_INVALID_REQUEST, NULL, "%s stands there twice",
-                        fields[field].name.at);
+                        fields[field].name);
             return HEAD_REFUSED;
         }
         if (r->lines == HEAD_LINES_MOST)
@@ -296,7 +296,7 @@ static void write_field(writing *w, const reading *r, enum field field) {
         if (r->line[i].field != field)
             continue;
         if (!before)
-            write_span(w, fields[field].name);
+            write_span(w, (span){fields[field].name, fields[field].length});
         write_text(w, before ? before : ":");
         write_span(w, r->line[i].value);
         before = ",";

@@ -56,7 +56,9 @@ static bool is_stale(const struct sockaddr_un *at) {
 /* The file has the mode that the umask leaves. */
 static int open_path(const char *path) {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    strcpy(at.sun_path, path); /* listen_is_address has seen that it fits */
+    if (strlen(path) >= sizeof at.sun_path)
+        return errno = ENAMETOOLONG, -1;
+    strcpy(at.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int code = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&at, sizeof at);
     if (code < 0 && fd >= 0 && errno == EADDRINUSE) {
@@ -117,7 +119,10 @@ static int open_host(const char *where, char *address, size_t length) {
     struct addrinfo *list;
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    split(where, host, port);
+    if (!split(where, host, port)) {
+        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
+        return -1;
+    }
     int code = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (code != 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", where, gai_strerror(code));
@@ -135,10 +140,6 @@ static int open_host(const char *where, char *address, size_t length) {
 }
 
 int listen_open(const char *where, char *address, size_t length) {
-    if (!listen_is_address(where)) {
-        log_line(LOG_ERROR, "cannot listen on %s: it is not an address and a port", where);
-        return -1;
-    }
     if (!socket_path(where))
         return open_host(where, address, length);
     int fd = open_path(socket_path(where));

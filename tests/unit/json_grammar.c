@@ -13,8 +13,10 @@ typedef struct {
     size_t length;
 } text;
 
+// clang-format off: versions differ about the braces
 #define T(literal)                                                                                 \
     { literal, sizeof(literal) - 1 }
+// clang-format on
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 /* As long as it is, so that zeros may stand in it. */
