@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define LAYERS_MAX_TENSORS 4 /* inputs, outputs or saved tensors of one operation */
+#define LAYERS_MAX_TENSORS 5 /* inputs, outputs or saved tensors of one operation */
 #define LAYERS_MAX_PARAMS  6
 
 /* A tensor that an operation takes or gives. `shape` is a pattern: dimensions by one capital letter

@@ -8,8 +8,10 @@
  *     dx = gamma / sqrt(var + eps) · (dout − dbeta / N − xhat · dgamma / N)
  * and in test mode, where the statistics are constants, without the last two terms.
  *
- * Statistics and sums are in double, the variance from x − mean: x = 1e8 ± 1 loses nothing. What is
- * done to each element is in its own dtype.
+ * Statistics and sums are in double, of distances from a number near to all of a column, and the
+ * mean is kept as the sum of two numbers: x = 1e12 ± 0.01 loses nothing, and equal numbers give
+ * beta. What is done to each element is in its own dtype. The few columns for which that is not
+ * enough, those near the ends of the dtype's range among them, are done again in long double.
  * The cache shares x and gamma and adds mean and 1 / sqrt(var + eps) of each feature. */
 #ifndef REAL
 #include <float.h>
@@ -22,7 +24,7 @@
 
 enum { X, GAMMA, BETA };                                 /* forward's inputs */
 enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
-enum { SAVED_X, SAVED_GAMMA, MEAN, INV_STD };            /* the cache */
+enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };      /* the cache */
 enum { DX, DGAMMA, DBETA };                              /* backward's outputs */
 enum { TRAIN, TEST };
 
@@ -102,6 +104,7 @@ const layers_operation batchnorm_forward = {
             [SAVED_X] = {.name = "x"},
             [SAVED_GAMMA] = {.name = "gamma"},
             [MEAN] = {.name = "mean", .shape = "D", .dtype = LAYERS_F64},
+            [REST] = {.name = "rest", .shape = "D", .dtype = LAYERS_F64},
             [INV_STD] = {.name = "inv_std", .shape = "D", .dtype = LAYERS_F64},
             {0},
         },
@@ -138,6 +141,7 @@ typedef struct {
     tiling tiling;
     tile_sums sums; /* backward's uppermost become Σ dout / N and Σ dout · xhat / N */
     layers_tensor memory;
+    bool has_far; /* whether any column is_far */
 } typed(pass);
 
 /* A tile, and what its columns have; or some columns with all of their rows. */
@@ -146,33 +150,39 @@ typedef struct {
     size_t row, first; /* of tiles; column */
     REAL *out;         /* out, or dx */
     const REAL *gamma, *beta;
-    double *mean, *inv_std;
+    double *mean, *rest, *inv_std;
 } typed(tile);
 
 static typed(tile) typed(columns_of)(const typed(pass) * pass, size_t i) {
-    const layers_cache *cache = pass->call->cache;
+    const layers_call *call = pass->call;
+    const layers_cache *cache = call->cache;
     size_t D = pass->tiling.D, first = i * pass->tiling.columns;
-    return (typed(tile)){
+    typed(tile) tile = {
         .in = {.N = pass->tiling.N, .D = D, .width = at_most(pass->tiling.columns, D - first)},
         .first = first,
-        .out = (REAL *)pass->call->outputs[0].data + first,
+        .out = (REAL *)call->outputs[0].data + first,
         .gamma = (const REAL *)cache->saved[SAVED_GAMMA].data + first,
         .mean = (double *)cache->saved[MEAN].data + first,
+        .rest = (double *)cache->saved[REST].data + first,
         .inv_std = (double *)cache->saved[INV_STD].data + first,
     };
+    if (tile.in.N > 0) { /* without rows there may be no memory */
+        tile.in.x = (const REAL *)cache->saved[SAVED_X].data + first;
+        tile.in.dout = (const REAL *)call->inputs[0].data + first;
+    }
+    return tile;
 }
 
 static typed(tile) typed(tile_of)(const typed(pass) * pass, size_t i) {
-    const layers_call *call = pass->call;
     size_t across = pass->tiling.across, row = i / across;
     typed(tile) tile = typed(columns_of)(pass, i % across);
     size_t offset = row * pass->tiling.rows * pass->tiling.D;
     tile.row = row;
     tile.in.N = tile_height(&pass->tiling, row);
     tile.out += offset;
-    if (tile.in.N > 0) { /* without rows there may be no memory */
-        tile.in.x = (const REAL *)call->cache->saved[SAVED_X].data + offset + tile.first;
-        tile.in.dout = (const REAL *)call->inputs[0].data + offset + tile.first;
+    if (tile.in.N > 0) {
+        tile.in.x += offset;
+        tile.in.dout += offset;
     }
     return tile;
 }
@@ -208,41 +218,76 @@ static layers_code typed(pass_make)(layers_call *call, typed(pass) * pass, layer
     return LAYERS_OK;
 }
 
-/* As REAL, and finite: a distance of 0 stays 0. */
-INLINED REAL typed(finite)(double value) {
-    const double largest = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
-    return (REAL)(value > largest ? largest : value);
+/* Whether a column has distances from its mean, or a 1 / sqrt(var + eps), beyond the range of REAL:
+ * no number is far from a mean that is less than half of the last place of the largest. */
+INLINED bool typed(is_far)(double mean, double inv_std) {
+    const double edge = sizeof(REAL) == 4 ? 0x1p102 : 0x1p969;
+    const double least = sizeof(REAL) == 4 ? FLT_MIN : DBL_MIN;
+    const double most = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
+    return fabs(mean) >= edge || inv_std < least || inv_std > most;
+}
+
+KERNEL bool typed(any_far)(const typed(tile) * columns) {
+    int any = 0;
+    for (size_t d = 0; d < columns->in.width; d++)
+        any |= typed(is_far)(columns->mean[d], columns->inv_std[d]);
+    return any;
+}
+
+/* Keeps in mind whether any of these columns is. */
+static void typed(look_for_far)(typed(pass) * pass, const typed(tile) * columns) {
+    if (typed(any_far)(columns))
+        __atomic_store_n(&pass->has_far, true, __ATOMIC_RELAXED);
+}
+
+/* xhat of row n in column d. */
+static long double typed(xhat)(const typed(tile) * tile, size_t n, size_t d) {
+    return ((long double)tile->in.x[n * tile->in.D + d] - tile->mean[d] - tile->rest[d]) *
+           tile->inv_std[d];
+}
+
+/* What xhat has too much where the mean is taken as REAL: it is the same for all of a column, and
+ * is subtracted with what is subtracted anyway. */
+INLINED double typed(left)(const typed(tile) * tile, size_t d) {
+    return ((tile->mean[d] - (REAL)tile->mean[d]) + tile->rest[d]) * tile->inv_std[d];
 }
 
 /* 1 or NORMALISED_ABREAST rows. */
 INLINED void typed(normalise_rows)(const typed(tile) * tile, size_t n, size_t rows,
-                                   const typed(split) * mean, const REAL *inv_std,
-                                   const REAL *gamma, const REAL *beta) {
+                                   const REAL *mean, const REAL *inv_std, const REAL *gamma,
+                                   const REAL *beta) {
     size_t width = tile->in.width, D = tile->in.D;
     const REAL *restrict x = tile->in.x + n * D;
     REAL *restrict out = tile->out + n * D;
     INDEPENDENT
     for (size_t d = 0; d < width; d++)
         for (size_t i = 0; i < rows; i++)
-            out[i * D + d] = typed(less)(x[i * D + d], mean, d) * inv_std[d] * gamma[d] + beta[d];
+            out[i * D + d] = (x[i * D + d] - mean[d]) * inv_std[d] * gamma[d] + beta[d];
+}
+
+static void typed(normalise_far)(const typed(tile) * tile) {
+    for (size_t d = 0; d < tile->in.width; d++)
+        if (typed(is_far)(tile->mean[d], tile->inv_std[d]))
+            for (size_t n = 0; n < tile->in.N; n++)
+                tile->out[n * tile->in.D + d] =
+                    (REAL)(typed(xhat)(tile, n, d) * tile->gamma[d] + tile->beta[d]);
 }
 
 /* out = gamma · (x − mean) · inv_std + beta */
 KERNEL void typed(normalise)(const typed(tile) * tile) {
     size_t width = tile->in.width;
-    typed(split) mean;
-    REAL inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
-    typed(split_up)(width, tile->mean, &mean);
+    REAL mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], gamma[COLUMN_PANEL], beta[COLUMN_PANEL];
     for (size_t d = 0; d < width; d++) {
-        inv_std[d] = typed(finite)(tile->inv_std[d]);
+        mean[d] = (REAL)tile->mean[d];
+        inv_std[d] = (REAL)tile->inv_std[d];
         gamma[d] = tile->gamma[d];
-        beta[d] = tile->beta[d];
+        beta[d] = (REAL)(tile->beta[d] - typed(left)(tile, d) * tile->gamma[d]);
     }
     size_t n = 0;
     for (; n + NORMALISED_ABREAST <= tile->in.N; n += NORMALISED_ABREAST)
-        typed(normalise_rows)(tile, n, NORMALISED_ABREAST, &mean, inv_std, gamma, beta);
+        typed(normalise_rows)(tile, n, NORMALISED_ABREAST, mean, inv_std, gamma, beta);
     for (; n < tile->in.N; n++)
-        typed(normalise_rows)(tile, n, 1, &mean, inv_std, gamma, beta);
+        typed(normalise_rows)(tile, n, 1, mean, inv_std, gamma, beta);
 }
 
 static void typed(sum_squares_of_tile)(void *argument, size_t i) {
@@ -257,26 +302,52 @@ static void typed(move)(REAL *running, size_t width, double momentum, const doub
         running[d] = (REAL)(momentum * running[d] + (1 - momentum) * sample[d]);
 }
 
+KERNEL void typed(invert)(const typed(tile) * columns, const double *restrict variance,
+                          double eps) {
+    double *restrict inv_std = columns->inv_std;
+    for (size_t d = 0; d < columns->in.width; d++)
+        inv_std[d] = 1 / sqrt(variance[d] + eps);
+}
+
+/* The moments of the columns whose sums did not tell. */
+static void typed(tell)(const typed(tile) * tile, double eps, double *variance) {
+    for (size_t d = 0; d < tile->in.width; d++) {
+        if (!isnan(variance[d]))
+            continue;
+        moments moments = typed(moments_of)(tile->in.x + d, tile->in.N, tile->in.D, eps);
+        tile->mean[d] = moments.mean;
+        tile->rest[d] = moments.rest;
+        variance[d] = moments.variance;
+        tile->inv_std[d] = moments.inv_std;
+    }
+}
+
 static void typed(statistics)(void *argument, size_t i) {
-    const typed(pass) *pass = argument;
+    typed(pass) *pass = argument;
     layers_value *param = pass->call->params;
     typed(tile) tile = typed(columns_of)(pass, i);
+    size_t width = tile.in.width;
     REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + tile.first;
     REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + tile.first;
     double variance[COLUMN_PANEL];
     if (param[MODE].choice == TRAIN) {
         tile_sums sums = typed(sums_of)(pass, &tile);
-        merge_squares(&pass->tiling, &sums, tile.in.width, tile.mean, variance);
-        typed(move)(running_mean, tile.in.width, param[MOMENTUM].number, tile.mean);
-        typed(move)(running_var, tile.in.width, param[MOMENTUM].number, variance);
+        merge_squares(&pass->tiling, &sums, width,
+                      &(column_moments){tile.mean, tile.rest, variance});
     } else {
-        for (size_t d = 0; d < tile.in.width; d++) {
+        for (size_t d = 0; d < width; d++) {
             tile.mean[d] = running_mean[d];
+            tile.rest[d] = 0;
             variance[d] = running_var[d];
         }
     }
-    for (size_t d = 0; d < tile.in.width; d++)
-        tile.inv_std[d] = 1 / sqrt(variance[d] + param[EPS].number);
+    typed(invert)(&tile, variance, param[EPS].number);
+    if (param[MODE].choice == TRAIN) {
+        typed(tell)(&tile, param[EPS].number, variance);
+        typed(move)(running_mean, width, param[MOMENTUM].number, tile.mean);
+        typed(move)(running_var, width, param[MOMENTUM].number, variance);
+    }
+    typed(look_for_far)(pass, &tile);
 }
 
 static void typed(normalise_tile)(void *argument, size_t i) {
@@ -284,6 +355,8 @@ static void typed(normalise_tile)(void *argument, size_t i) {
     typed(tile) tile = typed(tile_of)(pass, i);
     tile.beta = (const REAL *)pass->call->inputs[BETA].data + tile.first;
     typed(normalise)(&tile);
+    if (pass->has_far)
+        typed(normalise_far)(&tile);
 }
 
 /* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
@@ -321,39 +394,53 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
 }
 
 /* 1 or GRADIENTS_ABREAST rows. */
-INLINED void typed(gradient_rows)(const typed(tile) * tile, size_t n, size_t rows,
-                                  const typed(split) * mean, const typed(split) * shift,
-                                  const REAL *inv_std, const REAL *slope, const REAL *gamma) {
+INLINED void typed(gradient_rows)(const typed(tile) * tile, size_t n, size_t rows, const REAL *mean,
+                                  const typed(split) * shift, const REAL *inv_std,
+                                  const REAL *slope, const REAL *gamma) {
     size_t width = tile->in.width, D = tile->in.D;
     const REAL *restrict x = tile->in.x + n * D, *restrict dout = tile->in.dout + n * D;
     REAL *restrict dx = tile->out + n * D;
     INDEPENDENT
     for (size_t d = 0; d < width; d++)
         for (size_t i = 0; i < rows; i++) {
-            REAL xhat = typed(less)(x[i * D + d], mean, d) * inv_std[d];
+            REAL xhat = (x[i * D + d] - mean[d]) * inv_std[d];
             REAL rest = typed(less)(dout[i * D + d], shift, d) - xhat * slope[d];
             dx[i * D + d] = rest * inv_std[d] * gamma[d];
         }
+}
+
+static void typed(gradient_far)(const typed(tile) * tile, const double *shifts,
+                                const double *slopes) {
+    for (size_t d = 0; d < tile->in.width; d++)
+        if (typed(is_far)(tile->mean[d], tile->inv_std[d]))
+            for (size_t n = 0; n < tile->in.N; n++) {
+                size_t i = n * tile->in.D + d;
+                long double rest = (long double)tile->in.dout[i] - shifts[d];
+                rest -= typed(xhat)(tile, n, d) * slopes[d];
+                tile->out[i] = (REAL)(rest * tile->inv_std[d] * tile->gamma[d]);
+            }
 }
 
 /* dx = gamma · inv_std · (dout − shift − xhat · slope) */
 KERNEL void typed(gradient)(const typed(tile) * tile, const double *restrict shifts,
                             const double *restrict slopes) {
     size_t width = tile->in.width;
-    typed(split) mean, shift;
-    REAL inv_std[COLUMN_PANEL], slope[COLUMN_PANEL], gamma[COLUMN_PANEL];
-    typed(split_up)(width, tile->mean, &mean);
-    typed(split_up)(width, shifts, &shift);
+    typed(split) shift;
+    double shifted[COLUMN_PANEL];
+    REAL mean[COLUMN_PANEL], inv_std[COLUMN_PANEL], slope[COLUMN_PANEL], gamma[COLUMN_PANEL];
     for (size_t d = 0; d < width; d++) {
-        inv_std[d] = typed(finite)(tile->inv_std[d]);
+        shifted[d] = shifts[d] - typed(left)(tile, d) * slopes[d];
+        mean[d] = (REAL)tile->mean[d];
+        inv_std[d] = (REAL)tile->inv_std[d];
         slope[d] = (REAL)slopes[d];
         gamma[d] = tile->gamma[d];
     }
+    typed(split_up)(width, shifted, &shift);
     size_t n = 0;
     for (; n + GRADIENTS_ABREAST <= tile->in.N; n += GRADIENTS_ABREAST)
-        typed(gradient_rows)(tile, n, GRADIENTS_ABREAST, &mean, &shift, inv_std, slope, gamma);
+        typed(gradient_rows)(tile, n, GRADIENTS_ABREAST, mean, &shift, inv_std, slope, gamma);
     for (; n < tile->in.N; n++)
-        typed(gradient_rows)(tile, n, 1, &mean, &shift, inv_std, slope, gamma);
+        typed(gradient_rows)(tile, n, 1, mean, &shift, inv_std, slope, gamma);
 }
 
 /* dx = gamma · inv_std · dout, where the statistics were constants */
@@ -377,9 +464,19 @@ static void typed(sum_products_of_tile)(void *argument, size_t i) {
     typed(sum_products)(&tile.in, tile.mean, &sums);
 }
 
+/* Σ dout and Σ dout · xhat of column d, with all of its rows. */
+static void typed(sum_far)(const typed(tile) * tile, size_t d, long double sum[2]) {
+    sum[0] = sum[1] = 0;
+    for (size_t n = 0; n < tile->in.N; n++) {
+        long double dout = tile->in.dout[n * tile->in.D + d];
+        sum[0] += dout;
+        sum[1] += dout * typed(xhat)(tile, n, d);
+    }
+}
+
 /* dbeta = Σ dout and dgamma = Σ dout · xhat */
 static void typed(gradients_of_columns)(void *argument, size_t i) {
-    const typed(pass) *pass = argument;
+    typed(pass) *pass = argument;
     typed(tile) tile = typed(columns_of)(pass, i);
     tile_sums sums = typed(sums_of)(pass, &tile);
     REAL *dgamma = (REAL *)pass->call->outputs[DGAMMA].data + tile.first;
@@ -387,21 +484,28 @@ static void typed(gradients_of_columns)(void *argument, size_t i) {
     double *shift = sums.u, *slope = sums.v;
     merge_products(&pass->tiling, &sums, tile.in.width);
     for (size_t d = 0; d < tile.in.width; d++) {
-        slope[d] *= tile.inv_std[d];
-        dgamma[d] = (REAL)slope[d];
-        dbeta[d] = (REAL)shift[d];
-        slope[d] /= (double)pass->tiling.N;
-        shift[d] /= (double)pass->tiling.N;
+        long double sum[2] = {shift[d], (slope[d] - tile.rest[d] * shift[d]) * tile.inv_std[d]};
+        if (!isfinite(sum[0]) || !isfinite(sum[1]))
+            typed(sum_far)(&tile, d, sum);
+        dbeta[d] = (REAL)sum[0];
+        dgamma[d] = (REAL)sum[1];
+        shift[d] = (double)(sum[0] / (long double)tile.in.N);
+        slope[d] = (double)(sum[1] / (long double)tile.in.N);
     }
+    typed(look_for_far)(pass, &tile);
 }
 
 static void typed(gradient_of_tile)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
     typed(tile) tile = typed(tile_of)(pass, i);
-    if (pass->call->cache->choice[MODE] == TRAIN)
-        typed(gradient)(&tile, pass->sums.u + tile.first, pass->sums.v + tile.first);
-    else
+    const double *shifts = pass->sums.u + tile.first, *slopes = pass->sums.v + tile.first;
+    if (pass->call->cache->choice[MODE] != TRAIN) {
         typed(gradient_of_constants)(&tile);
+        return;
+    }
+    typed(gradient)(&tile, shifts, slopes);
+    if (pass->has_far)
+        typed(gradient_far)(&tile, shifts, slopes);
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {

@@ -6,6 +6,7 @@
  * above to below. Where the tiles lie depends on N and D alone, so the threads do not change the
  * sums. Whole rows, where they are not long, are what the processor reads fastest. */
 #include "columns.h"
+#include "moments.h"
 
 #ifndef BATCHNORM_SUMS
 #define BATCHNORM_SUMS
@@ -13,16 +14,8 @@ enum {
     TILE_ROWS = 64,  /* at least, */
     TILES_DOWN = 16, /* and about so many tiles, at most, from above to below */
     NEAR_ROWS = 16,  /* of a tile, whose mean is near that of all its rows */
+    LOST = 16,       /* so many times the variance may squares be without a loss of digits */
 };
-
-/* The first 29 of a number's 53 bits: distances from it are exact where x has digits to spare. */
-INLINED double shortened(double number) {
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    bits &= ~(uint64_t)0 << 24;
-    memcpy(&number, &bits, sizeof number);
-    return number;
-}
 
 /* How (N, D) is cut. */
 typedef struct {
@@ -55,13 +48,22 @@ static size_t tile_height(const tiling *t, size_t row) {
     return at_most(t->rows, t->N - row * t->rows);
 }
 
-/* mean and variance of some columns from those of their tiles: a tile's rows are `apart` from the
- * mean of all by as much as their own mean is, and by their distances from that. */
+/* Of some columns; the mean is the sum of two numbers. */
+typedef struct {
+    double *mean, *rest, *variance;
+} column_moments;
+
+/* Puts the moments of some columns together from their tiles': a tile's rows are `apart` from the
+ * mean of all by as much as their own mean is, and by their distances from that. Where the
+ * distances from `near` overflowed, or were so large beside the deviation that squares of them lost
+ * it, the variance is NaN: moments.h has it. */
 KERNEL void merge_squares(const tiling *t, const tile_sums *sums, size_t width,
-                          double *restrict mean, double *restrict variance) {
+                          const column_moments *to) {
     const double *near = sums->near, *u = sums->u, *v = sums->v;
-    double left[COLUMN_PANEL], N = (double)t->N;
+    double *restrict variance = to->variance;
+    double left[COLUMN_PANEL], squares[COLUMN_PANEL], N = (double)t->N;
     memset(left, 0, width * sizeof *left);
+    memset(squares, 0, width * sizeof *squares);
     memset(variance, 0, width * sizeof *variance);
     for (size_t k = 0; k < t->down; k++) {
         double n = (double)tile_height(t, k);
@@ -69,7 +71,8 @@ KERNEL void merge_squares(const tiling *t, const tile_sums *sums, size_t width,
             left[d] += (near[i] - near[d]) * n + u[i];
     }
     for (size_t d = 0; d < width; d++) {
-        mean[d] = (near[d] * N + left[d]) / N;
+        double lost, sum = two_sum(near[d] * N, left[d], &lost);
+        to->mean[d] = quotient(sum, lost, N, &to->rest[d]);
         left[d] /= N;
     }
     for (size_t k = 0; k < t->down; k++) {
@@ -77,10 +80,14 @@ KERNEL void merge_squares(const tiling *t, const tile_sums *sums, size_t width,
         for (size_t d = 0, i = k * t->D; d < width; d++, i++) {
             double own = u[i] * share, apart = (near[i] - near[d]) + own - left[d];
             variance[d] += (v[i] - u[i] * own) + n * (apart * apart);
+            squares[d] += v[i];
         }
     }
-    for (size_t d = 0; d < width; d++)
-        variance[d] = variance[d] < 0 ? 0 : variance[d] / N;
+    for (size_t d = 0; d < width; d++) {
+        bool lost = !(squares[d] <= LOST * variance[d]);
+        bool overflowed = !(squares[d] + fabs(to->mean[d]) <= DBL_MAX);
+        variance[d] = lost || overflowed ? NAN : variance[d] / N;
+    }
 }
 
 /* Adds the sums of some columns' tiles to those of the uppermost. */

@@ -45,6 +45,14 @@ static double value(const char *kind, bool single, size_t which, size_t i, size_
     if (!strcmp(kind, "cancel"))
         return i / columns % 2 ? fmod(low, 2) - integer(which, (i + size - columns) % size)
                                : integer(which, i);
+    if (!strcmp(kind, "constant"))
+        return single ? 33333332 : 33333333333333.332;
+    if (!strcmp(kind, "largest"))
+        return single ? 0x1p127 : 1e300;
+    if (!strcmp(kind, "near"))
+        return single ? 1e4 + (low - 32) / 32 : 1e12 + (fmod(low, 2) != 0 ? 0.01 : -0.01);
+    if (!strcmp(kind, "drift"))
+        return (double)(i / columns) + (single ? (low - 32) / 64 : r / 1024);
     if (!strcmp(kind, "outlier") && i < columns)
         return 0x1p20;
     return r;

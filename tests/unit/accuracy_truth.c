@@ -86,32 +86,45 @@ static truth dropout_backward(const layers_call *call, const layers_call *forwar
     return dropped(&call->inputs[0], forward->params);
 }
 
-/* mean and variance of column d */
-static void statistics(const layers_tensor *x, size_t d, long double *mean, long double *variance) {
+/* Mean and variance of a column. Distances from the mean are by those from the first element, which
+ * are exact where numbers are near to each other. */
+typedef struct {
+    long double mean, first, rest, variance;
+} statistics;
+
+static long double distance(const layers_tensor *x, size_t i, const statistics *s) {
+    return at(x, i) - s->first - s->rest;
+}
+
+static statistics statistics_of(const layers_tensor *x, size_t d) {
     size_t N = x->shape[0], D = x->shape[1];
-    *mean = *variance = 0;
+    statistics s = {.first = at(x, d)};
+    long double sum = 0;
+    for (size_t n = 0; n < N; n++) {
+        s.mean += at(x, n * D + d);
+        sum += distance(x, n * D + d, &s);
+    }
+    s.mean /= N;
+    s.rest = sum / N;
     for (size_t n = 0; n < N; n++)
-        *mean += at(x, n * D + d);
-    *mean /= N;
-    for (size_t n = 0; n < N; n++)
-        *variance += (at(x, n * D + d) - *mean) * (at(x, n * D + d) - *mean);
-    *variance /= N;
+        s.variance += distance(x, n * D + d, &s) * distance(x, n * D + d, &s) / N;
+    return s;
 }
 
 static truth batchnorm_forward(const layers_call *call, const layers_call *forward) {
     (void)forward;
     const layers_tensor *x = &call->inputs[0], *gamma = &call->inputs[1], *beta = &call->inputs[2];
     size_t N = x->shape[0], D = x->shape[1];
-    long double moved = 1 - (long double)call->params[2].number, mean, variance;
+    long double moved = 1 - (long double)call->params[2].number;
     truth t = {0};
     long double *out = add(&t, N * D), *running_mean = add(&t, D), *running_var = add(&t, D);
     for (size_t d = 0; d < D; d++) {
-        statistics(x, d, &mean, &variance);
-        running_mean[d] = moved * mean;
-        running_var[d] = moved * variance;
+        statistics s = statistics_of(x, d);
+        running_mean[d] = moved * s.mean;
+        running_var[d] = moved * s.variance;
         for (size_t n = 0; n < N; n++)
-            out[n * D + d] = at(gamma, d) * (at(x, n * D + d) - mean) /
-                                 sqrtl(variance + call->params[1].number) +
+            out[n * D + d] = at(gamma, d) * distance(x, n * D + d, &s) /
+                                 sqrtl(s.variance + call->params[1].number) +
                              at(beta, d);
     }
     return t;
@@ -121,20 +134,19 @@ static truth batchnorm_backward(const layers_call *call, const layers_call *forw
     const layers_tensor *x = &forward->inputs[0], *gamma = &forward->inputs[1],
                         *dout = &call->inputs[0];
     size_t N = x->shape[0], D = x->shape[1];
-    long double mean, variance;
     truth t = {0};
     long double *dx = add(&t, N * D), *dgamma = add(&t, D), *dbeta = add(&t, D);
     for (size_t d = 0; d < D; d++) {
-        statistics(x, d, &mean, &variance);
-        long double std = sqrtl(variance + forward->params[1].number);
+        statistics s = statistics_of(x, d);
+        long double std = sqrtl(s.variance + forward->params[1].number);
         for (size_t n = 0; n < N; n++) {
             dbeta[d] += at(dout, n * D + d);
-            dgamma[d] += at(dout, n * D + d) * (at(x, n * D + d) - mean) / std;
+            dgamma[d] += at(dout, n * D + d) * distance(x, n * D + d, &s) / std;
         }
         for (size_t n = 0; n < N; n++)
             dx[n * D + d] = at(gamma, d) / std *
                             (at(dout, n * D + d) - dbeta[d] / N -
-                             (at(x, n * D + d) - mean) / std * dgamma[d] / N);
+                             distance(x, n * D + d, &s) / std * dgamma[d] / N);
     }
     return t;
 }

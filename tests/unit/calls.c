@@ -100,6 +100,21 @@ layers_call call_of(const char *layer, const char *operation, layers_dtype dtype
     return (layers_call){.operation = found, .dtype = dtype};
 }
 
+layers_call forward_of(const char *layer, layers_dtype dtype, const size_t *shape, int rank,
+                       const double *x) {
+    layers_call call = call_of(layer, "forward", dtype);
+    call.inputs[0] = tensor_of(dtype, shape, rank, x);
+    return call;
+}
+
+layers_call backward_from(const layers_call *forward, const size_t *shape, int rank,
+                          const double *dout) {
+    layers_call call = call_of(forward->operation->layer, "backward", forward->dtype);
+    call.inputs[0] = tensor_of(forward->dtype, shape, rank, dout);
+    call.cache = layers_cache_ref(forward->cache);
+    return call;
+}
+
 void run(layers_call *call) {
     layers_error error = {0};
     layers_code code = layers_prepare(call, &error);

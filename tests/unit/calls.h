@@ -40,6 +40,12 @@ void assert_shape(const layers_tensor *tensor, const size_t *shape, int rank, co
 /* The layer's operation; it must be there. */
 layers_call call_of(const char *layer, const char *operation, layers_dtype dtype);
 
+/* The layer's forward of x; and its backward, with the cache of `forward`. */
+layers_call forward_of(const char *layer, layers_dtype dtype, const size_t *shape, int rank,
+                       const double *x);
+layers_call backward_from(const layers_call *forward, const size_t *shape, int rank,
+                          const double *dout);
+
 /* layers_prepare and layers_run, both of which must succeed. */
 void run(layers_call *call);
 

@@ -9,21 +9,6 @@
 
 TestSuite(edges);
 
-static layers_call forward_of(const char *layer, layers_dtype dtype, const size_t *shape, int rank,
-                              const double *x) {
-    layers_call call = call_of(layer, "forward", dtype);
-    call.inputs[0] = tensor_of(dtype, shape, rank, x);
-    return call;
-}
-
-static layers_call backward_of(const layers_call *forward, const size_t *shape, int rank,
-                               const double *dout) {
-    layers_call call = call_of(forward->operation->layer, "backward", forward->dtype);
-    call.inputs[0] = tensor_of(forward->dtype, shape, rank, dout);
-    call.cache = layers_cache_ref(forward->cache);
-    return call;
-}
-
 static void set_dropout(layers_call *call, double p, int mode, double seed) {
     call->params[0] = (layers_value){.given = true, .number = p};
     call->params[1] = (layers_value){.given = true, .choice = mode};
@@ -31,18 +16,6 @@ static void set_dropout(layers_call *call, double p, int mode, double seed) {
 }
 
 enum { TRAIN, TEST };
-
-static layers_call batchnorm(layers_dtype dtype, size_t N, size_t D, const double *x, int mode) {
-    layers_call call = forward_of("batchnorm", dtype, SHAPE(N, D), x);
-    call.inputs[1] = tensor_make(dtype, SHAPE(D));
-    call.inputs[2] = tensor_make(dtype, SHAPE(D));
-    for (size_t d = 0; d < D; d++) {
-        set_element(&call.inputs[1], d, 1);
-        set_element(&call.inputs[2], d, 0);
-    }
-    call.params[0] = (layers_value){.given = true, .choice = mode};
-    return call;
-}
 
 static layers_call loss_of(const char *layer, layers_dtype dtype, size_t N, size_t C,
                            const double *x, const double *y) {
@@ -71,7 +44,7 @@ Test(edges, relu_of_zeros_and_infinities_is_positive_zero_or_itself) {
                       "out[%zu] is %g", i, element(&call.outputs[0], i));
         cr_assert(element(&call.outputs[0], 3) == INFINITY);
         cr_assert(isnan(element(&call.outputs[0], 4)) && isnan(element(&call.outputs[0], 5)));
-        layers_call back = backward_of(&call, SHAPE(6), VALUES(NAN, -1, INFINITY, -7, NAN, 3));
+        layers_call back = backward_from(&call, SHAPE(6), VALUES(NAN, -1, INFINITY, -7, NAN, 3));
         run(&back);
         assert_values(&back.outputs[0], VALUES(0, 0, 0, -7, 0, 0), 6, 0, 0, "dx");
         for (size_t i = 0; i < 6; i++)
@@ -102,7 +75,7 @@ Test(edges, relu_of_every_short_length) {
     for (size_t size = 0; size <= 16; size++) {
         layers_call call = forward_of("relu", LAYERS_F64, SHAPE(size), x);
         run(&call);
-        layers_call back = backward_of(&call, SHAPE(size), x);
+        layers_call back = backward_from(&call, SHAPE(size), x);
         run(&back);
         for (size_t i = 0; i < size; i++) {
             double want = x[i] > 0 ? x[i] : 0;
@@ -128,7 +101,7 @@ Test(edges, rank_0_and_rank_32_pass_through) {
             run(&call);
             assert_shape(&call.outputs[0], ones, rank, "out");
             assert_values(&call.outputs[0], VALUES(3, 4), rank ? 2 : 1, 0, 0, "out");
-            layers_call back = backward_of(&call, ones, rank, VALUES(-5, 6));
+            layers_call back = backward_from(&call, ones, rank, VALUES(-5, 6));
             run(&back);
             assert_shape(&back.outputs[0], ones, rank, "dx");
             assert_values(&back.outputs[0], VALUES(-5, 6), rank ? 2 : 1, 0, 0, "dx");
@@ -149,7 +122,7 @@ Test(edges, affine_of_rank_32) {
     call.inputs[2] = tensor_of(LAYERS_F64, SHAPE(1), VALUES(0.5));
     run(&call);
     assert_values(&call.outputs[0], VALUES(321.5, 654.5), 2, 0, 0, "out");
-    layers_call back = backward_of(&call, SHAPE(2, 1), VALUES(1, -1));
+    layers_call back = backward_from(&call, SHAPE(2, 1), VALUES(1, -1));
     run(&back);
     assert_shape(&back.outputs[0], shape, LAYERS_MAX_RANK, "dx");
     assert_values(&back.outputs[0], VALUES(1, 10, 100, -1, -10, -100), 6, 0, 0, "dx");
@@ -174,7 +147,7 @@ Test(edges, affine_of_no_rows_has_gradients_of_zeros) {
         call.inputs[2] = tensor_of(dtype, SHAPE(3), VALUES(7, 8, 9));
         run(&call);
         assert_shape(&call.outputs[0], SHAPE(0, 3), "out");
-        layers_call back = backward_of(&call, SHAPE(0, 3), NULL);
+        layers_call back = backward_from(&call, SHAPE(0, 3), NULL);
         run(&back);
         assert_shape(&back.outputs[0], SHAPE(0, 2), "dx");
         assert_values(&back.outputs[1], VALUES(0, 0, 0, 0, 0, 0), 6, 0, 0, "dw");
@@ -188,7 +161,7 @@ Test(edges, affine_of_no_features_is_the_bias) {
     layers_call call = affine(2, 0, 3, NULL, NULL, VALUES(7, 8, 9));
     run(&call);
     assert_values(&call.outputs[0], VALUES(7, 8, 9, 7, 8, 9), 6, 0, 0, "out");
-    layers_call back = backward_of(&call, SHAPE(2, 3), VALUES(1, 2, 3, 4, 5, 6));
+    layers_call back = backward_from(&call, SHAPE(2, 3), VALUES(1, 2, 3, 4, 5, 6));
     run(&back);
     assert_shape(&back.outputs[0], SHAPE(2, 0), "dx");
     assert_shape(&back.outputs[1], SHAPE(0, 3), "dw");
@@ -201,7 +174,7 @@ Test(edges, affine_of_no_outputs_has_a_gradient_of_zeros) {
     layers_call call = affine(2, 2, 0, VALUES(1, 2, 3, 4), NULL, NULL);
     run(&call);
     assert_shape(&call.outputs[0], SHAPE(2, 0), "out");
-    layers_call back = backward_of(&call, SHAPE(2, 0), NULL);
+    layers_call back = backward_from(&call, SHAPE(2, 0), NULL);
     run(&back);
     assert_values(&back.outputs[0], VALUES(0, 0, 0, 0), 4, 0, 0, "dx");
     layers_call_clear(&back);
@@ -212,7 +185,7 @@ Test(edges, affine_of_single_numbers) {
     layers_call call = affine(1, 1, 1, VALUES(3), VALUES(5), VALUES(7));
     run(&call);
     assert_values(&call.outputs[0], VALUES(22), 1, 0, 0, "out");
-    layers_call back = backward_of(&call, SHAPE(1, 1), VALUES(2));
+    layers_call back = backward_from(&call, SHAPE(1, 1), VALUES(2));
     run(&back);
     assert_values(&back.outputs[0], VALUES(10), 1, 0, 0, "dx");
     assert_values(&back.outputs[1], VALUES(6), 1, 0, 0, "dw");
@@ -286,7 +259,7 @@ Test(edges, dropout_is_x_times_mask_over_p) {
         assert_values(&call.outputs[0], VALUES(5, 0, NAN, INFINITY, NAN, NAN, -10, 0), 8, eps, 0,
                       "out");
         layers_call back =
-            backward_of(&call, SHAPE(2, 4), VALUES(0.6, 0.6, 1.2, 1.2, INFINITY, INFINITY, 0, 1));
+            backward_from(&call, SHAPE(2, 4), VALUES(0.6, 0.6, 1.2, 1.2, INFINITY, INFINITY, 0, 1));
         run(&back);
         assert_values(&back.outputs[0], VALUES(1, 0, 0, 2, INFINITY, NAN, 0, 0), 8, eps, 0, "dx");
         layers_call_clear(&back);
@@ -315,7 +288,7 @@ Test(edges, dropout_divides_by_a_p_without_an_inverse) {
             set_dropout(&call, p[i], TRAIN, 9);
             run(&call);
             memset(call.cache->saved[0].data, 0xff, 9);
-            layers_call back = backward_of(&call, SHAPE(65), zeros);
+            layers_call back = backward_from(&call, SHAPE(65), zeros);
             double want[65];
             for (size_t e = 0; e < 65; e++) {
                 set_element(&back.inputs[0], e, dout[e % 8]);
@@ -337,7 +310,7 @@ Test(edges, dropout_in_test_mode_is_x_itself) {
     run(&call);
     assert_values(&call.outputs[0], x, 5, 0, 0, "out");
     cr_assert(signbit(element(&call.outputs[0], 1)));
-    layers_call back = backward_of(&call, SHAPE(5), x);
+    layers_call back = backward_from(&call, SHAPE(5), x);
     run(&back);
     assert_values(&back.outputs[0], x, 5, 0, 0, "dx");
     layers_call_clear(&back);
@@ -379,135 +352,6 @@ Test(edges, dropout_keeps_the_mean_as_the_course_checks) {
         layers_call_clear(&call);
     }
     layers_tensor_clear(&x);
-}
-
-/* batchnorm */
-
-Test(edges, batchnorm_of_one_row_is_beta) {
-    layers_call call = batchnorm(LAYERS_F64, 1, 2, VALUES(5, -3), TRAIN);
-    set_element(&call.inputs[2], 0, 7);
-    run(&call);
-    assert_values(&call.outputs[0], VALUES(7, 0), 2, 0, 0, "out");
-    assert_values(&call.params[3].vector, VALUES(0.5, -0.3), 2, 1e-15, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(0, 0), 2, 0, 0, "running_var");
-    layers_call back = backward_of(&call, SHAPE(1, 2), VALUES(3, 4));
-    run(&back);
-    assert_values(&back.outputs[0], VALUES(0, 0), 2, 0, 0, "dx");
-    assert_values(&back.outputs[1], VALUES(0, 0), 2, 0, 0, "dgamma");
-    assert_values(&back.outputs[2], VALUES(3, 4), 2, 0, 0, "dbeta");
-    layers_call_clear(&back);
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_in_train_mode_needs_rows) {
-    layers_call call = batchnorm(LAYERS_F64, 0, 2, NULL, TRAIN);
-    assert_refused(&call, LAYERS_INVALID_SHAPE, "x", "no rows", "batchnorm/forward");
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_in_test_mode_takes_no_rows) {
-    layers_call call = batchnorm(LAYERS_F64, 0, 2, NULL, TEST);
-    run(&call);
-    assert_shape(&call.outputs[0], SHAPE(0, 2), "out");
-    layers_call back = backward_of(&call, SHAPE(0, 2), NULL);
-    run(&back);
-    assert_values(&back.outputs[1], VALUES(0, 0), 2, 0, 0, "dgamma");
-    assert_values(&back.outputs[2], VALUES(0, 0), 2, 0, 0, "dbeta");
-    layers_call_clear(&back);
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_of_no_features) {
-    layers_call call = batchnorm(LAYERS_F64, 3, 0, NULL, TRAIN);
-    run(&call);
-    assert_shape(&call.outputs[0], SHAPE(3, 0), "out");
-    assert_shape(&call.params[3].vector, SHAPE(0), "running_mean");
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_in_test_mode_moves_nothing) {
-    layers_call call = batchnorm(LAYERS_F64, 2, 1, VALUES(1, 5), TEST);
-    call.params[1] = (layers_value){.given = true, .number = 1};
-    call.params[3].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
-    call.params[4].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
-    run(&call);
-    assert_values(&call.outputs[0], VALUES(-1, 1), 2, 1e-15, 0, "out");
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(3), 1, 0, 0, "running_var");
-    layers_call back = backward_of(&call, SHAPE(2, 1), VALUES(10, 20));
-    run(&back);
-    assert_values(&back.outputs[0], VALUES(5, 10), 2, 1e-15, 0, "dx");
-    assert_values(&back.outputs[1], VALUES(10), 1, 1e-15, 0, "dgamma");
-    layers_call_clear(&back);
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_with_momentum_0_remembers_the_last_batch_alone) {
-    layers_call call = batchnorm(LAYERS_F64, 2, 1, VALUES(1, 5), TRAIN);
-    call.params[2] = (layers_value){.given = true, .number = 0};
-    call.params[3].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(100));
-    layers_tensor callers = layers_tensor_share(&call.params[3].vector);
-    run(&call);
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(4), 1, 0, 0, "running_var");
-    assert_values(&callers, VALUES(100), 1, 0, 0, "the caller's running_mean");
-    layers_tensor_clear(&callers);
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_of_small_steps_on_a_large_offset_loses_nothing) {
-    static const double x[] = {1e8 - 1, 1e8 + 1, 1e8 - 1, 1e8 + 1};
-    layers_call call = batchnorm(LAYERS_F64, 4, 1, x, TRAIN);
-    run(&call);
-    double y = 1 / sqrt(1 + 1e-5);
-    assert_values(&call.outputs[0], VALUES(-y, y, -y, y), 4, 1e-14, 0, "out");
-    assert_values(&call.params[4].vector, VALUES(0.1), 1, 1e-14, 0, "running_var");
-    layers_call_clear(&call);
-    /* float32 has steps of 8 there, which it represents exactly */
-    static const double wide[] = {1e8 - 8, 1e8 + 8, 1e8 - 8, 1e8 + 8};
-    call = batchnorm(LAYERS_F32, 4, 1, wide, TRAIN);
-    run(&call);
-    assert_values(&call.outputs[0], VALUES(-1, 1, -1, 1), 4, 1e-6, 0, "out");
-    assert_values(&call.params[4].vector, VALUES(6.4), 1, 1e-6, 0, "running_var");
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_spreads_nan_within_its_feature_only) {
-    layers_call call = batchnorm(LAYERS_F64, 2, 3, VALUES(1, NAN, INFINITY, 5, 0, 0), TRAIN);
-    run(&call);
-    double y = 2 / sqrt(4 + 1e-5);
-    assert_values(&call.outputs[0], VALUES(-y, NAN, NAN, y, NAN, NAN), 6, 1e-14, 0, "out");
-    layers_call_clear(&call);
-}
-
-Test(edges, batchnorm_takes_the_smallest_eps) {
-    layers_call call = batchnorm(LAYERS_F64, 2, 1, VALUES(2, 2), TRAIN);
-    call.params[1] = (layers_value){.given = true, .number = 0x1p-1074};
-    run(&call);
-    assert_values(&call.outputs[0], VALUES(0, 0), 2, 0, 0, "out");
-    layers_call_clear(&call);
-}
-
-/* As the course checks it: means of beta, standard deviations of gamma. */
-Test(edges, batchnorm_has_the_mean_beta_and_the_deviation_gamma) {
-    uint64_t seed = 231;
-    enum { N = 200, D = 3 };
-    layers_call call = call_of("batchnorm", "forward", LAYERS_F64);
-    call.inputs[0] = tensor_random(LAYERS_F64, SHAPE(N, D), &seed, -5, 40);
-    call.inputs[1] = tensor_of(LAYERS_F64, SHAPE(D), VALUES(1, 2, 3));
-    call.inputs[2] = tensor_of(LAYERS_F64, SHAPE(D), VALUES(11, 12, 13));
-    call.params[0].given = true;
-    run(&call);
-    for (size_t d = 0; d < D; d++) {
-        double mean = 0, square = 0;
-        for (size_t n = 0; n < N; n++)
-            mean += element(&call.outputs[0], n * D + d) / N;
-        for (size_t n = 0; n < N; n++)
-            square += pow(element(&call.outputs[0], n * D + d) - mean, 2) / N;
-        cr_assert(is_close(mean, 11 + (double)d, 1e-12, 0), "mean %.15g", mean);
-        cr_assert(is_close(sqrt(square), 1 + (double)d, 1e-6, 0), "deviation %g", sqrt(square));
-    }
-    layers_call_clear(&call);
 }
 
 /* the losses */

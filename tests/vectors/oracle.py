@@ -43,23 +43,25 @@ def relu_backward(dout, x):
 
 # batchnorm
 
+def distances(x):
+    """x - mean, by the differences from the first row: those of numbers near to each other are exact"""
+    apart = real(x) - real(x[0])
+    return apart - apart.sum(axis=0) / x.shape[0]
+
+
 def batch_statistics(x):
     mean = real(x).sum(axis=0) / x.shape[0]
-    variance = ((real(x) - mean) ** 2).sum(axis=0) / x.shape[0]
-    return mean, variance
-
-
-def statistics_used(x, param):
-    if param["mode"] == "train":
-        return batch_statistics(x)
-    return real(param["running_mean"]), real(param["running_var"])
+    return mean, (distances(x) ** 2).sum(axis=0) / x.shape[0]
 
 
 def normalised(x, param):
     """xhat, and the 1 / sqrt(variance + eps) that made it"""
-    mean, variance = statistics_used(x, param)
+    if param["mode"] == "train":
+        distance, variance = distances(x), batch_statistics(x)[1]
+    else:
+        distance, variance = real(x) - real(param["running_mean"]), real(param["running_var"])
     inverse = 1 / np.sqrt(variance + REAL(param["eps"]))
-    return (real(x) - mean) * inverse, inverse
+    return distance * inverse, inverse
 
 
 def batchnorm_forward(x, gamma, beta, param):
