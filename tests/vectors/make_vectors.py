@@ -340,6 +340,10 @@ def batchnorm_edges():
                     dx_tolerance=(1e-4, 1e-3))
     yield batchnorm("small noise on 1e8, the mean not exact", near_a_large_mean(1e8, 2.0**-6, 7),
                     {"mode": "train"}, tolerance=(1e-6, 1e-6), dx_tolerance=(1e-5, 1e-4))
+    for name, number, rows in ("many digits", 33333333333333.332, 11), ("1e300", 1e300, 5):
+        yield batchnorm("equal numbers, of " + name, np.full((rows, 2), number), {"mode": "train"})
+    yield batchnorm("1e12 and a hundredth", 1e12 + 0.01 * array([1], [-1], [1], [-1], [-1]),
+                    {"mode": "train"}, dx_tolerance=(1e-11, 1e-11))
     yield batchnorm("columns of very different magnitude",
                     random(6, 4) * array(1e-150, 1e-8, 1e8, 1e150), {"mode": "train"},
                     tolerance=(1e-11, 1e-13), dx_tolerance=(1e-11, 1e-11))
