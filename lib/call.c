@@ -23,15 +23,15 @@ static const char *param_field(const layers_call *call, const layers_param *para
     return text;
 }
 
-static layers_code check_tensor(const layers_call *call, const char *name, const char *field,
+static layers_code check_tensor(const layers_call *call, const char *field,
                                 const layers_tensor *tensor, layers_dtype dtype,
                                 layers_error *error) {
     if (!is_given(tensor))
-        return layers_fail(error, LAYERS_MISSING_FIELD, field, "%s/%s needs %s",
-                           call->operation->layer, call->operation->name, name);
+        return layers_fail(error, LAYERS_MISSING_FIELD, field, "%s/%s needs /%s",
+                           call->operation->layer, call->operation->name, field);
     if (tensor->dtype != dtype)
-        return layers_fail(error, LAYERS_WRONG_TYPE, field, "%s is %s, but this call needs %s",
-                           name, layers_dtype_name(tensor->dtype), layers_dtype_name(dtype));
+        return layers_fail(error, LAYERS_WRONG_TYPE, field, "/%s is %s, but this call needs %s",
+                           field, layers_dtype_name(tensor->dtype), layers_dtype_name(dtype));
     return LAYERS_OK;
 }
 
@@ -44,10 +44,11 @@ static layers_code check_number(const layers_call *call, const layers_param *par
     char field[64], upper[48] = "";
     if (param->maximum < 1e300)
         snprintf(upper, sizeof upper, " and at most %.16g", param->maximum);
-    return layers_fail(error, LAYERS_INVALID_PARAM, param_field(call, param, field),
-                       "%s is %.17g, but must be %s %s %.17g%s", param->name, number,
-                       param->kind == LAYERS_INTEGER ? "an integer" : "a finite number",
-                       param->open_minimum ? "above" : "of at least", param->minimum, upper);
+    param_field(call, param, field);
+    return layers_fail(
+        error, LAYERS_INVALID_PARAM, field, "/%s is %.17g, but must be %s %s %.17g%s: %s", field,
+        number, param->kind == LAYERS_INTEGER ? "an integer" : "a finite number",
+        param->open_minimum ? "above" : "of at least", param->minimum, upper, param->summary);
 }
 
 static layers_code check_param(layers_call *call, int i, layers_error *error) {
@@ -57,8 +58,8 @@ static layers_code check_param(layers_call *call, int i, layers_error *error) {
     if (param->kind == LAYERS_VECTOR) {
         if (!is_given(&value->vector))
             return LAYERS_OK;
-        layers_code code = check_tensor(call, param->name, param_field(call, param, field),
-                                        &value->vector, call->dtype, error);
+        layers_code code =
+            check_tensor(call, param_field(call, param, field), &value->vector, call->dtype, error);
         if (code != LAYERS_OK)
             return code;
         return dims_match(&call->dims,
@@ -66,8 +67,8 @@ static layers_code check_param(layers_call *call, int i, layers_error *error) {
     }
     if (!value->given && param->required)
         return layers_fail(error, LAYERS_MISSING_FIELD, param_field(call, param, field),
-                           "%s needs %s: %s", call->operation->params_name, param->name,
-                           param->summary);
+                           "%s/%s needs /%s/%s: %s", call->operation->layer, call->operation->name,
+                           call->operation->params_name, param->name, param->summary);
     if (!value->given && param->has_fallback) {
         value->given = true;
         value->number = param->fallback;
@@ -91,7 +92,7 @@ static layers_code check_cache(layers_call *call, layers_error *error) {
                            operation->name);
     if (cache->dtype != call->dtype)
         return layers_fail(error, LAYERS_INVALID_PARAM, "dtype",
-                           "dtype is %s, but the cache was given in %s",
+                           "/dtype is %s, but the cache was given in %s",
                            layers_dtype_name(call->dtype), layers_dtype_name(cache->dtype));
     layers_dims *dims = &call->dims;
     dims->count = cache->dim_count;
@@ -191,7 +192,7 @@ layers_code layers_prepare(layers_call *call, layers_error *error) {
         return code;
     for (int i = 0; operation->inputs[i].name; i++) {
         const layers_field *field = &operation->inputs[i];
-        code = check_tensor(call, field->name, field->name, &call->inputs[i],
+        code = check_tensor(call, field->name, &call->inputs[i],
                             field->labels ? LAYERS_I64 : call->dtype, error);
         if (code == LAYERS_OK)
             code = dims_match(

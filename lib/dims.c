@@ -43,11 +43,32 @@ static const char *subject_shape(const dims_subject *subject, char text[TEXT]) {
     return layers_shape_text(subject->tensor->shape, subject->tensor->rank, text, TEXT);
 }
 
+/* How the list of one is written that a single number was meant for: "; write [1]". */
+static const char *single_hint(const dims_subject *subject, char text[TEXT]) {
+    const layers_tensor *tensor = subject->tensor;
+    bool tail = strchr(subject->pattern, '.');
+    int lists = (int)(strcspn(subject->pattern, ".") + 1) / 2 - tail;
+    text[0] = '\0';
+    if (tensor->rank > 0 || !tensor->data)
+        return text;
+    char *out = stpcpy(text, "; write ");
+    memset(out, '[', (size_t)lists);
+    out += lists;
+    out += tensor->dtype == LAYERS_F64 ? sprintf(out, "%.17g", *(const double *)tensor->data)
+           : tensor->dtype == LAYERS_F32
+               ? sprintf(out, "%.9g", *(const float *)tensor->data)
+               : sprintf(out, "%lld", (long long)*(const int64_t *)tensor->data);
+    memset(out, ']', (size_t)lists);
+    out[lists] = '\0';
+    return text;
+}
+
 static layers_code wrong_rank(const dims_subject *subject, layers_error *error) {
-    char want[TEXT], have[TEXT];
+    char want[TEXT], have[TEXT], hint[TEXT];
     return layers_fail(error, LAYERS_INVALID_SHAPE, subject->field,
-                       "%s has shape %s, but must be %s", subject->name,
-                       subject_shape(subject, have), pattern_text(subject->pattern, want));
+                       "/%s has shape %s, but must be %s%s", subject->field,
+                       subject_shape(subject, have), pattern_text(subject->pattern, want),
+                       single_hint(subject, hint));
 }
 
 /* Gives the letter its length, or holds the tensor to the length that it has. */
@@ -62,12 +83,12 @@ static layers_code bind(layers_dims *dims, char letter, size_t length, const dim
         return LAYERS_OK;
     char want[TEXT], have[TEXT], shape[TEXT], other[2 * TEXT] = "the cache";
     if (known->by)
-        snprintf(other, sizeof other, "%s of shape %s", known->by,
+        snprintf(other, sizeof other, "/%s of shape %s", known->by,
                  layers_shape_text(known->tensor->shape, known->tensor->rank, shape, TEXT));
     return layers_fail(error, LAYERS_SHAPE_MISMATCH, subject->field,
-                       "%s has shape %s, but must be %s with %c = %zu, as %s has it", subject->name,
-                       subject_shape(subject, have), pattern_text(subject->pattern, want), letter,
-                       known->length, other);
+                       "/%s has shape %s, but must be %s with %c = %zu, as %s has it",
+                       subject->field, subject_shape(subject, have),
+                       pattern_text(subject->pattern, want), letter, known->length, other);
 }
 
 static void bind_tail(layers_dims *dims, const dims_subject *subject, int axis) {
@@ -89,8 +110,8 @@ static layers_code match_any(layers_dims *dims, const dims_subject *subject, lay
         return LAYERS_OK;
     char want[TEXT], have[TEXT];
     return layers_fail(error, LAYERS_SHAPE_MISMATCH, subject->field,
-                       "%s has shape %s, but %s has shape %s, and they must be alike",
-                       subject->name, subject_shape(subject, have),
+                       "/%s has shape %s, but %s%s has shape %s, and they must be alike",
+                       subject->field, subject_shape(subject, have), dims->tail_by ? "/" : "",
                        dims->tail_by ? dims->tail_by : "the input of the cache",
                        layers_shape_text(dims->tail, dims->tail_rank, want, sizeof want));
 }

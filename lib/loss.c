@@ -29,9 +29,9 @@ layers_code loss_check(const layers_call *call, layers_error *error) {
             char field[32];
             snprintf(field, sizeof field, "y/%zu", n);
             return layers_fail(error, LAYERS_LABEL_OUT_OF_RANGE, field,
-                               "label %" PRId64 " at y[%zu] names none of the %zu classes "
+                               "label %" PRId64 " at /%s names none of the %zu classes "
                                "(0 <= y < %zu)",
-                               y[n], n, C, C);
+                               y[n], field, C, C);
         }
     return LAYERS_OK;
 }

@@ -363,7 +363,7 @@ Test(edges, losses_need_rows) {
         assert_refused(&call, LAYERS_INVALID_SHAPE, "x", "no rows", layers[i]);
         layers_call_clear(&call);
         call = loss_of(layers[i], LAYERS_F64, 2, 0, NULL, VALUES(0, 0));
-        assert_refused(&call, LAYERS_LABEL_OUT_OF_RANGE, "y/0", "0 classes", "y[0]");
+        assert_refused(&call, LAYERS_LABEL_OUT_OF_RANGE, "y/0", "0 classes", "/y/0");
         layers_call_clear(&call);
     }
 }

@@ -331,14 +331,14 @@ Test(shapes, a_vector_parameter_is_matched_too) {
     call.params[3] =
         (layers_value){.given = true, .vector = tensor_random(LAYERS_F64, SHAPE(2), &seed, -1, 1)};
     assert_refused(&call, LAYERS_SHAPE_MISMATCH, "bn_param/running_mean",
-                   "running_mean has shape (2,)", "D = 3, as x of shape (4, 3)");
+                   "running_mean has shape (2,)", "D = 3, as /x of shape (4, 3)");
     layers_call_clear(&call);
 }
 
 Test(shapes, a_missing_field_and_a_wrong_dtype_are_named) {
     layers_call call = affine(SHAPE(5, 6), SHAPE(6, 3), SHAPE(3));
     call.inputs[1] = (layers_tensor){0};
-    assert_refused(&call, LAYERS_MISSING_FIELD, "w", "affine/forward", "needs w");
+    assert_refused(&call, LAYERS_MISSING_FIELD, "w", "affine/forward", "needs /w");
     call = affine(SHAPE(5, 6), SHAPE(6, 3), SHAPE(3));
     call.inputs[1].dtype = LAYERS_F32;
     assert_refused(&call, LAYERS_WRONG_TYPE, "w", "w is float32", "needs float64");
@@ -350,7 +350,7 @@ Test(shapes, a_label_that_names_no_class_is_placed) {
         layers_call call = call_of("svm", "loss", LAYERS_F64);
         call.inputs[0] = tensor_of(LAYERS_F64, SHAPE(2, 3), VALUES(1, 2, 3, 4, 5, 6));
         call.inputs[1] = tensor_of(LAYERS_I64, SHAPE(2), VALUES(2, bad[i]));
-        assert_refused(&call, LAYERS_LABEL_OUT_OF_RANGE, "y/1", "y[1]", "3 classes");
+        assert_refused(&call, LAYERS_LABEL_OUT_OF_RANGE, "y/1", "/y/1", "3 classes");
         layers_call_clear(&call);
     }
 }

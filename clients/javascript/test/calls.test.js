@@ -156,7 +156,7 @@ for (const form of forms) {
             requestId: "from-javascript",
         };
         await assert.rejects(client.call("affine", "forward", inputs), (error) => {
-            assert.match(error.detail, /^w has shape \(1, 1\), but must be \(D, M\) with D = 2/);
+            assert.match(error.detail, /^\/w has shape \(1, 1\), but must be \(D, M\) with D = 2/);
             assert.equal(error.message, error.detail);
             return problem(shapes)(error);
         });
