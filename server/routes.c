@@ -220,6 +220,27 @@ static const layers_operation *const *find_operation(const char *path) {
     return NULL;
 }
 
+/* Names the operations of the layer that the path starts with, or one of any. Always false. */
+static bool not_found(const char *text, problem *problem) {
+    char path[128], named[128] = "";
+    for (size_t i = 0, used = 0; layers_operations[i]; i++) {
+        const layers_operation *operation = layers_operations[i];
+        size_t length = strlen(operation->layer);
+        if (*text == '/' && !strncmp(text + 1, operation->layer, length) &&
+            strchr("/", text[1 + length]) && used < sizeof named)
+            used += (size_t)snprintf(named + used, sizeof named - used, "%s/%s/%s",
+                                     used ? ", " : "", operation->layer, operation->name);
+    }
+    text_clip(path, sizeof path, text);
+    return *named ? problem_set(problem, PROBLEM_NOT_FOUND, NULL,
+                                "there is nothing at %s; there is POST %s", path, named)
+                  : problem_set(
+                        problem, PROBLEM_NOT_FOUND, NULL,
+                        "there is nothing at %s; operations are POST /<layer>/<operation>, e.g. "
+                        "/%s/%s",
+                        path, layers_operations[0]->layer, layers_operations[0]->name);
+}
+
 static bool find_document(const request *request, route *route, problem *problem) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
         const document *row = &documents[i];
@@ -236,14 +257,9 @@ static bool find_document(const request *request, route *route, problem *problem
             return not_allowed(request, route, row->allow, problem);
         return check_query(request, NULL, problem);
     }
-    char path[128];
     if (!strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS"))
         return not_allowed(request, route, "GET, HEAD, POST, DELETE", problem);
-    return problem_set(problem, PROBLEM_NOT_FOUND, NULL,
-                       "there is nothing at %s; operations are POST /<layer>/<operation>, e.g. "
-                       "/%s/%s",
-                       text_clip(path, sizeof path, request->path), layers_operations[0]->layer,
-                       layers_operations[0]->name);
+    return not_found(request->path, problem);
 }
 
 bool route_find(const request *request, route *route, problem *problem) {

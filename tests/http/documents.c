@@ -87,6 +87,12 @@ Test(documents, there_is_nothing_at_other_paths) {
         expect_problem(post(p->caller, nothing[i], "{'x':[1]}"), "not_found", "");
     }
     expect_detail(fetch(p->caller, "GET", "/nowhere", NULL), "/nowhere");
+    static const char *const near[] = {"/softmax/forward", "/softmax/", "/softmax"};
+    for (size_t i = 0; i < 3; i++)
+        expect_detail(fetch(p->caller, "GET", near[i], NULL), "there is POST /softmax/loss");
+    expect_detail(post(p->caller, "/affine/loss", "{'x':[1]}"),
+                  "POST /affine/forward, /affine/backward");
+    expect_detail(fetch(p->caller, "GET", "/softmaxx", NULL), "POST /<layer>/<operation>");
     daemon_stop(p);
 }
 
