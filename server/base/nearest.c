@@ -1,7 +1,10 @@
 /* The nearest word, by edit distance. */
 #include "base/nearest.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { WORD_MOST = 63 }; /* of a longer word, its start */
@@ -11,6 +14,12 @@ static size_t smallest(size_t a, size_t b, size_t c) {
     return ab < c ? ab : c;
 }
 
+static bool is_same(char a, char b) {
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* The edits between two words; SIZE_MAX where those are too many for one to be meant by the other.
+ */
 static size_t distance(const char *a, const char *b) {
     size_t a_length = strnlen(a, WORD_MOST), b_length = strnlen(b, WORD_MOST);
     size_t row[WORD_MOST + 1]; /* of the table: from a's first i bytes to each start of b */
@@ -21,11 +30,12 @@ static size_t distance(const char *a, const char *b) {
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
             size_t above = row[j];
-            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + !is_same(a[i - 1], b[j - 1]));
             diagonal = above;
         }
     }
-    return row[b_length];
+    size_t longer = a_length > b_length ? a_length : b_length;
+    return 3 * row[b_length] <= longer + 1 ? row[b_length] : SIZE_MAX;
 }
 
 /* To a name, or to what stands behind its dot: "p" is near "dropout_param.p". */
@@ -36,9 +46,14 @@ static size_t name_distance(const char *word, const char *name) {
 }
 
 const char *nearest(const char *word, const char *const *names) {
-    const char *best = names[0];
-    for (const char *const *name = names + 1; *name; name++)
-        if (name_distance(word, *name) < name_distance(word, best))
-            best = *name;
+    const char *best = NULL;
+    size_t least = SIZE_MAX;
+    for (; *names; names++) {
+        size_t edits = name_distance(word, *names);
+        if (edits < least) {
+            least = edits;
+            best = *names;
+        }
+    }
     return best;
 }

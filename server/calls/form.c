@@ -6,19 +6,34 @@
 
 #include "base/nearest.h"
 
+enum { FORM_HINT = 320 };
+
+/* `the nearest that it takes is "x"`, or `it takes "x", "dtype"`. */
+static void name_hint(char hint[FORM_HINT], const char *key, const char *const *names) {
+    const char *near = nearest(key, names);
+    if (near) {
+        snprintf(hint, FORM_HINT, "the nearest that it takes is \"%s\"", near);
+        return;
+    }
+    size_t used = (size_t)snprintf(hint, FORM_HINT, "it takes");
+    for (const char *const *name = names; *name && used < FORM_HINT; name++)
+        used += (size_t)snprintf(hint + used, FORM_HINT - used, "%s \"%s\"",
+                                 name == names ? "" : ",", *name);
+}
+
 bool form_check_name(const form_request *request, const char *parent, const char *key,
                      const char *const *names) {
     const layers_operation *operation = request->call->operation;
     for (const char *const *known = names; *known; known++)
         if (!strcmp(*known, key))
             return true;
-    char name[64], pointer[FORM_POINTER];
+    char name[64], pointer[FORM_POINTER], hint[FORM_HINT];
     text_clip(name, sizeof name, key);
     pointer_add(strcpy(pointer, parent), sizeof pointer, name);
+    name_hint(hint, key, names);
     return problem_set(request->problem, PROBLEM_UNKNOWN_FIELD, pointer,
-                       "%s/%s takes no \"%s\"%s%s; the nearest that it takes is \"%s\"",
-                       operation->layer, operation->name, name, *parent ? " in " : "",
-                       *parent ? parent + 1 : "", nearest(key, names));
+                       "%s/%s takes no \"%s\"%s%s; %s", operation->layer, operation->name, name,
+                       *parent ? " in " : "", parent, hint);
 }
 
 bool form_dtype(form_request *request, const char *name) {
@@ -28,7 +43,7 @@ bool form_dtype(form_request *request, const char *name) {
             return true;
     char text[48];
     return problem_set(request->problem, PROBLEM_INVALID_PARAM, "/dtype",
-                       "dtype is \"%s\", but must be \"float64\" or \"float32\"",
+                       "/dtype is \"%s\", but must be \"float64\" or \"float32\"",
                        text_clip(text, sizeof text, name));
 }
 
@@ -56,10 +71,10 @@ bool form_choice(form_request *request, int i, const char *word, const char *kin
     form_param_pointer(request->call->operation, i, pointer);
     if (!word)
         return problem_set(request->problem, PROBLEM_WRONG_TYPE, pointer,
-                           "%s is %s, but must be %s", param->name, kind, choices);
+                           "%s is %s, but must be %s", pointer, kind, choices);
     return problem_set(request->problem, PROBLEM_INVALID_PARAM, pointer,
-                       "%s is \"%s\", but must be %s", param->name,
-                       text_clip(text, sizeof text, word), choices);
+                       "%s is \"%s\", but must be %s", pointer, text_clip(text, sizeof text, word),
+                       choices);
 }
 
 const char *form_param_pointer(const layers_operation *operation, int i,

@@ -49,7 +49,7 @@ enum {
 };
 
 /* Holds a key to the names that may stand where it does, at the pointer `parent`: unknown_field,
- * which tells the nearest. `names` ends with NULL. */
+ * which tells the nearest, or all where none is near. `names` ends with NULL. */
 bool form_check_name(const form_request *request, const char *parent, const char *key,
                      const char *const *names);
 

@@ -1,4 +1,5 @@
 /* Messages in JSON. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,27 +24,89 @@ static layers_dtype guess_dtype(const char *text, size_t length) {
     return found ? LAYERS_F32 : LAYERS_F64;
 }
 
-static bool check_keys(json_request *r, json_t *object, const char *parent,
-                       const char *const *names) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key,
-                        value) if (!form_check_name(r->request, parent, key, names)) return false;
-    return true;
-}
+/* ---- names ----------------------------------------------------------------------------------- */
 
-static bool check_fields(json_request *r) {
-    const layers_operation *operation = r->request->call->operation;
-    const char *names[FORM_NAMES] = {"dtype"};
-    size_t count = 1;
+static void top_names(const layers_operation *operation, const char *names[FORM_NAMES]) {
+    size_t count = 0;
     for (int i = 0; operation->inputs[i].name; i++)
         names[count++] = operation->inputs[i].name;
     if (operation->params_name)
         names[count++] = operation->params_name;
     if (operation->cache == LAYERS_CACHE_TAKEN)
         names[count++] = "cache";
-    return check_keys(r, r->document.root, "", names);
+    names[count++] = "dtype";
+    names[count] = NULL;
 }
+
+static void param_names(const layers_operation *operation, const char *names[FORM_NAMES]) {
+    int count = 0;
+    for (; operation->params[count].name; count++)
+        names[count] = operation->params[count].name;
+    names[count] = NULL;
+}
+
+static bool is_among(const char *name, const char *const *names) {
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names;
+}
+
+/* Holds a key to those of the body, or to those of its parameters' object. */
+static bool check_key(const form_request *request, bool inside, const char *key) {
+    const layers_operation *operation = request->call->operation;
+    const char *top[FORM_NAMES], *params[FORM_NAMES] = {NULL};
+    char parent[FORM_POINTER] = "", pointer[FORM_POINTER] = "";
+    top_names(operation, top);
+    if (!operation->params_name)
+        return form_check_name(request, "", key, top);
+    param_names(operation, params);
+    pointer_add(parent, sizeof parent, operation->params_name);
+    if (is_among(key, inside ? params : top) || !is_among(key, inside ? top : params))
+        return form_check_name(request, inside ? parent : "", key, inside ? params : top);
+    pointer_add(strcpy(pointer, inside ? parent : ""), sizeof pointer, key);
+    return problem_set(request->problem, PROBLEM_UNKNOWN_FIELD, pointer,
+                       "\"%s\" belongs %s %s: %s/%s takes it as %s/%s", key,
+                       inside ? "beside" : "inside", parent, operation->layer, operation->name,
+                       inside ? "" : parent, key);
+}
+
+static bool check_keys(json_request *r, json_t *object, bool inside) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) if (!check_key(r->request, inside, key)) return false;
+    return true;
+}
+
+/* ---- values of a wrong kind ------------------------------------------------------------------ */
+
+static bool wrong_dtype(form_request *request, const char *kind) {
+    return problem_set(request->problem, PROBLEM_WRONG_TYPE, "/dtype",
+                       "/dtype is %s, but must be \"float64\" or \"float32\"", kind);
+}
+
+static bool wrong_cache(form_request *request, const char *kind) {
+    return problem_set(request->problem, PROBLEM_WRONG_TYPE, "/cache",
+                       "/cache is %s, but must be the string that forward gave", kind);
+}
+
+static bool wrong_params(form_request *request, const char *kind) {
+    char pointer[FORM_POINTER] = "";
+    pointer_add(pointer, sizeof pointer, request->call->operation->params_name);
+    return problem_set(request->problem, PROBLEM_WRONG_TYPE, pointer,
+                       "%s is %s, but must be an object", pointer, kind);
+}
+
+/* Of a parameter that is no tensor. */
+static bool wrong_param(form_request *request, int i, const char *kind) {
+    char pointer[FORM_POINTER];
+    if (request->call->operation->params[i].kind == LAYERS_CHOICE)
+        return form_choice(request, i, NULL, kind);
+    form_param_pointer(request->call->operation, i, pointer);
+    return problem_set(request->problem, PROBLEM_WRONG_TYPE, pointer,
+                       "%s is %s, but must be a number", pointer, kind);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool read_dtype(json_request *r) {
     json_t *value = json_object_get(r->document.root, "dtype");
@@ -55,9 +118,7 @@ static bool read_dtype(json_request *r) {
     }
     const char *name = json_plain_text(value);
     return name ? form_dtype(r->request, name)
-                : problem_set(r->request->problem, PROBLEM_WRONG_TYPE, "/dtype",
-                              "dtype is %s, but must be \"float64\" or \"float32\"",
-                              json_kind(&r->document, value));
+                : wrong_dtype(r->request, json_kind(&r->document, value));
 }
 
 /* Gets the cache of a handle. One that was not sent is the library's to miss. */
@@ -67,9 +128,7 @@ static bool read_cache(json_request *r) {
         return true;
     const char *handle = json_plain_text(value);
     return handle ? form_cache(r->request, handle)
-                  : problem_set(r->request->problem, PROBLEM_WRONG_TYPE, "/cache",
-                                "cache is %s, but must be the string that forward gave",
-                                json_kind(&r->document, value));
+                  : wrong_cache(r->request, json_kind(&r->document, value));
 }
 
 static bool read_param(json_request *r, int i, json_t *json) {
@@ -100,19 +159,13 @@ static bool read_params(json_request *r) {
     json_t *object = json_object_get(r->document.root, operation->params_name);
     if (!object)
         return problem_set(r->request->problem, PROBLEM_MISSING_FIELD, pointer,
-                           "%s/%s needs %s, an object", operation->layer, operation->name,
-                           operation->params_name);
+                           "%s/%s needs %s, an object", operation->layer, operation->name, pointer);
     if (!json_is_object(object))
-        return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
-                           "%s is %s, but must be an object", operation->params_name,
-                           json_kind(&r->document, object));
-    const char *names[LAYERS_MAX_PARAMS + 1] = {NULL};
-    for (int i = 0; operation->params[i].name; i++)
-        names[i] = operation->params[i].name;
-    if (!check_keys(r, object, pointer, names))
+        return wrong_params(r->request, json_kind(&r->document, object));
+    if (!check_keys(r, object, true))
         return false;
-    for (int i = 0; names[i]; i++) {
-        json_t *value = json_object_get(object, names[i]);
+    for (int i = 0; operation->params[i].name; i++) {
+        json_t *value = json_object_get(object, operation->params[i].name);
         if (value && !read_param(r, i, value))
             return false;
     }
@@ -133,6 +186,70 @@ static bool read_inputs(json_request *r) {
     return true;
 }
 
+/* ---- what is wrong with numbers, told of the field that they stand in --------------------------
+ */
+
+/* The name that a pointer starts with, its escapes undone. Returns what is behind it. */
+static const char *first_name(const char *pointer, char name[FORM_POINTER]) {
+    const char *at = pointer + 1, *end = at + strcspn(at, "/");
+    for (; at < end; at++)
+        *name++ = (char)(*at != '~' ? *at : *++at == '0' ? '~' : '/');
+    *name = '\0';
+    return end;
+}
+
+/* What stands where something inside it is wrong, `behind` a pointer to it. */
+static const char *kind_around(const problem *problem, const char *behind) {
+    if (*behind == '\0')
+        return problem->kind == PROBLEM_INVALID_SHAPE ? "a list" : "a number";
+    return isdigit((unsigned char)behind[1]) ? "a list" : "an object";
+}
+
+/* Inside the parameters' object, `behind` its pointer. */
+static bool blame_param(form_request *request, const problem *read, const char *behind) {
+    const layers_param *params = request->call->operation->params;
+    char name[FORM_POINTER];
+    const char *kind = kind_around(read, behind);
+    if (strcmp(kind, "an object") != 0)
+        return wrong_params(request, kind);
+    behind = first_name(behind, name);
+    if (!check_key(request, true, name))
+        return false;
+    int i = 0;
+    while (strcmp(params[i].name, name) != 0)
+        i++;
+    bool is_number = params[i].kind != LAYERS_CHOICE && *behind == '\0';
+    if (params[i].kind != LAYERS_VECTOR &&
+        (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE))
+        wrong_param(request, i, kind_around(read, behind));
+    return false;
+}
+
+/* Numbers are read before anybody asks whose they are, but what is wrong with them is not what is
+ * wrong with a field that takes none: "mode": ["train"] is a list, and not a list of words. Always
+ * false. */
+static bool blame_field(form_request *request, const json_source *source) {
+    const problem read = *request->problem;
+    const uint64_t of_numbers =
+        PROBLEM_BIT(PROBLEM_WRONG_TYPE) | PROBLEM_BIT(PROBLEM_RAGGED_ARRAY) |
+        PROBLEM_BIT(PROBLEM_INVALID_SHAPE) | PROBLEM_BIT(PROBLEM_NUMBER_OUT_OF_RANGE);
+    const char *params = request->call->operation->params_name;
+    char name[FORM_POINTER];
+    if (!(of_numbers & PROBLEM_BIT(read.kind)) || *read.pointer != '/')
+        return false;
+    if (source->text[strspn(source->text, " \t\r\n")] == '[')
+        return problem_set(request->problem, PROBLEM_WRONG_TYPE, NULL,
+                           "the body is a list, but must be an object");
+    const char *behind = first_name(read.pointer, name);
+    if (!check_key(request, false, name))
+        return false;
+    if (!strcmp(name, "dtype"))
+        return wrong_dtype(request, kind_around(&read, behind));
+    if (!strcmp(name, "cache"))
+        return wrong_cache(request, kind_around(&read, behind));
+    return params && !strcmp(name, params) && blame_param(request, &read, behind);
+}
+
 static bool json_read(form_request *request) {
     json_request r = {.request = request};
     const char *text = request->body->data;
@@ -144,9 +261,9 @@ static bool json_read(form_request *request) {
                                 .pool = request->call->pool,
                                 .piece = JSON_PIECE};
     if (!json_document_read(&r.document, &source, request->problem))
-        return false;
-    bool good =
-        check_fields(&r) && read_cache(&r) && read_dtype(&r) && read_inputs(&r) && read_params(&r);
+        return blame_field(request, &source);
+    bool good = check_keys(&r, r.document.root, false) && read_cache(&r) && read_dtype(&r) &&
+                read_inputs(&r) && read_params(&r);
     json_document_free(&r.document);
     return good;
 }

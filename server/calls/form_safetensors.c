@@ -176,7 +176,7 @@ static bool read_inputs(safetensors_request *r) {
 }
 
 static bool read_number(safetensors_request *r, int i, const char *text) {
-    const char *at = text, *end = text + strlen(text), *name = r->operation->params[i].name;
+    const char *at = text, *end = text + strlen(text);
     double *number = &r->request->call->params[i].number;
     char pointer[FORM_POINTER], clipped[48];
     number_status status = number_read_f64(&at, end, number);
@@ -186,9 +186,9 @@ static bool read_number(safetensors_request *r, int i, const char *text) {
     text_clip(clipped, sizeof clipped, text);
     if (status == NUMBER_OUT_OF_RANGE && at == end)
         return problem_set(r->request->problem, PROBLEM_NUMBER_OUT_OF_RANGE, pointer,
-                           "%s is %s, which is too large for float64", name, clipped);
+                           "%s is %s, which is too large for a float64", pointer, clipped);
     return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
-                       "%s is \"%s\", but must be a number, as in \"0.5\"", name, clipped);
+                       "%s is \"%s\", but must be a number, as in \"0.5\"", pointer, clipped);
 }
 
 static bool read_param(safetensors_request *r, int i) {

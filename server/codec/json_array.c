@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "codec/json_pieces.h"
+#include "codec/json_string.h"
 #include "codec/number.h"
 
 /* What stands in a list, known from its first element on, the same for all lists of a depth. */
@@ -115,34 +116,42 @@ static const char *array_end(const reader *r, const char *list_end[LAYERS_MAX_RA
     return ahead.at;
 }
 
-/* NaN, Infinity, -Infinity: bare, or a string. */
-static bool read_word(reader *r, double *value) {
-    json_cursor *cursor = r->cursor;
-    bool quoted = *cursor->at == '"';
-    const char *word = cursor->at + quoted, *end = word;
-    if (quoted) {
-        while (end < cursor->end && *end != '"' && *end != '\\' && (unsigned char)*end >= ' ')
-            end++;
-        if (end == cursor->end || (unsigned char)*end < ' ') {
-            cursor->at = end;
-            return malformed(r, "a string does not end");
-        }
-    } else {
-        while (end < cursor->end && (*end == '-' || (*end | 32) - 'a' + 0U < 26))
-            end++;
+/* NaN, Infinity, -Infinity as a string. */
+static bool read_string(reader *r, double *value) {
+    const char *word = r->cursor->at + 1, *end = word, *stop = r->cursor->end;
+    while (end < stop && *end != '"' && (unsigned char)*end >= ' ')
+        end += *end == '\\' && stop - end > 1 ? 2 : 1;
+    if (end == stop || *end != '"') {
+        r->cursor->at = end;
+        return malformed(r, "a string does not end");
     }
+    char text[16]; /* of what is longer, the start */
+    size_t length = json_unescape(word, end, text, sizeof text);
+    if (!json_word_value(text, length, value))
+        return fail_at(r, r->depth, PROBLEM_WRONG_TYPE,
+                       "is a string, but must be a number (or \"NaN\", \"Infinity\", "
+                       "\"-Infinity\")");
+    r->cursor->at = end + 1;
+    return true;
+}
+
+/* The same as bare words; other words are malformed, or of JSON's own. */
+static bool read_word(reader *r, double *value) {
+    const char *word = r->cursor->at, *end = word;
+    while (end < r->cursor->end && (*end == '-' || (*end | 32) - 'a' + 0U < 26))
+        end++;
     size_t length = (size_t)(end - word);
-    if (json_word_value(word, length, value) && (!quoted || *end == '"')) {
-        cursor->at = end + quoted;
+    if (json_word_value(word, length, value)) {
+        r->cursor->at = end;
         return true;
     }
-    bool literal = (length == 4 && (!memcmp(word, "true", 4) || !memcmp(word, "null", 4))) ||
-                   (length == 5 && !memcmp(word, "false", 5));
-    if (quoted || literal)
-        return fail_at(r, r->depth, PROBLEM_WRONG_TYPE,
-                       quoted ? "is a string, but must be a number (or \"NaN\", \"Infinity\", "
-                                "\"-Infinity\")"
-                              : "is a JSON literal, but must be a number");
+    static const char *const literals[] = {"null", "true", "false"};
+    for (int i = 0; i < 3; i++)
+        if (length == strlen(literals[i]) && !memcmp(word, literals[i], length)) {
+            char reason[48];
+            snprintf(reason, sizeof reason, "is %s, but must be a number", literals[i]);
+            return fail_at(r, r->depth, PROBLEM_WRONG_TYPE, reason);
+        }
     return malformed(r, "a number or a list was expected");
 }
 
@@ -150,6 +159,8 @@ static bool read_word(reader *r, double *value) {
 static bool read_other(reader *r, double *value) {
     const char **at = &r->cursor->at, *end = r->cursor->end;
     char first = **at == '-' && end - *at > 1 ? (*at)[1] : **at;
+    if (first == '"' && **at != '-')
+        return read_string(r, value);
     if (first == 'I' || (**at != '-' && !(first >= '0' && first <= '9')))
         return read_word(r, value);
     float single;

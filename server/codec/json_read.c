@@ -9,9 +9,13 @@
 
 #include "codec/json_array.h"
 #include "codec/json_recent.h"
+#include "codec/json_string.h"
 
 enum {
-    REST_LIMIT = 64 << 10, /* bytes of a body beside its numbers and arrays */
+    REST_FIRST = 8 << 10,  /* bytes that the rest may have without memory of its own */
+    REST_COPIES = 4,       /* of a byte of it, while Jansson reads */
+    REST_LIMIT = 64 << 10, /* bytes beside numbers, arrays, white space and what is in strings */
+    STRING_COST = 16,      /* of a string, against that limit */
     KEY_DEPTH = 4,         /* objects within objects whose keys an error's pointer names */
 };
 
@@ -25,18 +29,40 @@ typedef struct {
     json_document *document;
     json_cursor cursor;
     char *rest; /* what is left, for Jansson */
-    size_t used;
+    size_t used, capacity;
+    size_t counted;      /* against the limit */
     span last;           /* the last string */
     span key[KEY_DEPTH]; /* the key in each open object */
     size_t depth;
     problem *problem;
 } splitter;
 
-static bool copy(splitter *s, const char *text, size_t length) {
-    if (s->used + length > REST_LIMIT)
+/* Makes room for more of the rest, which is on the stack at first. */
+static bool grow_rest(splitter *s, size_t length) {
+    size_t capacity = 2 * s->used + length;
+    char *larger = NULL;
+    if (charge_add(s->document->source.charge, REST_COPIES * (capacity - s->capacity)))
+        larger = malloc(capacity);
+    if (!larger)
+        return problem_set_memory(s->problem, "the body");
+    memcpy(larger, s->rest, s->used);
+    if (s->capacity > REST_FIRST)
+        free(s->rest);
+    s->rest = larger;
+    s->capacity = capacity;
+    return true;
+}
+
+/* `counted` bytes of it count against the limit. */
+static bool copy(splitter *s, const char *text, size_t length, size_t counted) {
+    s->counted += counted;
+    if (s->counted > REST_LIMIT)
         return problem_set(s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
-                           "the body has more than %d bytes beside its numbers and arrays",
+                           "the body has more than %d bytes of keys and punctuation beside its "
+                           "numbers and arrays",
                            REST_LIMIT);
+    if (length > s->capacity - s->used && !grow_rest(s, length))
+        return false;
     memcpy(s->rest + s->used, text, length);
     s->used += length;
     return true;
@@ -49,7 +75,7 @@ static bool copy_index(splitter *s, size_t index) {
     do
         *--at = (char)('0' + index % 10);
     while (index /= 10);
-    return copy(s, at, (size_t)(end - at));
+    return copy(s, at, (size_t)(end - at), (size_t)(end - at));
 }
 
 static bool copy_string(splitter *s) {
@@ -61,19 +87,16 @@ static bool copy_string(splitter *s) {
         return json_malformed(cursor, start, "a string does not end: it starts", s->problem);
     cursor->at++;
     s->last = (span){start + 1, (size_t)(cursor->at - start) - 2};
-    return copy(s, start, (size_t)(cursor->at - start));
+    return copy(s, start, (size_t)(cursor->at - start), STRING_COST);
 }
 
-/* "/bn_param/running_mean": the keys that lead to the value at hand. Keys with escapes stand as
- * they are in the text. */
+/* "/bn_param/running_mean": the keys that lead to the value at hand. */
 static const char *pointer_here(const splitter *s, char pointer[192]) {
     pointer[0] = '\0';
     for (size_t i = 0; i < s->depth && i < KEY_DEPTH; i++) {
-        char key[64];
-        size_t length = s->key[i].length < sizeof key ? s->key[i].length : sizeof key - 1;
-        memcpy(key, s->key[i].at, length);
-        key[length] = '\0';
-        pointer_add(pointer, 192, key);
+        char text[80], key[64]; /* the last character of what fits into the first may be cut */
+        json_unescape(s->key[i].at, s->key[i].at + s->key[i].length, text, sizeof text);
+        pointer_add(pointer, 192, text_clip(key, sizeof key, text));
     }
     return pointer;
 }
@@ -128,6 +151,8 @@ static bool split(splitter *s) {
                 return false;
         } else if (c == '\0') { /* Jansson 2.14 overlooks it behind a word */
             return json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
+        } else if (c == '{' && s->depth == JSON_PARSER_MAX_DEPTH) {
+            return json_malformed(cursor, cursor->at, "objects are nested too deeply", s->problem);
         } else {
             if (c == ':' && s->depth > 0 && s->depth <= KEY_DEPTH)
                 s->key[s->depth - 1] = s->last;
@@ -135,7 +160,7 @@ static bool split(splitter *s) {
                 s->key[s->depth - 1] = (span){"", 0};
             else if (c == '}' && s->depth > 0)
                 s->depth--;
-            if (!copy(s, cursor->at, 1))
+            if (!copy(s, cursor->at, 1, !isspace((unsigned char)c)))
                 return false;
             cursor->at++;
         }
@@ -214,15 +239,19 @@ static json_cursor cursor_over(const json_source *source, const char *at, const 
 }
 
 bool json_document_read(json_document *document, const json_source *source, problem *problem) {
-    char rest[REST_LIMIT];
+    char rest[REST_FIRST];
     rest[0] = '\0';
     *document = (json_document){.source = *source};
     splitter s = {.document = document,
                   .cursor = cursor_over(source, source->text, source->text + source->length),
                   .rest = rest,
+                  .capacity = sizeof rest,
                   .last = {"", 0},
                   .problem = problem};
-    if (read_parts(&s))
+    bool read = read_parts(&s);
+    if (s.rest != rest)
+        free(s.rest);
+    if (read)
         return true;
     json_document_free(document);
     *document = (json_document){0};
@@ -302,27 +331,65 @@ static bool flat_shape(json_document *document, const json_t *value, const char 
     char place[224];
     pointer_add(strcpy(place, pointer), sizeof place, "shape");
     json_number_array *array = array_of(document, value);
-    if (!array || *array->text != '[')
+    if (!array)
         return problem_set(problem, PROBLEM_WRONG_TYPE, place,
                            "%s is %s, but must be a list of integers", place,
                            json_kind(document, value));
     layers_tensor lengths;
     if (!take(document, array, LAYERS_I64, place, &lengths, problem))
         return false;
-    bool fits = lengths.rank == 1 && lengths.size <= LAYERS_MAX_RANK;
-    const int64_t *length = lengths.data;
+    bool fits = lengths.rank <= 1 && lengths.size <= LAYERS_MAX_RANK;
+    size_t size;
     *rank = fits ? (int)lengths.size : 0;
     for (int i = 0; i < *rank; i++) {
-        fits = fits && length[i] >= 0;
-        shape[i] = (size_t)length[i];
+        int64_t length = ((const int64_t *)lengths.data)[i];
+        shape[i] = (size_t)length;
+        if (length < 0) {
+            layers_tensor_clear(&lengths);
+            return problem_set(problem, PROBLEM_INVALID_SHAPE, place,
+                               "%s holds %lld, but a length cannot be negative", place,
+                               (long long)length);
+        }
     }
     layers_tensor_clear(&lengths);
-    size_t size;
     return (fits && layers_shape_size(shape, *rank, &size)) ||
            problem_set(problem, PROBLEM_INVALID_SHAPE, place,
-                       "%s must be a list of at most %d lengths, none negative, whose product is a "
-                       "possible size",
+                       "%s must be a list of at most %d lengths whose product is a possible size",
                        place, LAYERS_MAX_RANK);
+}
+
+/* "NaN" and its like. */
+static bool word_of(const json_t *value, double *number) {
+    const char *text = json_plain_text(value);
+    return text && json_word_value(text, strlen(text), number);
+}
+
+static bool word_tensor(double number, layers_dtype dtype, const char *pointer,
+                        layers_tensor *tensor, problem *problem) {
+    layers_error error;
+    if (layers_tensor_make(tensor, dtype, NULL, 0, &error) != LAYERS_OK)
+        return problem_set_memory(problem, pointer);
+    if (dtype == LAYERS_F32)
+        *(float *)tensor->data = (float)number;
+    else
+        *(double *)tensor->data = number;
+    return true;
+}
+
+/* Whether a value is a number or a list. */
+static bool is_list(const json_document *document, const json_t *value, layers_dtype dtype) {
+    double number;
+    return array_of(document, value) || (dtype != LAYERS_I64 && word_of(value, &number));
+}
+
+static bool list_tensor(json_document *document, const json_t *value, layers_dtype dtype,
+                        const char *pointer, layers_tensor *tensor, problem *problem) {
+    json_number_array *array = array_of(document, value);
+    double number = 0;
+    if (array)
+        return take(document, array, dtype, pointer, tensor, problem);
+    word_of(value, &number);
+    return word_tensor(number, dtype, pointer, tensor, problem);
 }
 
 /* {"shape": [...], "data": [...]} */
@@ -353,14 +420,13 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
         return false;
     layers_shape_size(shape, rank, &size);
     pointer_add(strcpy(place, pointer), sizeof place, "data");
-    json_number_array *array = array_of(document, data);
-    if (!array || *array->text != '[')
+    if (!is_list(document, data, dtype))
         return problem_set(problem, PROBLEM_WRONG_TYPE, place,
                            "%s is %s, but must be a list of numbers", place,
                            json_kind(document, data));
-    if (!take(document, array, dtype, place, tensor, problem))
+    if (!list_tensor(document, data, dtype, place, tensor, problem))
         return false;
-    if (tensor->rank == 1 && tensor->size == size) {
+    if (tensor->rank <= 1 && tensor->size == size) {
         tensor->rank = rank;
         memcpy(tensor->shape, shape, (size_t)rank * sizeof *shape);
         return true;
@@ -369,42 +435,28 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
     problem_set(problem, PROBLEM_INVALID_SHAPE, pointer,
                 "%s has shape %s, which is %zu numbers in one list, but data has %zu%s", pointer,
                 layers_shape_text(shape, rank, text, sizeof text), size, tensor->size,
-                tensor->rank == 1 ? "" : " in nested lists");
+                tensor->rank <= 1 ? "" : " in nested lists");
     layers_tensor_clear(tensor);
     return false;
 }
 
 bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
                  const char *pointer, layers_tensor *tensor, problem *problem) {
-    json_number_array *array = array_of(document, value);
-    if (array)
-        return take(document, array, dtype, pointer, tensor, problem);
     if (json_is_object(value))
         return flat_tensor(document, value, dtype, pointer, tensor, problem);
-    double number;
-    if (!json_is_string(value) ||
-        !json_word_value(json_plain_text(value), strlen(json_plain_text(value)), &number) ||
-        dtype == LAYERS_I64)
-        return problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
-                           "%s is %s, but must be a nested list of numbers, or have \"shape\" and "
-                           "\"data\"",
-                           pointer, json_kind(document, value));
-    layers_error error;
-    if (layers_tensor_make(tensor, dtype, NULL, 0, &error) != LAYERS_OK)
-        return problem_set_memory(problem, pointer);
-    if (dtype == LAYERS_F32)
-        *(float *)tensor->data = (float)number;
-    else
-        *(double *)tensor->data = number;
-    return true;
+    if (is_list(document, value, dtype))
+        return list_tensor(document, value, dtype, pointer, tensor, problem);
+    return problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
+                       "%s is %s, but must be a nested list of numbers, or have \"shape\" and "
+                       "\"data\"",
+                       pointer, json_kind(document, value));
 }
 
 bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,
                  problem *problem) {
     json_number_array *array = array_of(document, value);
     layers_tensor scalar;
-    if (json_is_string(value) &&
-        json_word_value(json_plain_text(value), strlen(json_plain_text(value)), number))
+    if (word_of(value, number))
         return true;
     if (!array || *array->text == '[')
         return problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be a number",

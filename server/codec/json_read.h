@@ -35,14 +35,14 @@ typedef struct {
 } json_document;
 
 /* Reads a body, whose root is an object.
- * False with a problem: those of json_array_read, wrong_type, body_too_large (too much beside the
- * arrays); then there is nothing to free. */
+ * False with a problem: those of json_array_read, wrong_type, body_too_large (too much beside
+ * arrays and strings); then there is nothing to free. */
 bool json_document_read(json_document *document, const json_source *source, problem *problem);
 void json_document_free(json_document *document);
 
 /* The tensor that `value` stands for, moved out of the document into *tensor: a nested list, a
- * number, "NaN" and its like, or {"shape": [...], "data": [...]}. `dtype` may be LAYERS_I64, for
- * labels. `pointer` is where the value stands. */
+ * number, "NaN" and its like, or {"shape": [...], "data": [...]}, where a number stands for a list
+ * of one. `dtype` may be LAYERS_I64, for labels. `pointer` is where the value stands. */
 bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
                  const char *pointer, layers_tensor *tensor, problem *problem);
 

@@ -184,13 +184,20 @@ Test(json_array, other_values_are_of_the_wrong_type) {
     static const struct {
         const char *text, *pointer;
     } rows[] = {
-        {"[true]", "/x/0"},        {"[1,false]", "/x/1"},       {"[[1],[null]]", "/x/1/0"},
-        {"[\"one\"]", "/x/0"},     {"[1,\"\"]", "/x/1"},        {"[{}]", "/x/0"},
-        {"[1,{\"a\":1}]", "/x/1"}, {"[\"1\"]", "/x/0"},         {"[\"nan\"]", "/x/0"},
-        {"[\"NaN \"]", "/x/0"},    {"[\"Na\\u004e\"]", "/x/0"},
+        {"[true]", "/x/0"},        {"[1,false]", "/x/1"},   {"[[1],[null]]", "/x/1/0"},
+        {"[\"one\"]", "/x/0"},     {"[1,\"\"]", "/x/1"},    {"[{}]", "/x/0"},
+        {"[1,{\"a\":1}]", "/x/1"}, {"[\"1\"]", "/x/0"},     {"[\"nan\"]", "/x/0"},
+        {"[\"NaN \"]", "/x/0"},    {"[\"Na\\n\"]", "/x/0"}, {"[1,\"\\u004e\"]", "/x/1"},
+        {"[\"NaN\\\"\"]", "/x/0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         refuses(rows[i].text, PROBLEM_WRONG_TYPE, rows[i].pointer);
+}
+
+Test(json_array, escapes_in_words_are_undone) {
+    static const double words[] = {NAN, INFINITY, -INFINITY, NAN};
+    reads_values("[\"\\u004eaN\",\"Infinit\\u0079\",\"\\u002dInfinity\",\"\\u004E\\u0061\\u004e\"]",
+                 SHAPE(4), words);
 }
 
 Test(json_array, malformed_text_is_placed) {

@@ -120,6 +120,14 @@ Test(json_document, labels) {
     gives_no_tensor("{\"x\":\"NaN\"}", LAYERS_I64, PROBLEM_WRONG_TYPE, "/x");
 }
 
+Test(json_document, one_number_is_a_list_of_one) {
+    gives("{\"x\":{\"shape\":3,\"data\":[1,2,3]}}", LAYERS_F64, SHAPE(3), VALUES(1, 2, 3));
+    gives("{\"x\":{\"shape\":[1],\"data\":-8.5}}", LAYERS_F32, SHAPE(1), VALUES(-8.5));
+    gives("{\"x\":{\"shape\":[1,1],\"data\":7}}", LAYERS_I64, SHAPE(1, 1), VALUES(7));
+    gives("{\"x\":{\"shape\":1,\"data\":\"-Infinity\"}}", LAYERS_F64, SHAPE(1), VALUES(-INFINITY));
+    gives("{\"x\":{\"shape\":[],\"data\":5}}", LAYERS_F64, SCALAR, VALUES(5));
+}
+
 Test(json_document, flat_tensors_that_do_not_fit) {
     static const struct {
         const char *text, *pointer;
@@ -135,9 +143,12 @@ Test(json_document, flat_tensors_that_do_not_fit) {
          PROBLEM_INVALID_SHAPE},
         {"{\"shape\":[1.5],\"data\":[1]}", "/x/shape/0", PROBLEM_WRONG_TYPE},
         {"{\"shape\":[1e300],\"data\":[1]}", "/x/shape/0", PROBLEM_WRONG_TYPE},
-        {"{\"shape\":1,\"data\":[1]}", "/x/shape", PROBLEM_WRONG_TYPE},
+        {"{\"shape\":2,\"data\":[1]}", "/x", PROBLEM_INVALID_SHAPE},
+        {"{\"shape\":-2,\"data\":[1]}", "/x/shape", PROBLEM_INVALID_SHAPE},
+        {"{\"shape\":1.5,\"data\":[1]}", "/x/shape", PROBLEM_WRONG_TYPE},
         {"{\"shape\":\"1\",\"data\":[1]}", "/x/shape", PROBLEM_WRONG_TYPE},
-        {"{\"shape\":[1],\"data\":1}", "/x/data", PROBLEM_WRONG_TYPE},
+        {"{\"shape\":[2],\"data\":1}", "/x", PROBLEM_INVALID_SHAPE},
+        {"{\"shape\":[1],\"data\":\"1\"}", "/x/data", PROBLEM_WRONG_TYPE},
         {"{\"shape\":[1],\"data\":null}", "/x/data", PROBLEM_WRONG_TYPE},
         {"{\"shape\":[1]}", "/x/data", PROBLEM_MISSING_FIELD},
         {"{\"data\":[1]}", "/x/shape", PROBLEM_MISSING_FIELD},
@@ -233,6 +244,9 @@ Test(json_document, escapes_in_keys_are_undone) {
 }
 
 Test(json_document, problems_inside_are_placed_by_their_keys) {
+    refuses("{\"\\u0078\":[1,[2]]}", PROBLEM_RAGGED_ARRAY, "/x/1");
+    refuses("{\"\\ud83d\\ude00\\u00e9\\n\\/\":[1,[2]]}", PROBLEM_RAGGED_ARRAY,
+            "/\xf0\x9f\x98\x80\xc3\xa9\n~1/1");
     refuses("{\"x\":[1],\"w\":[[1],2]}", PROBLEM_RAGGED_ARRAY, "/w/1");
     refuses("{\"p\":{\"a\":1,\"mean\":[1,[2]]}}", PROBLEM_RAGGED_ARRAY, "/p/mean/1");
     refuses("{\"p\":{\"a\":{\"b\":[1]}},\"x\":[[1],[]]}", PROBLEM_RAGGED_ARRAY, "/x/1");
@@ -388,7 +402,7 @@ Test(json_document, deep_nesting_is_refused_without_a_stack) {
     refuses_bytes(text, DEPTH, PROBLEM_INVALID_SHAPE, "");
     for (int i = 0; i < DEPTH; i++)
         memcpy(text + 5 * i, "{\"a\":", 5);
-    refuses_bytes(text, 5 * DEPTH, PROBLEM_BODY_TOO_LARGE, "");
+    refuses_bytes(text, 5 * DEPTH, PROBLEM_INVALID_JSON, NULL);
     refuses_bytes(text, 5 * 13000, PROBLEM_INVALID_JSON, NULL);
     free(text);
 }
@@ -405,14 +419,51 @@ static document_reading with_string(size_t length) {
     return reading;
 }
 
-Test(json_document, at_most_64_KiB_beside_the_arrays) {
-    document_reading small = with_string(65000);
-    cr_assert(small.read, "%s", small.problem.detail);
-    document_close(&small);
-    document_reading large = with_string(65536);
-    cr_assert(!large.read);
-    assert_problem(&large.problem, PROBLEM_BODY_TOO_LARGE, "", "a long string");
-    document_close(&large);
+Test(json_document, strings_may_be_long) {
+    static const size_t lengths[] = {8000, 8192, 65536, 300000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        document_reading reading = with_string(lengths[i]);
+        cr_assert(reading.read, "%s", reading.problem.detail);
+        json_t *text = json_object_get(reading.document.root, "s");
+        cr_assert(json_string_length(text) == lengths[i]);
+        layers_tensor x = tensor_at(&reading, "x", LAYERS_F64);
+        assert_values(&x, VALUES(1, 2, 3), 3, 0, 0, "x");
+        layers_tensor_clear(&x);
+        document_close(&reading);
+    }
+}
+
+Test(json_document, long_strings_are_charged) {
+    enum { LENGTH = 100000 };
+    char *text = malloc(LENGTH + 16);
+    size_t length = (size_t)sprintf(text, "{\"s\":\"%0*d\"}", LENGTH, 1);
+    budget small = {.limit = LENGTH};
+    charge charge = {.budget = &small};
+    json_document document;
+    problem problem;
+    cr_assert(!json_document_read(
+        &document, &(json_source){.text = text, .length = length, .charge = &charge}, &problem));
+    assert_problem(&problem, PROBLEM_OVERLOADED, "", "a string beyond the budget");
+    small.limit = 8 * LENGTH;
+    cr_assert(json_document_read(
+        &document, &(json_source){.text = text, .length = length, .charge = &charge}, &problem));
+    cr_assert(charge.bytes >= 3 * (size_t)LENGTH);
+    json_document_free(&document);
+    free(text);
+}
+
+Test(json_document, at_most_64_KiB_of_keys_and_punctuation) {
+    enum { COUNT = 20000 };
+    char *text = malloc(32 * COUNT), *out = text;
+    for (int i = 0; i < COUNT; i++)
+        out += sprintf(out, "%c\"k%d\":{}", i ? ',' : '{', i);
+    strcpy(out, "}");
+    refuses_bytes(text, strlen(text), PROBLEM_BODY_TOO_LARGE, "");
+    out = text + sprintf(text, "{\"x\":[1]");
+    memset(out, ' ', 200000);
+    strcpy(out + 200000, "}");
+    gives(text, LAYERS_F64, SHAPE(1), VALUES(1));
+    free(text);
 }
 
 Test(json_document, arrays_may_be_as_large_as_they_like) {

@@ -95,6 +95,16 @@ def unknown_fields():
                             "/%s/xx" % name)
 
 
+def misplaced_fields():
+    yield unprocessable("W to affine", "/affine/forward", changed("/affine/forward", W=[[1.0]]),
+                        "unknown_field", "/W")
+    yield unprocessable("p beside dropout_param", "/dropout/forward",
+                        changed("/dropout/forward", p=0.5), "unknown_field", "/p")
+    yield unprocessable("gamma in bn_param", "/batchnorm/forward",
+                        param_changed("/batchnorm/forward", gamma=[1.0]), "unknown_field",
+                        "/bn_param/gamma")
+
+
 def wrong_types():
     for path, good in GOOD.items():
         for field in good:
@@ -106,6 +116,15 @@ def wrong_types():
     yield unprocessable("a string among numbers", relu, {"x": [1.0, "one"]}, "wrong_type")
     yield unprocessable("a number for cache", "/relu/backward", {"dout": [1.0], "cache": 5},
                         "wrong_type", "/cache")
+    for name, cache in ("a list", ["A" * 32]), ("null", None):
+        yield unprocessable(name + " for cache", "/relu/backward", {"dout": [1.0], "cache": cache},
+                            "wrong_type", "/cache")
+    yield unprocessable("a list of one for dtype", relu, {"x": [1.0], "dtype": ["float32"]},
+                        "wrong_type", "/dtype")
+    for path, name in ("/batchnorm/forward", "bn_param"), ("/dropout/forward", "dropout_param"):
+        yield unprocessable("a list of one for mode of " + name, path,
+                            param_changed(path, mode=["train"]), "wrong_type",
+                            "/%s/mode" % name)
     yield unprocessable("a list for bn_param", "/batchnorm/forward",
                         changed("/batchnorm/forward", bn_param=[1.0]), "wrong_type", "/bn_param")
 
@@ -237,6 +256,6 @@ def queries():
 
 
 def error_cases():
-    return [*missing_fields(), *unknown_fields(), *wrong_types(), *ragged_arrays(),
-            *shape_mismatches(), *invalid_shapes(), *invalid_params(), *labels_out_of_range(),
-            *numbers_out_of_range(), *caches(), *queries()]
+    return [*missing_fields(), *unknown_fields(), *misplaced_fields(), *wrong_types(),
+            *ragged_arrays(), *shape_mismatches(), *invalid_shapes(), *invalid_params(),
+            *labels_out_of_range(), *numbers_out_of_range(), *caches(), *queries()]

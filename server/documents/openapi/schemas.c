@@ -75,7 +75,8 @@ static json_t *flat(openapi *o, ranks r, bool labels) {
     json_t *properties = json_pack("{s:o, s:o}", "shape", shape, "data", data);
     json_t *schema = schema_of_object(properties, json_pack("[s, s]", "shape", "data"));
     openapi_put(o, schema, "description",
-                json_string("data in row-major order, as many as the product of shape"));
+                json_string("data in row-major order, as many as the product of shape; one number "
+                            "is taken for a list of one"));
     openapi_put(o, o->schemas, name, schema);
     return openapi_ref("schemas", name);
 }
