@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Installs as the README says, where /usr/local and /etc are for this test alone, and runs the
-# README's lines. Then into an empty folder, against which the README's C program is built with the
-# shared and with the static library: each must print what the README says. Then the manual.
+# Installs as lib/README.md says, where /usr/local and /etc are for this test alone, and runs its lines.
+# Then into an empty folder, against which its C program is built with the shared and with the static
+# library: each must print what the page says. Then the manual.
 set -euo pipefail
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' >"$root/example.c"
-expected=$(sed -n '/^\$ gcc example.c/{n;p}' README.md)
+sed -n '/^```c$/,/^```$/p' lib/README.md | sed '/^```/d' >"$root/example.c"
+expected=$(sed -n '/^\$ gcc example.c/{n;p}' lib/README.md)
 
 # A namespace of mounts whose root may be this user; there are machines that forbid it.
 if unshare -rm true 2>/dev/null; then
     mkdir "$root/local" "$root/etc"
     { cp -a /etc/. "$root/etc/" || true; } 2>/dev/null # what this user may not read is not needed
-    sed -n 's/^\$ \(gcc example.c .*\)/\1/p' README.md >"$root/line.sh"
+    sed -n 's/^\$ \(gcc example.c .*\)/\1/p' lib/README.md >"$root/line.sh"
     got=$(unshare -rm bash -ec "mount --bind '$root/local' /usr/local; mount --bind '$root/etc' /etc
         make --no-print-directory install PREFIX=/usr/local >/dev/null
         cd '$root'; . ./line.sh")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generators of TypeScript clients, as they come, make types from /openapi.json with which the
-# README's program and those of tests/openapi/types compile under --strict and run. Needs npm and
+# Generators of TypeScript clients, as they come, make types from /openapi.json with which the program
+# of clients/README.md and those of tests/openapi/types compile under --strict and run. Needs npm and
 # its registry; where there is none it says so and passes.
 #
 #   tests/openapi-types.sh build/layerd
@@ -31,8 +31,8 @@ fi
 start_daemon "$1"
 rm -rf "$place"/*.ts "$place"/*.mjs "$place/layerd-hey-api"
 cp "$source"/*.ts "$source/tsconfig.json" "$place/"
-sed -n '/^```ts$/,/^```$/p' README.md | sed '/^```/d' >"$place/readme.ts"
-wanted=$(sed -n '/^\$ node readme/{n;p}' README.md)
+sed -n '/^```ts$/,/^```$/p' clients/README.md | sed '/^```/d' >"$place/readme.ts"
+wanted=$(sed -n '/^\$ node readme/{n;p}' clients/README.md)
 sed -i "s|http://127.0.0.1:8080|$url|" "$place"/*.ts
 cd "$place"
 PATH=$PWD/node_modules/.bin:$PATH

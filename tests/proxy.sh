@@ -1,6 +1,6 @@
 # For tests of a daemon behind a path prefix: `. tests/proxy.sh` after tests/daemon.sh, start_proxy,
-# which puts the README's nginx in front of the daemon at url and sets proxied, its address there,
-# and stop_proxy. It never outlives the test.
+# which puts the nginx of server/README.md in front of the daemon at url and sets proxied, its address
+# there, and stop_proxy. It never outlives the test.
 proxy=
 proxy_folder=$(mktemp -d)
 trap '[ -z "$proxy" ] || kill "$proxy" 2>/dev/null || true
@@ -9,7 +9,7 @@ trap '[ -z "$proxy" ] || kill "$proxy" 2>/dev/null || true
 start_proxy() {
     local port location
     port=$(/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    location=$(sed -n '/^```nginx$/,/^```$/p' README.md | sed '/^```/d' | sed "s|http://127.0.0.1:8080|$url|")
+    location=$(sed -n '/^```nginx$/,/^```$/p' server/README.md | sed '/^```/d' | sed "s|http://127.0.0.1:8080|$url|")
     cat >"$proxy_folder/nginx.conf" <<END
 daemon off;
 master_process off;
