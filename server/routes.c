@@ -222,6 +222,7 @@ static const layers_operation *const *find_operation(const char *path) {
 
 /* Names the operations of the layer that the path starts with, or one of any. Always false. */
 static bool not_found(const char *text, problem *problem) {
+    const char *layer = layers_operations[0]->layer, *name = layers_operations[0]->name;
     char path[128], named[128] = "";
     for (size_t i = 0, used = 0; layers_operations[i]; i++) {
         const layers_operation *operation = layers_operations[i];
@@ -238,7 +239,7 @@ static bool not_found(const char *text, problem *problem) {
                         problem, PROBLEM_NOT_FOUND, NULL,
                         "there is nothing at %s; operations are POST /<layer>/<operation>, e.g. "
                         "/%s/%s",
-                        path, layers_operations[0]->layer, layers_operations[0]->name);
+                        path, layer, name);
 }
 
 static bool find_document(const request *request, route *route, problem *problem) {

@@ -6,6 +6,7 @@
  * first place where that is not so, the text is read on as if nobody had looked ahead. */
 #include "codec/json_array.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -260,6 +261,7 @@ static bool read_elements(reader *r) {
     bool f32 = r->dtype == LAYERS_F32;
     float *single = (float *)r->tensor->data + r->used;
     double *place = (double *)r->tensor->data + r->used, word = 0;
+    assert(r->tensor->data); /* of begin, for as many as there are commas */
     size_t count = f32 ? number_read_run_f32(at, end, single, room)
                        : number_read_run_f64(at, end, place, room);
     if (count == 0) {

@@ -1,6 +1,7 @@
 /* JSON request bodies: numbers and arrays into tensors, the rest by Jansson. */
 #include "codec/json_read.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -121,6 +122,7 @@ static bool take_array(splitter *s) {
         return false;
     json_document *document = s->document;
     json_number_array *array = &document->arrays[document->count];
+    assert(document->arrays); /* of grow */
     array->text = s->cursor.at;
     /* Single numbers are mostly parameters, which are doubles in any case. */
     layers_dtype dtype = *array->text == '[' ? document->source.dtype : LAYERS_F64;
