@@ -12,6 +12,14 @@ from http1 import Connection, Gone, head
 
 # what a daemon with more to do than it can may say instead of an answer
 BUSY = {"overloaded", "cache_full", "rate_limited"}
+# faults of a head that may come together, each with the line that has it; and a body over the limit
+MUDDLES = {"forbidden": "Origin: https://other.example",
+           "unsupported_media_type": "Content-Encoding: gzip",
+           "headers_too_large": "X-Large: " + "a" * 20000,
+           "invalid_request": "no colon",
+           "not_implemented": "Transfer-Encoding: gzip",
+           "body_too_large": "X-Larger: no"}
+COOKIE = "Cookie: session=" + "c" * 12000
 HANDLE = re.compile(rb',?"cache":"[0-9a-f]{32}"')
 
 
@@ -203,6 +211,29 @@ class Crowd:
                 self.count("giants cut off")
             connection.close()
             await asyncio.sleep(0.05)
+
+    async def muddler(self):
+        """Several faults in one request, whose sender may close his side: one answer, of one of them"""
+        large = b" " * (9 << 20)
+        while self.running():
+            faults = random.sample(list(MUDDLES), random.randrange(1, len(MUDDLES) + 1))
+            body = large if "body_too_large" in faults else b'{"x":[1]}'
+            connection = Connection(self.port)
+            try:
+                await connection.send(head("POST", "/relu/forward?cache=none", len(body), COOKIE,
+                                           *(MUDDLES[fault] for fault in faults)) + body)
+                if random.random() < 0.5:
+                    connection.writer.write_eof()
+                reader = connection.reader
+                answer = await connection.read()
+                rest = await reader.read() if connection.writer is None else b""
+                if answer.code in faults and not rest:
+                    self.count("muddles refused")
+                elif not self.is_excused(answer):
+                    self.fault(f"{faults}: {answer.status} {answer.body[:200]} {rest[:100]}")
+            except (Gone, OSError):
+                self.count("gone")
+            connection.close()
 
     async def babbler(self):
         """Bytes that mean nothing"""

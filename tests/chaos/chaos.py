@@ -16,7 +16,8 @@ OPTIONS = ["--memory=64MiB", "--body-limit=8MiB", "--answer-limit=16MiB", "--cac
            "--cache-lifetime=2s", "--connections=400", "--address-connections=380",
            "--idle-time=2s", "--least-rate=1MiB", "--queue=16", "--queue-time=5s"]
 CALLERS = {"right_caller": 60, "wrong_caller": 20, "product_caller": 6, "aborter": 30,
-           "flooder": 10, "giant": 10, "babbler": 20, "sluggard": 100}
+           "flooder": 10, "giant": 10, "babbler": 20, "muddler": 6,
+           "sluggard": 100}
 SLACK_MIB, SETTLE_SECONDS = int(os.environ.get("SLACK_MIB", 24)), 20
 
 
@@ -51,7 +52,8 @@ def main():
     else:
         faults.append(f"the daemon ended: {daemon.process.returncode}\n" + "".join(daemon.log[-20:]))
     faults += [line for line in daemon.log if "Sanitizer" in line or "runtime error" in line]
-    for what in ("right", "products", "wrong, told so", "giants refused", "sluggards cut off"):
+    for what in ("right", "products", "wrong, told so", "giants refused", "muddles refused",
+                 "sluggards cut off"):
         if not crowd.counts.get(what):
             faults.append(f"nothing was counted as \"{what}\"")
     print("seen:", ", ".join(f"{what}: {n}" for what, n in sorted(crowd.counts.items())))
