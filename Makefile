@@ -78,6 +78,7 @@ PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas
             libfast-float-dev libjemalloc-dev
 PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
 PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
+                 python3-venv python3-setuptools python3-wheel \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
@@ -113,11 +114,11 @@ test:
 	tests/digits.sh $(B)/layerd $(B)/digits
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
 	tests/clients-javascript.sh $(B)/layerd
-	tests/clients-examples.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),SLACK_MIB=500 )tests/chaos.sh $(B)/layerd # sanitizers keep what was freed
 	tests/callers.sh $(B)/layerd
 	tests/openapi.sh $(B)/layerd
+	tests/readme.sh $(B)/layerd
 	$(if $(SAN),,tests/openapi-types.sh $(B)/layerd)
 	tests/page.sh $(B)/layerd
 	$(if $(SAN),,tests/install.sh)

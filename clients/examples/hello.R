@@ -1,5 +1,5 @@
 # Rscript clients/examples/hello.R http://127.0.0.1:8080
-library(curl); library(jsonlite)
+suppressPackageStartupMessages({ library(curl); library(jsonlite) })
 call <- function(path, ...) {
   body <- toJSON(list(...), digits = NA, auto_unbox = TRUE)  # 15 digits, the most that jsonlite writes
   handle <- new_handle(postfields = body, httpheader = "Content-Type: application/json")

@@ -9,5 +9,6 @@ func main() {
 	if err != nil { panic(err) }
 	var got struct { Out [][]float64; Cache, Detail string }
 	if err = json.NewDecoder(answer.Body).Decode(&got); err != nil { panic(err) }
-	fmt.Println(got.Out, got.Detail)
+	if got.Detail != "" { panic(got.Detail) }
+	fmt.Println(got.Out)
 }
