@@ -6,5 +6,5 @@
 set -euo pipefail
 . tests/daemon.sh
 start_daemon "$1"
-LAYERD_URL=$url "$2" -X dev -B clients/python/tests/run.py "${@:3}"
+LAYERD=$1 LAYERD_URL=$url "$2" -X dev -B clients/python/tests/run.py "${@:3}"
 stop_daemon

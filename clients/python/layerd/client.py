@@ -1,7 +1,9 @@
 """A client of the daemon that knows no operation by name: paths and arguments are the caller's."""
 import atexit
 import os
+import random
 import socket
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from .forms import Form, Json, Safetensors
 _FORMS: dict[str, type[Form]] = {"safetensors": Safetensors, "json": Json}
 _FREED_AT_ONCE = 64  # their answers, some 10 KB, fit any socket's buffer while a body goes out
 _AT_EXIT = 1.0       # seconds that the end of a program waits for the daemon
+_FIRST_PAUSE = 0.1   # seconds before a repetition that no Retry-After times; doubled with each
+_random = random.SystemRandom()  # it has no state: no seed of the caller's is used up by it
 
 
 class Client:
@@ -25,6 +29,7 @@ class Client:
 
     form     "safetensors", tensors as bytes; or "json", to be read by eye
     timeout  seconds that the daemon may be silent before a call raises TimedOut; None: for ever
+    retries  how often a call is repeated that the daemon refuses for now (503, 429)
 
     Any number of threads may use one client: a call has a connection to itself, which is kept for
     later ones. A process that forks keeps its connections and caches to itself.
@@ -38,12 +43,18 @@ class Client:
     once more on a new connection, and nobody is the worse if the first was computed too: it can
     only have left a cache that expires. Not repeated are calls with ?cache=release, which could
     not find their cache again, and calls that were answered in part or not in time.
+
+    A call that is refused because the daemon is busy or full (503, 429) has computed nothing. It is
+    repeated after the time that the answer's Retry-After asks for and up to as much again, so that
+    those who were refused together do not come back together, as long as this ends within
+    `timeout`; then, or after `retries` times, Unavailable is raised.
     """
 
     def __init__(self, url: Optional[str] = None, *, form: str = "safetensors",
-                 timeout: Optional[float] = 60.0):
+                 timeout: Optional[float] = 60.0, retries: int = 8):
         self.url = url or os.environ.get("LAYERD_URL") or "http://127.0.0.1:8080"
         self.timeout = timeout
+        self.retries = retries
         parts = urlsplit(self.url)
         if parts.scheme != "http" or not parts.hostname or parts.query:
             raise ValueError(f"the url is {self.url}, but must be like http://127.0.0.1:8080")
@@ -149,7 +160,23 @@ class Client:
     def _exchange(self, head: str, body: Sequence[bytes] = (),
                   decode: Callable[[Answer], Any] = Answer.skip,
                   repeatable: bool = True) -> Any:
-        """Sends a request and decodes its answer; once more where that is safe and helps."""
+        """Sends a request and decodes its answer; again where it is refused for now."""
+        end = None if self.timeout is None else time.monotonic() + self.timeout
+        pause = _FIRST_PAUSE
+        for left in range(self.retries, -1, -1):
+            try:
+                return self._try(head, body, decode, repeatable)
+            except errors.Unavailable as error:
+                asked = pause if error.retry_after is None else error.retry_after
+                wait = asked * (1 + _random.random())
+                if not left or (end is not None and time.monotonic() + wait > end):
+                    raise
+            time.sleep(wait)
+            pause *= 2
+
+    def _try(self, head: str, body: Sequence[bytes], decode: Callable[[Answer], Any],
+             repeatable: bool) -> Any:
+        """One exchange; once more on a new connection where that is safe and helps."""
         kept = self._kept()
         while True:
             try:

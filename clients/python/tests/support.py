@@ -1,6 +1,9 @@
-"""What the tests share. The daemon under test is that of LAYERD_URL."""
+"""What the tests share. The daemon under test is that of LAYERD_URL; LAYERD is the program."""
 import contextlib
+import os
+import re
 import socket
+import subprocess
 import threading
 
 import numpy as np
@@ -57,6 +60,22 @@ def server(*conversations):
         yield "http://127.0.0.1:%d" % listener.getsockname()[1]
     finally:
         listener.close()
+
+
+@contextlib.contextmanager
+def daemon(*options):
+    """A layerd of its own. Yields its URL."""
+    command = [os.environ["LAYERD"], "--listen", "127.0.0.1:0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            told = ""
+            while not (found := re.search(r" serves on (http:\S+) ", told)):
+                told = process.stderr.readline()
+                assert told, "it did not start"
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            yield found[1]
+        finally:
+            process.terminate()
 
 
 def take_request(connection):

@@ -5,9 +5,11 @@ import socket
 import threading
 import time
 import unittest
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from support import RELU, answers, json_answer, numbers, server, take_request
+from support import RELU, answers, daemon, json_answer, numbers, server, take_request
 
 import layerd
 
@@ -159,7 +161,7 @@ class Trouble(unittest.TestCase):
             take_request(connection)
             connection.sendall(json_answer('{"detail": "full", "code": "cache_full"}',
                                            "Retry-After: 3\r\n").replace(b"200 OK", b"503 No"))
-        with server(full) as url, client_of(url) as client:
+        with server(full) as url, client_of(url, retries=0) as client:
             with self.assertRaises(layerd.Unavailable) as raised:
                 client.call("relu/forward", x=X)
         self.assertEqual((raised.exception.retry_after, raised.exception.code), (3, "cache_full"))
@@ -169,7 +171,8 @@ class Trouble(unittest.TestCase):
             take_request(connection)
             connection.sendall(json_answer('{"detail": "too many", "code": "overloaded"}',
                                            "Connection: close\r\n").replace(b"200 OK", b"503 No"))
-        with server(answers('{"cache":"c"}'), refuse, refuse) as url, client_of(url) as client:
+        with server(answers('{"cache":"c"}'), refuse, refuse) as url, \
+                client_of(url, retries=0) as client:
             client.call("relu/forward", x=X)
             time.sleep(0.05)
             with self.assertRaisesRegex(layerd.Unavailable, "too many"):
@@ -196,6 +199,79 @@ class Trouble(unittest.TestCase):
         with server(conversation) as url, client_of(url + "/layers/") as client:
             client.call("/relu/forward?cache=none", x=X)
         self.assertTrue(seen[0].startswith("POST /layers/relu/forward?cache=none&tensors=flat "))
+
+
+def refuses(times, status, extra="", then=RELU):
+    """A conversation that refuses so many requests before it answers one; notes their times."""
+    def conversation(connection):
+        for _ in range(times):
+            take_request(connection)
+            conversation.seen.append(time.monotonic())
+            connection.sendall(json_answer('{"detail": "not now", "code": "overloaded"}', extra)
+                               .replace(b"200 OK", b"%d No" % status))
+        take_request(connection)
+        conversation.seen.append(time.monotonic())
+        connection.sendall(json_answer(then))
+    conversation.seen = []
+    return conversation
+
+
+class Refusals(unittest.TestCase):
+    """What the daemon refuses for now is repeated, when it asks for that."""
+
+    def test_after_the_time_that_it_asks_for(self):
+        for status in 503, 429:
+            conversation = refuses(1, status, "Retry-After: 1\r\n")
+            with server(conversation) as url, client_of(url) as client:
+                self.assertEqual(client.call("relu/forward", x=X)["out"].tolist(), [7])
+            first, second = conversation.seen
+            self.assertGreaterEqual(second - first, 1)
+            self.assertLess(second - first, 3)
+
+    def test_after_longer_pauses_where_it_asks_for_none(self):
+        conversation = refuses(3, 503)
+        with server(conversation) as url, client_of(url) as client:
+            self.assertEqual(client.call("relu/forward", x=X)["out"].tolist(), [7])
+        waits = [after - before for before, after in
+                 zip(conversation.seen, conversation.seen[1:])]
+        for wait, least in zip(waits, (0.1, 0.2, 0.4)):
+            self.assertGreaterEqual(wait, least)
+
+    def test_a_release_too_for_nothing_was_computed(self):
+        with server(refuses(1, 503, "Retry-After: 0\r\n")) as url, client_of(url) as client:
+            client.call("relu/backward?cache=release", dout=X, cache="c")
+
+    def test_not_more_often_than_retries(self):
+        conversation = refuses(9, 503, "Retry-After: 0\r\n")
+        with server(conversation) as url, client_of(url, retries=2) as client:
+            with self.assertRaisesRegex(layerd.Unavailable, "not now"):
+                client.call("relu/forward", x=X)
+        self.assertEqual(len(conversation.seen), 3)
+
+    def test_not_longer_than_the_timeout(self):
+        conversation = refuses(9, 503, "Retry-After: 900\r\n")
+        with server(conversation) as url, client_of(url) as client:
+            with self.assertRaises(layerd.Unavailable) as raised:
+                client.call("relu/forward", x=X)
+        self.assertEqual((raised.exception.retry_after, len(conversation.seen)), (900, 1))
+
+    def test_other_errors_are_not_repeated(self):
+        conversation = refuses(9, 422, "Retry-After: 0\r\n")
+        with server(conversation) as url, client_of(url) as client:
+            with self.assertRaises(layerd.InvalidRequest):
+                client.call("relu/forward", x=X)
+        self.assertEqual(len(conversation.seen), 1)
+
+    def test_a_crowd_before_a_short_queue_is_served(self):
+        x, w, b = numbers(300, 300), numbers(300, 300, seed=1), numbers(300)
+        want = x.dot(w) + b
+        with daemon("--queue", "2", "--threads", "1") as url, layerd.Client(url) as client:
+            def work(_):
+                return np.allclose(client.call("affine/forward", x=x, w=w, b=b)["out"], want)
+            with ThreadPoolExecutor(120) as pool:
+                self.assertEqual(list(pool.map(work, range(120))), [True] * 120)
+            page = urllib.request.urlopen(f"{url}/metrics").read().decode()
+        self.assertRegex(page, r"layerd_queue_refused_total [1-9]")
 
 
 class Interrupts(unittest.TestCase):
