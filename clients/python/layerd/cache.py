@@ -1,6 +1,6 @@
 """A cache: what backward needs of a forward, kept by the daemon."""
-from collections.abc import Callable, Mapping
-from typing import Optional
+import weakref
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,18 +16,14 @@ class Cache:
     Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
     """
 
-    __slots__ = ("handle", "dtype", "dtypes", "_forget")
+    __slots__ = ("handle", "dtype", "dtypes", "client", "__weakref__")
 
     def __init__(self, handle: str, dtype: np.dtype, dtypes: Mapping[str, np.dtype],
-                 forget: Optional[Callable[[str], None]] = None):
+                 client: object = None):
         self.handle = handle
         self.dtype = dtype
         self.dtypes = dtypes
-        self._forget = forget
-
-    def __del__(self) -> None:
-        if self._forget is not None:
-            self._forget(self.handle)
+        self.client = client  # which frees it, so it is there as long as this
 
     def __copy__(self) -> "Cache":
         return self
@@ -40,3 +36,12 @@ class Cache:
 
     def __repr__(self) -> str:
         return f"<layerd.Cache {self.handle} of {self.dtype.name}>"
+
+
+class Watch(weakref.ref):
+    """A weak reference that outlives its Cache and still knows the handle. No code of Python's
+    need run when the Cache goes, in which what a signal handler raises would be lost."""
+
+    __slots__ = ("handle",)
+
+    handle: str

@@ -3,19 +3,25 @@ import atexit
 import os
 import random
 import socket
+import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Optional, Union
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from . import errors
+from .address import Address
 from .arguments import FLOAT64, prepare
-from .cache import Cache
-from .connection import Answer, Connection
+from .cache import Cache, Watch
+from .connection import Answer, Connection, Ended
 from .forms import Form, Json, Safetensors
+from .origins import is_ours
+
+if TYPE_CHECKING:
+    import ssl
+
+_Item = TypeVar("_Item")
 
 _FORMS: dict[str, type[Form]] = {"safetensors": Safetensors, "json": Json}
 _FREED_AT_ONCE = 64  # their answers, some 10 KB, fit any socket's buffer while a body goes out
@@ -31,13 +37,22 @@ class Client:
     timeout  seconds that the daemon may be silent before a call raises TimedOut; None: for ever
     retries  how often a call is repeated that the daemon refuses for now (503, 429)
 
+    headers  sent with every request besides the client's own
+    context  how an https:// daemon's certificate is checked; None: as ssl.create_default_context
+
+    The environment's LAYERD_TOKEN, if any, is sent with every request as `Authorization: Bearer`,
+    unless `headers` has an Authorization.
+
     Any number of threads may use one client: a call has a connection to itself, which is kept for
-    later ones. A process that forks keeps its connections and caches to itself.
+    later ones. The child of a fork starts without connections and caches: the parent's are not its
+    to use or to free.
 
     A cache that nothing refers to any more is freed by the next call: the request for it goes out
     ahead of the call's own, on the same connection, and no time is spent waiting for its answer.
-    `close` frees every cache that the client was given, and so does the end of the program. A
-    cache that is missed by both expires.
+    `close` frees every cache that the client was given, and so does the end of the process, of a
+    forked child too, unless it is by os._exit or a signal. A cache that is missed by all expires.
+
+    An exception that a signal handler raises during a call ends the call as it is. So does Ctrl-C.
 
     A kept connection may turn out to be closed without a byte of an answer. The call is then made
     once more on a new connection, and nobody is the worse if the first was computed too: it can
@@ -51,21 +66,22 @@ class Client:
     """
 
     def __init__(self, url: Optional[str] = None, *, form: str = "safetensors",
-                 timeout: Optional[float] = 60.0, retries: int = 8):
+                 timeout: Optional[float] = 60.0, retries: int = 8,
+                 headers: Optional[Mapping[str, str]] = None,
+                 context: "Optional[ssl.SSLContext]" = None):
         self.url = url or os.environ.get("LAYERD_URL") or "http://127.0.0.1:8080"
         self.timeout = timeout
         self.retries = retries
-        parts = urlsplit(self.url)
-        if parts.scheme != "http" or not parts.hostname or parts.query:
-            raise ValueError(f"the url is {self.url}, but must be like http://127.0.0.1:8080")
         if form not in _FORMS:
             raise ValueError(f"form is {form!r}, but must be one of {', '.join(_FORMS)}")
         self._form = _FORMS[form]
-        self._address = parts.hostname, parts.port or 80
-        self._prefix = parts.path.rstrip("/")
-        self._host = f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
+        self._address = Address(self.url, _with_token(headers or {}))
+        self._context = context if self._address.secure else None
+        if self._address.secure and not context:
+            import ssl  # which takes as long as the rest of the package
+            self._context = ssl.create_default_context()
         self._start()
-        _clients.add(self)
+        _clients.add(weakref.ref(self, _clients.discard))
 
     def call(self, path: str, /, **arguments: Any) -> dict[str, Any]:
         """Runs the operation at a path ("affine/forward", "affine/backward?cache=release").
@@ -81,26 +97,25 @@ class Client:
         form = self._form
         path, _, query = path.lstrip("/").partition("?")
         target = f"/{path}?{'&'.join(filter(None, (query, form.query)))}".rstrip("?")
-        head = (f"{self._request('POST', target)}Content-Type: {form.content_type}\r\n"
+        head = (f"{self._address.request('POST', target)}Content-Type: {form.content_type}\r\n"
                 f"Accept: {form.content_type}\r\n")
         results = self._exchange(head, form.encode(values, dtype),
                                  lambda answer: form.decode(answer, dtype),
                                  repeatable="cache=release" not in query)
         for name, value in results.items():
             if name == "cache":
-                self._live.add(value)
                 dtypes = {name: array.dtype for name, array in arguments.items()
                           if hasattr(array, "dtype")}
-                results[name] = Cache(value, dtype, dtypes, self._forget)
+                results[name] = self._watched(Cache(value, dtype, dtypes, self))
             elif isinstance(value, float):
                 results[name] = dtype.type(value)  # NumPy's scalar, as its own sums are
         return results
 
     def release(self, cache: Union[Cache, str]) -> None:
         """Frees a cache now. One that is there no more is fine, so this is safe to repeat."""
-        self._live.discard(_handle(cache))
+        self._live.pop(_handle(cache), None)
         try:
-            self._exchange(self._request("DELETE", f"/cache/{_handle(cache)}"))
+            self._exchange(self._address.request("DELETE", f"/cache/{_handle(cache)}"))
         except errors.Error as error:
             if error.status != 404:
                 raise
@@ -116,12 +131,16 @@ class Client:
     def close(self) -> None:
         """Frees every cache that the client was given and closes its connections. It stays usable:
         a later call opens a new one."""
-        for handle in list(self._live):
-            self._forget(handle)
-        with suppress(errors.Error, IndexError):
-            while self._pending:
-                self.release(self._pending.popleft())
-        self._pending.clear()  # where the daemon cannot be reached, they expire
+        self._pending.extend([*self._live])
+        self._live.clear()
+        self._gone.clear()
+        try:
+            while (handle := _taken(self._pending)) is not None:
+                self.release(handle)
+        except errors.Error as error:
+            if not is_ours(error):
+                raise
+            self._pending.clear()  # the daemon cannot be reached: they expire
         self._drop_idle()
 
     def __enter__(self) -> "Client":
@@ -131,30 +150,29 @@ class Client:
         self.close()
 
     def _start(self) -> None:
-        # Changed only by what the interpreter does in one step, so without a lock: _forget, which
-        # runs wherever the collector happens to, could not wait for one.
-        self._idle: list[Connection] = []
-        self._live: set[str] = set()         # handles that a Cache here stands for
+        # Changed only by what the interpreter does in one step, so without a lock.
+        self._idle: deque[Connection] = deque()
+        self._live: dict[str, Watch] = {}    # by handle: of each Cache that is there
+        self._gone: deque[Watch] = deque()   # of those that are not there any more
         self._pending: deque[str] = deque()  # handles to be freed
 
-    def _forget(self, handle: str) -> None:
-        if handle in self._live:
-            self._live.discard(handle)
-            self._pending.append(handle)
+    def _watched(self, cache: Cache) -> Cache:
+        watch = Watch(cache, self._gone.append)
+        watch.handle = cache.handle
+        self._live[cache.handle] = watch
+        _close_before_multiprocessing_ends()
+        return cache
 
-    def _due(self) -> list[str]:
+    def _take_due(self, handles: list[str]) -> None:
         """Takes handles that are to be freed."""
-        handles: list[str] = []
-        with suppress(IndexError):  # another thread took the last one
-            while self._pending and len(handles) < _FREED_AT_ONCE:
-                handles.append(self._pending.popleft())
-        return handles
-
-    def _request(self, method: str, target: str) -> str:
-        return f"{method} {self._prefix}{quote(target, safe='/?&=')} HTTP/1.1\r\n{self._host}"
+        while (watch := _taken(self._gone)) is not None:
+            if self._live.pop(watch.handle, None) is not None:
+                self._pending.append(watch.handle)
+        while len(handles) < _FREED_AT_ONCE and (handle := _taken(self._pending)) is not None:
+            handles.append(handle)
 
     def _get(self, target: str) -> dict[str, Any]:
-        return self._exchange(self._request("GET", target),
+        return self._exchange(self._address.request("GET", target),
                               decode=lambda answer: Json.decode(answer, FLOAT64))
 
     def _exchange(self, head: str, body: Sequence[bytes] = (),
@@ -167,9 +185,11 @@ class Client:
             try:
                 return self._try(head, body, decode, repeatable)
             except errors.Unavailable as error:
+                if not left or not is_ours(error):
+                    raise
                 asked = pause if error.retry_after is None else error.retry_after
                 wait = asked * (1 + _random.random())
-                if not left or (end is not None and time.monotonic() + wait > end):
+                if end is not None and time.monotonic() + wait > end:
                     raise
             time.sleep(wait)
             pause *= 2
@@ -181,7 +201,7 @@ class Client:
         while True:
             try:
                 return self._on(kept or self._open(), head, body, decode)
-            except EOFError as error:
+            except Ended as error:
                 self._drop_idle()  # what ended this one has most likely ended all
                 if not (kept and repeatable):
                     raise errors.ConnectionFailed(f"{self.url}: {error}") from error
@@ -190,11 +210,12 @@ class Client:
     def _on(self, connection: Connection, head: str, body: Sequence[bytes],
             decode: Callable[[Answer], Any]) -> Any:
         """The exchange on one connection, after those that free what is pending. Anything that
-        comes between, an interrupt too, ends the connection. EOFError: it ended before the answer.
+        comes between, an interrupt too, ends the connection. Ended: it ended before the answer.
         """
-        freed = self._due()
+        freed: list[str] = []
         try:
-            requests = [self._request("DELETE", f"/cache/{handle}") for handle in freed]
+            self._take_due(freed)
+            requests = [self._address.request("DELETE", f"/cache/{handle}") for handle in freed]
             length = f"Content-Length: {sum(map(len, body))}\r\n\r\n" if body else "\r\n"
             connection.send(["\r\n".join([*requests, head + length]).encode("latin-1"), *body])
             answer = connection.receive()
@@ -206,73 +227,110 @@ class Client:
                 answer = connection.receive()
             failure = errors.from_answer(answer) if answer.status >= 400 else None
             result = None if failure else decode(answer)
+            if connection.reusable:
+                self._idle.append(connection)
+            else:
+                connection.close()
         except BaseException as error:
             connection.close()
             self._pending.extend(freed)
-            if isinstance(error, socket.timeout):
-                raise errors.TimedOut(f"{self.url} did not answer in {self.timeout} s") from error
-            if isinstance(error, OSError):
-                raise errors.ConnectionFailed(f"{self.url}: {error}") from error
-            if isinstance(error, (ValueError, LookupError, TypeError)):
-                raise errors.Error(
-                    f"{self.url} gave an answer that cannot be read: {error}") from error
+            told = self._told(error) if is_ours(error) else None
+            if told:
+                raise told from error
             raise
-        self._keep(connection)
         if failure:
             raise failure
         return result
 
+    def _told(self, error: BaseException) -> Optional[errors.Error]:
+        """What a caller is told of an exception in an exchange; None: that one itself."""
+        if isinstance(error, socket.timeout):
+            return errors.TimedOut(f"{self.url} did not answer in {self.timeout} s")
+        if isinstance(error, OSError):
+            return errors.ConnectionFailed(f"{self.url}: {error}")
+        if isinstance(error, (ValueError, LookupError, TypeError)):
+            return errors.Error(f"{self.url} gave an answer that cannot be read: {error}")
+        return None
+
     def _open(self) -> Connection:
         try:
-            return Connection(*self._address, self.timeout)
-        except socket.timeout as error:
-            raise errors.TimedOut(f"{self.url} did not answer in {self.timeout} s") from error
+            return Connection(self._address, self.timeout, self._context)
         except OSError as error:
+            if not is_ours(error):
+                raise
+            if isinstance(error, socket.timeout):
+                raise errors.TimedOut(f"{self.url} did not answer in {self.timeout} s") from error
             raise errors.ConnectionFailed(
                 f"no layerd at {self.url} ({error}): start one there, or set LAYERD_URL"
             ) from error
 
     def _kept(self) -> Optional[Connection]:
         """A kept connection that is still good, or None."""
-        with suppress(IndexError):
-            while True:
-                connection = self._idle.pop()
-                if connection.is_quiet(self.timeout):
-                    return connection
-                connection.close()
+        while (connection := _taken(self._idle)) is not None:
+            if connection.is_quiet(self.timeout):
+                return connection
+            connection.close()
         return None
 
-    def _keep(self, connection: Connection) -> None:
-        if connection.reusable:
-            self._idle.append(connection)
-        else:
+    def _drop_idle(self) -> None:
+        while (connection := _taken(self._idle)) is not None:
             connection.close()
 
-    def _drop_idle(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+
+def _taken(items: "deque[_Item]") -> Optional[_Item]:
+    """The last item, which is no longer among them; None where there is none."""
+    while items:
+        try:
+            return items.pop()
+        except IndexError as error:  # another thread took it
+            if not is_ours(error):
+                raise
+    return None
+
+
+def _with_token(headers: Mapping[str, str]) -> Mapping[str, str]:
+    token = os.environ.get("LAYERD_TOKEN")
+    if not token or "authorization" in [name.lower() for name in headers]:
+        return headers
+    return {"Authorization": f"Bearer {token}", **headers}
 
 
 def _handle(cache: Union[Cache, str]) -> str:
     return cache.handle if isinstance(cache, Cache) else cache
 
 
-_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
+_clients: "set[weakref.ref[Client]]" = set()
+_closed_by_multiprocessing = False
 
 
 @atexit.register
 def _close_all() -> None:
-    for client in list(_clients):
-        client.timeout = _AT_EXIT
-        client.close()
+    for reference in list(_clients):
+        client = reference()
+        if client is not None:
+            client.timeout = _AT_EXIT
+            client.close()
+
+
+def _close_before_multiprocessing_ends() -> None:
+    """Its children, and those of concurrent.futures, end without atexit, but run what is registered
+    so. They forget what their parent had registered."""
+    global _closed_by_multiprocessing
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _closed_by_multiprocessing:
+        _closed_by_multiprocessing = True
+        util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _forget_all() -> None:
     """In the child of a fork: what the parent has is the parent's to use and to free."""
-    for client in list(_clients):
-        client._drop_idle()
-        client._start()
+    global _closed_by_multiprocessing
+    _closed_by_multiprocessing = False
+    for reference in list(_clients):
+        client = reference()
+        if client is not None:
+            client._drop_idle()
+            client._start()
 
 
 if hasattr(os, "register_at_fork"):

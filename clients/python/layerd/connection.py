@@ -1,15 +1,79 @@
 """One keep-alive connection, and as much of HTTP/1.1 as a client of layerd needs.
 
 http.client would do, but reading an answer's headers with it takes longer than the whole of a
-small call; and it cannot pipeline, which is how caches are freed (client.py).
+small call; and it cannot pipeline, which is how caches are freed (client.py). Neither it nor
+socket.create_connection nor a socket's file hands on every exception that a signal handler raises.
 """
 import io
 import socket
+from _socket import getaddrinfo  # socket's own takes a handler's ValueError for an unknown family
 from collections.abc import Iterable, Sequence
-from typing import Optional
+from typing import TYPE_CHECKING, Optional, Union
+
+from .address import Address
+from .origins import is_ours
+
+if TYPE_CHECKING:
+    import ssl
 
 _TOGETHER = 64 << 10  # up to so many bytes are sent as one, which costs a copy and saves packets
-_LINE = 64 << 10
+_BUFFER = 64 << 10    # of what is received, and the longest head
+
+
+class Ended(Exception):
+    """The connection ended before the answer began."""
+
+
+class Received:
+    """What a socket receives. The buffer stays: tensors go from the socket to their arrays."""
+
+    def __init__(self, source: socket.socket):
+        self._socket = source
+        self._data = bytearray(_BUFFER)
+        self._memory = memoryview(self._data)
+        self._begin = self._end = 0  # what was received and not yet read
+
+    def wait(self) -> bool:
+        """Waits until there is something to be read; False at the end."""
+        return self._begin < self._end or self._more()
+
+    def until(self, mark: bytes) -> bytes:
+        """What comes before `mark`, which is read too."""
+        while (found := self._data.find(mark, self._begin, self._end)) < 0:
+            if not self._more():
+                raise ConnectionResetError("the connection ended in the middle of an answer")
+        text = bytes(self._memory[self._begin:found])
+        self._begin = found + len(mark)
+        return text
+
+    def read(self, count: Optional[int] = None) -> bytes:
+        """The next `count` bytes, less at the end; all until the end without a count."""
+        if count is None:
+            parts = []
+            while self.wait():
+                parts.append(self.read(self._end - self._begin))
+            return b"".join(parts)
+        data = bytearray(count)
+        return bytes(data[:self.readinto(memoryview(data))])
+
+    def readinto(self, memory: memoryview) -> int:
+        """Fills `memory`, of bytes. Returns how many; less at the end."""
+        done = min(len(memory), self._end - self._begin)
+        memory[:done] = self._memory[self._begin:self._begin + done]
+        self._begin += done
+        while done < len(memory) and (count := self._socket.recv_into(memory[done:])):
+            done += count
+        return done
+
+    def _more(self) -> bool:
+        """Receives more into the buffer; False at the end."""
+        left = self._end - self._begin
+        if left == _BUFFER:
+            raise ValueError(f"its head is longer than {_BUFFER} bytes")
+        self._memory[:left] = self._data[self._begin:self._end]
+        self._begin, self._end = 0, left
+        self._end += self._socket.recv_into(self._memory[left:])
+        return self._end > left
 
 
 class Answer:
@@ -18,7 +82,7 @@ class Answer:
     __slots__ = ("status", "reason", "headers", "length", "_stream")
 
     def __init__(self, status: int, reason: str, headers: dict[bytes, bytes], length: int,
-                 stream: io.BufferedIOBase):
+                 stream: Union[Received, io.BytesIO]):
         self.status = status
         self.reason = reason
         self.headers = headers  # names in lower case
@@ -34,7 +98,8 @@ class Answer:
 
     def readinto(self, memory: memoryview) -> None:
         """Fills `memory`, of bytes, with the next bytes of the body."""
-        if self._stream.readinto(memory) != self._take(len(memory)):
+        self._take(len(memory))
+        if self._stream.readinto(memory) != len(memory):
             raise ConnectionResetError("the connection ended in the middle of an answer")
 
     def skip(self) -> None:
@@ -49,26 +114,36 @@ class Answer:
 
 
 class Connection:
-    """A connection to `host`:`port`. Used by one thread at a time; useless after any exception."""
+    """A connection to an address. Used by one thread at a time; useless after any exception."""
 
-    def __init__(self, host: str, port: int, timeout: Optional[float]):
-        self._socket = socket.create_connection((host, port), timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb")
+    def __init__(self, address: Address, timeout: Optional[float],
+                 context: "Optional[ssl.SSLContext]"):
+        self._socket = _connect(address, timeout)
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context:
+                self._socket = context.wrap_socket(self._socket, server_hostname=address.host)
+        except BaseException:
+            self.close()
+            raise
+        self._received = Received(self._socket)
         self.reusable = True  # after an answer: whether another request may follow
 
     def is_quiet(self, timeout: Optional[float]) -> bool:
         """Whether it is still open, as far as is known here, with nothing to be read. Sets the
         timeout of what follows."""
-        self._socket.settimeout(0)
         try:
-            self._socket.recv(1, socket.MSG_PEEK)
+            self._socket.settimeout(0)
+            self._socket.recv(1)
             return False  # its end, or bytes that nobody asked for
-        except BlockingIOError:
+        except OSError as error:
+            if not is_ours(error):
+                raise
+            # TLS has a class of its own for it.
+            quiet = isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
+        if quiet:
             self._socket.settimeout(timeout)
-            return True
-        except OSError:
-            return False
+        return quiet
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Sends the parts. That the other end closes meanwhile is for `receive` to tell, as it may
@@ -78,67 +153,83 @@ class Connection:
         try:
             for part in parts:
                 self._socket.sendall(part)
-        except ConnectionError:
-            pass
+        except ConnectionError as error:
+            if not is_ours(error):
+                raise
 
     def receive(self) -> Answer:
-        """Reads the head of the next answer. EOFError: the connection ended before it began."""
-        status, reason, version = self._status()
+        """Reads the head of the next answer. Ended: the connection ended before it began."""
+        self._wait()
+        status, reason, version, headers = self._head()
         while status < 200:  # 100 Continue and its like
-            self._headers()
-            status, reason, version = self._status()
-        headers = self._headers()
+            status, reason, version, headers = self._head()
         if version != b"HTTP/1.1" or b"close" in headers.get(b"connection", b"").lower():
             self.reusable = False
         if status in (204, 304):
-            return Answer(status, reason, headers, 0, self._file)
+            return Answer(status, reason, headers, 0, self._received)
         if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
             return self._whole(status, reason, headers, self._chunks())
         length = headers.get(b"content-length")
         if length is None:
             self.reusable = False
-            return self._whole(status, reason, headers, [self._file.read()])
+            return self._whole(status, reason, headers, [self._received.read()])
         if not length.isdigit():
             raise ValueError(f"its Content-Length is {length!r}")
-        return Answer(status, reason, headers, int(length), self._file)
+        return Answer(status, reason, headers, int(length), self._received)
 
     def close(self) -> None:
-        self._file.close()
         self._socket.close()
 
-    def _line(self) -> bytes:
-        line = self._file.readline(_LINE)
-        if not line.endswith(b"\n"):
-            raise ConnectionResetError("the connection ended in the middle of an answer")
-        return line.rstrip(b"\r\n")
-
-    def _status(self) -> tuple[int, str, bytes]:
+    def _wait(self) -> None:
         try:
-            if not self._file.peek(1):
-                raise EOFError("the connection ended before the answer")
+            if not self._received.wait():
+                raise Ended("the connection ended before the answer")
         except ConnectionError as error:
-            raise EOFError("the connection was cut before the answer") from error
-        version, _, rest = self._line().partition(b" ")
+            if not is_ours(error):
+                raise
+            raise Ended("the connection was cut before the answer") from error
+
+    def _head(self) -> tuple[int, str, bytes, dict[bytes, bytes]]:
+        first, *lines = self._received.until(b"\r\n\r\n").split(b"\r\n")
+        version, _, rest = first.partition(b" ")
         status, _, reason = rest.partition(b" ")
         if not version.startswith(b"HTTP/1.") or not status.isdigit():
             raise ValueError("it is not HTTP")
-        return int(status), reason.decode("latin-1"), version
-
-    def _headers(self) -> dict[bytes, bytes]:
         headers = {}
-        while line := self._line():
+        for line in lines:
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip()
-        return headers
+        return int(status), reason.decode("latin-1"), version, headers
 
-    def _chunks(self) -> Iterable[bytes]:
-        while size := int(self._line().partition(b";")[0], 16):
-            yield self._file.read(size)
-            self._line()
-        self._headers()
+    def _chunks(self) -> list[bytes]:
+        chunks = []
+        while size := int(self._received.until(b"\r\n").partition(b";")[0], 16):
+            chunks.append(self._received.read(size))
+            self._received.until(b"\r\n")
+        while self._received.until(b"\r\n"):
+            pass  # trailers
+        return chunks
 
     @staticmethod
     def _whole(status: int, reason: str, headers: dict[bytes, bytes],
                pieces: Iterable[bytes]) -> Answer:
         body = b"".join(pieces)
         return Answer(status, reason, headers, len(body), io.BytesIO(body))
+
+
+def _connect(address: Address, timeout: Optional[float]) -> socket.socket:
+    """A socket that is connected to the first of a host's addresses that takes it."""
+    failure: OSError = ConnectionError(f"{address.host} has no address")
+    for family, kind, protocol, _, place in getaddrinfo(
+            address.name, address.port, 0, socket.SOCK_STREAM):
+        connected = socket.socket(family, kind, protocol)
+        try:
+            connected.settimeout(timeout)
+            connected.connect(place)
+            return connected
+        except BaseException as error:
+            connected.close()
+            if not isinstance(error, OSError) or not is_ours(error):
+                raise
+            failure = error
+    raise failure

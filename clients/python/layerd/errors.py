@@ -3,6 +3,7 @@ import json
 from typing import Optional
 
 from .connection import Answer
+from .origins import is_ours
 
 
 class Error(Exception):
@@ -53,7 +54,10 @@ def from_answer(answer: Answer) -> Error:
     try:
         problem = json.loads(answer.read(answer.length))
         detail = problem["detail"]
-    except (ValueError, LookupError, TypeError):  # from something between the daemon and here
+    except (ValueError, LookupError, TypeError) as error:
+        if not is_ours(error):
+            raise
+        # It is from something between the daemon and here.
         problem, detail = {}, f"the answer is {answer.status} {answer.reason}, without a reason"
     wait = answer.headers.get(b"retry-after", b"")
     return _CLASSES.get(answer.status, Error)(

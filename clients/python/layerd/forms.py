@@ -5,6 +5,7 @@ Arguments are, by name: a C-ordered array of float64, float32 or int64; a string
 of such arrays, strings and numbers (bn_param). Results are the same, and numbers.
 """
 import json
+import re
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ Value = Union[np.ndarray, str, int, float, dict[str, Any]]
 _NAMES: dict[np.dtype, str] = {
     np.dtype("<f8"): "F64", np.dtype("<f4"): "F32", np.dtype("<i8"): "I64"}
 _DTYPES: dict[str, np.dtype] = {name: dtype for dtype, name in _NAMES.items()}
+_INTEGER = re.compile(r"-?\d+")
+_FLOAT = re.compile(r"-?(\d+(\.\d*)?([eE][-+]?\d+)?|Infinity)|NaN")
 _NOT_FINITE = {text: float(text) for text in ("NaN", "Infinity", "-Infinity")}
 
 
@@ -144,12 +147,9 @@ def _put(results: dict[str, Any], name: str, value: Any) -> None:
 
 def _number(text: str) -> Union[str, int, float]:
     """The number that a text is, or else the text."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 def _bytes(array: np.ndarray) -> memoryview:

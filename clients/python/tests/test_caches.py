@@ -115,6 +115,74 @@ class Ends(unittest.TestCase):
             "assert os.waitpid(pid, 0)[1] == 0\n"
             "print(relu_backward(out, cache).sum())\n"), ["4.0"])
 
+    def check_child(self, code):
+        """Whether a child frees its caches, held and forgotten, and leaves its parent's: the code
+        runs `work` in one and has its result printed."""
+        *own, parents = self.run_python(
+            "import os, sys, multiprocessing, concurrent.futures\n"
+            "from layerd.layers import *\n"
+            "def work(kept=[]):\n"
+            "    out, cache = relu_forward(np.ones((2, 2)))\n"
+            "    kept.append(cache)\n"
+            "    return cache.handle + ' ' + relu_forward(out)[1].handle\n"
+            "if __name__ == '__main__':\n"
+            "    out, cache = relu_forward(np.ones((2, 2)))\n"
+            + "".join(f"    {line}\n" for line in code.splitlines()) +
+            "    from layerd import layers\n"
+            "    assert layers._client.cache_info(cache)['layer'] == 'relu'\n"
+            "    assert relu_backward(out, cache).sum() == 4\n"
+            "    print(cache.handle)\n")
+        self.assertEqual(len(own), 2)
+        self.assertTrue(all(map(is_freed, [*own, parents])))
+
+    def test_a_child_frees_its_own_at_sys_exit(self):
+        self.check_child(
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    del cache\n"
+            "    print(work(), flush=True)\n"
+            "    sys.exit()\n"
+            "assert os.waitpid(pid, 0)[1] == 0")
+
+    def test_a_child_frees_its_own_at_an_exception(self):
+        self.check_child(
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    print(work(), flush=True)\n"
+            "    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)\n"
+            "    raise ValueError\n"
+            "assert os.waitpid(pid, 0)[1] == 256")
+
+    def test_a_process_of_multiprocessing_frees_its_own(self):
+        self.check_child(
+            "context = multiprocessing.get_context('fork')\n"
+            "queue = context.SimpleQueue()\n"
+            "child = context.Process(target=lambda: queue.put(work()))\n"
+            "child.start()\n"
+            "child.join()\n"
+            "print(queue.get())")
+
+    def test_a_worker_of_an_executor_frees_its_own(self):
+        self.check_child(
+            "with concurrent.futures.ProcessPoolExecutor(1) as pool:\n"
+            "    print(pool.submit(work).result())")
+
+    def test_a_worker_that_was_closed_and_joined_frees_its_own(self):
+        self.check_child(
+            "pool = multiprocessing.get_context('fork').Pool(1)\n"
+            "print(pool.apply(work))\n"
+            "pool.close()\n"
+            "pool.join()")
+
+    def test_the_child_of_a_child_frees_its_own(self):
+        self.check_child(
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    with concurrent.futures.ProcessPoolExecutor(1) as pool:\n"
+            "        print(pool.submit(work).result(), flush=True)\n"
+            "    sys.exit()\n"
+            "assert os.waitpid(pid, 0)[1] == 0")
+
     def test_the_end_of_a_program_does_not_wait_for_a_daemon_that_is_gone(self):
         def gone(connection):
             answers('{"cache":"c"}')(connection)

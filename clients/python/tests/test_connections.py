@@ -179,7 +179,7 @@ class Trouble(unittest.TestCase):
                 client.call("relu/forward", x=X)
 
     def test_bad_addresses(self):
-        for url in "localhost:8080", "ftp://localhost", "http://", "http://a/?b=c":
+        for url in ("localhost:8080", "ftp://localhost", "http://", "http://a/?b=c", "http://a/#b"):
             with self.assertRaisesRegex(ValueError, "http://127.0.0.1:8080"):
                 layerd.Client(url)
         with self.assertRaisesRegex(ValueError, "safetensors"):
