@@ -79,7 +79,7 @@ PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas
 PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
 PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \
-                 python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light
+                 python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light openssl
 # Node 18 and later has the test runner that the JavaScript client's tests need.
 PACKAGES_NODE = $(if $(shell node -p 'parseInt(process.version.slice(1)) >= 18 || ""' 2>/dev/null),,nodejs)
 PACKAGES_FUZZ := $(PACKAGES) clang libclang-rt-dev
