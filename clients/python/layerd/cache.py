@@ -1,6 +1,7 @@
 """A cache: what backward needs of a forward, kept by the daemon."""
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Optional
 
 import numpy as np
 
@@ -13,17 +14,53 @@ class Cache:
     dtype   float64 or float32: the forward was computed in it, and the backward will be
     dtypes  those of the arrays that the forward was given, by name
 
+    One of layerd.layers also looks like the course's own: `x, w, b = cache` or `cache[1]` for
+    affine, and for relu the array x.
+
     Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
     """
 
-    __slots__ = ("handle", "dtype", "dtypes", "client", "__weakref__")
+    __slots__ = ("handle", "dtype", "dtypes", "client", "content", "__weakref__")
 
     def __init__(self, handle: str, dtype: np.dtype, dtypes: Mapping[str, np.dtype],
-                 client: object = None):
+                 client: object = None, content: Optional[Callable[[], Any]] = None):
         self.handle = handle
         self.dtype = dtype
         self.dtypes = dtypes
-        self.client = client  # which frees it, so it is there as long as this
+        self.client = client    # which frees it, so it is there as long as this
+        self.content = content  # gives what the course would keep
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._content()[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._content())
+
+    def __len__(self) -> int:
+        return len(self._content())
+
+    def __array__(self, dtype: Optional[np.dtype] = None) -> np.ndarray:
+        return np.asarray(self._content(), dtype)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._content() > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self._content() >= other
+
+    def __lt__(self, other: Any) -> Any:
+        return self._content() < other
+
+    def __le__(self, other: Any) -> Any:
+        return self._content() <= other
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _content(self) -> Any:
+        if self.content is None:
+            raise TypeError("what this cache holds is known to the daemon alone")
+        return self.content()
 
     def __copy__(self) -> "Cache":
         return self
@@ -32,7 +69,7 @@ class Cache:
         return self
 
     def __reduce__(self) -> tuple:
-        return Cache, (self.handle, self.dtype, self.dtypes)
+        return Cache, (self.handle, self.dtype, self.dtypes, None, self.content)
 
     def __repr__(self) -> str:
         return f"<layerd.Cache {self.handle} of {self.dtype.name}>"

@@ -13,12 +13,17 @@ the probability of dropping one: give 1 - p there.
 A backward is computed in the dtype of its forward: of a float32 network, a float64 dout is rounded
 first, though the results come back in float64.
 
+A vector may have any shape that NumPy broadcasts to rows: (), (1,), (D,), (1, D). A cache can be
+looked into as the course's (layerd.Cache); a backward of affine and relu takes the course's own,
+too: (x, w, b) and x.
+
 The daemon is that of the environment's LAYERD_URL, else http://127.0.0.1:8080; `set_client` names
 another.
 
 *D stands for any trailing dimensions whose product is D.
 """
 # No __all__: code that imports * from the course's layers.py uses the np, some the pdb, that come.
+import functools as _functools
 import pdb  # noqa: F401  pylint: disable=unused-import
 import typing as _t
 
@@ -27,6 +32,8 @@ import numpy as np
 from . import arguments as _arguments
 from . import cache as _cache
 from . import client as _clients
+
+_Kept = _t.Union[_cache.Cache, _t.Sequence, np.ndarray]  # what a backward takes as a cache
 
 _client: _t.Optional[_clients.Client] = None
 
@@ -42,14 +49,16 @@ def affine_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndar
 
     x (N, *D), w (D, M), b (M,) -> out (N, M), cache
     """
-    x, w, b = _numbers(x, w, b)
-    answer = _call("affine/forward", x=x, w=w, b=b)
-    return answer["out"], answer["cache"]
+    arrays = _numbers(x, w, b)
+    width = arrays[1].shape[-1:]
+    answer = _call("affine/forward", x=arrays[0], w=arrays[1], b=_row(arrays[2], width))
+    return answer["out"], _holding(answer["cache"], tuple, (x, w, b))
 
 
-def affine_backward(dout: np.ndarray, cache: _cache.Cache
-                    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def affine_backward(dout: np.ndarray, cache: _Kept) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dout (N, M), cache -> dx (N, *D), dw (D, M), db (M,)"""
+    if not isinstance(cache, _cache.Cache):
+        _, cache = affine_forward(*cache)
     dout, = _numbers(dout)
     answer = _call("affine/backward", dout=dout, cache=cache)
     return (_like(answer["dx"], dout.dtype, cache.dtypes["w"]),
@@ -62,13 +71,15 @@ def relu_forward(x: np.ndarray) -> tuple[np.ndarray, _cache.Cache]:
 
     x of any shape -> out of the same, cache
     """
-    x, = _numbers(x)
-    answer = _call("relu/forward", x=x)
-    return answer["out"], answer["cache"]
+    array, = _numbers(x)
+    answer = _call("relu/forward", x=array)
+    return answer["out"], _holding(answer["cache"], np.asanyarray, x)
 
 
-def relu_backward(dout: np.ndarray, cache: _cache.Cache) -> np.ndarray:
+def relu_backward(dout: np.ndarray, cache: _Kept) -> np.ndarray:
     """dout like x, cache -> dx like x"""
+    if not isinstance(cache, _cache.Cache):
+        _, cache = relu_forward(cache)
     dout, = _numbers(dout)
     return _like(_call("relu/backward", dout=dout, cache=cache)["dx"], dout.dtype)
 
@@ -87,14 +98,19 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, bn_par
     sent = {name: bn_param[name] for name in ("mode", "eps", "momentum") if name in bn_param}
     running = [name for name in ("running_mean", "running_var") if name in bn_param]
     x, gamma, beta, *held = _numbers(x, gamma, beta, *(bn_param[name] for name in running))
-    sent.update(zip(running, held))
+    width = x.shape[-1:]
+    sent.update((name, _row(array, width)) for name, array in zip(running, held))
     if sent.get("mode") == "test":  # what is normalised is then of the running statistics' dtype
         x = _like(x, x.dtype, *(array.dtype for array in held))
-    answer = _call("batchnorm/forward", x=x, gamma=gamma, beta=beta, bn_param=sent)
+    answer = _call("batchnorm/forward", x=x, gamma=_row(gamma, width), beta=_row(beta, width),
+                   bn_param=sent)
+    before = dict(zip(running, held))
     for name in ("running_mean", "running_var"):
         if sent["mode"] == "train" or name not in bn_param:
-            before = sent.get(name, x)
-            bn_param[name] = _like(answer["bn_param"][name], x.dtype, before.dtype)
+            moved = answer["bn_param"][name]
+            if name in before:
+                moved.shape = np.broadcast_shapes(moved.shape, before[name].shape)
+            bn_param[name] = _like(moved, x.dtype, before.get(name, x).dtype)
     return _like(answer["out"], x.dtype, gamma.dtype, beta.dtype), answer["cache"]
 
 
@@ -140,24 +156,30 @@ def dropout_backward(dout: np.ndarray, cache: _cache.Cache) -> np.ndarray:
     return _like(_call("dropout/backward", dout=dout, cache=cache)["dx"], dout.dtype)
 
 
-def svm_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
+def svm_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.float64, np.ndarray]:
     """Multiclass hinge loss with a margin of 1, the mean over the batch.
 
     x (N, C) scores, y (N,) labels with 0 <= y < C -> loss, dx (N, C)
     """
     x, = _numbers(x)
     answer = _call("svm/loss", x=x, y=y)
-    return answer["loss"], answer["dx"]
+    return np.float64(answer["loss"]), answer["dx"]
 
 
-def softmax_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
+def softmax_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.float64, np.ndarray]:
     """Cross-entropy of the softmax of the scores, the mean over the batch.
 
     x (N, C) scores, y (N,) labels with 0 <= y < C -> loss, dx (N, C)
     """
     x, = _numbers(x)
     answer = _call("softmax/loss", x=x, y=y)
-    return answer["loss"], answer["dx"]
+    return np.float64(answer["loss"]), answer["dx"]
+
+
+def _holding(cache: _cache.Cache, content: _t.Callable, *arguments: _t.Any) -> _cache.Cache:
+    """A forward's cache, in which a caller finds content(*arguments)."""
+    cache.content = _functools.partial(content, *arguments)
+    return cache
 
 
 def _call(path: str, **values: _t.Any) -> dict[str, _t.Any]:
@@ -174,6 +196,15 @@ def _numbers(*values: _t.Any) -> list[np.ndarray]:
         return arrays
     dtype = _arguments.floating(*(array.dtype for array in arrays))
     return [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
+
+
+def _row(value: np.ndarray, width: tuple[int, ...]) -> np.ndarray:
+    """The vector of this shape that NumPy would broadcast a value to, to add it to rows. Where it
+    would not, the value, for the daemon to say what is wrong with it."""
+    one_row = value.ndim <= 2 and value.size == np.prod(value.shape[-1:])
+    if not one_row or not width or value.size not in (1, *width):
+        return value
+    return np.broadcast_to(value.reshape(-1), width)
 
 
 def _like(array: np.ndarray, *dtypes: np.dtype) -> np.ndarray:

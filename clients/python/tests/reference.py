@@ -66,7 +66,7 @@ def svm_loss(x, y):
     margins[rows, y] = 0
     dx = (margins > 0).astype(x.dtype)
     dx[rows, y] -= dx.sum(axis=1)
-    return margins.sum(axis=1).mean(), dx / len(x)
+    return margins.sum() / len(x), dx / len(x)
 
 
 def softmax_loss(x, y):
@@ -75,4 +75,4 @@ def softmax_loss(x, y):
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     dx = np.exp(logs)
     dx[rows, y] -= 1
-    return -logs[rows, y].mean(), dx / len(x)
+    return -logs[rows, y].sum() / len(x), dx / len(x)

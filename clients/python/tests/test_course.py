@@ -1,5 +1,6 @@
 """What course code does with a layers.py, beside calling it."""
 import copy
+import json
 import pickle
 import types
 import unittest
@@ -119,7 +120,80 @@ class Course(unittest.TestCase):
         for name in "svm_loss", "softmax_loss":
             ours, theirs = (getattr(module, name)(x, np.arange(4) % 3)
                             for module in (layers, reference))
-            self.assertEqual([value.dtype for value in ours], [value.dtype for value in theirs])
+            self.assertEqual([type(ours[0]), ours[1].dtype], [np.float64, theirs[1].dtype])
+
+    def test_losses_are_pythons_numbers(self):
+        """As those of the course are, which divides a sum by an int: json.dumps takes them."""
+        for dtype in FLOATS:
+            for loss in layers.svm_loss, layers.softmax_loss:
+                got, _ = loss(numbers(4, 3, dtype=dtype), np.arange(4) % 3)
+                self.assertEqual(json.loads(json.dumps([got])), [got])
+
+    def test_biases_of_any_shape_that_numpy_takes(self):
+        x, w, dout = numbers(4, 3), numbers(3, 5), numbers(4, 5)
+        for b in 0.5, 2, np.array(0.5), [0.5], [[0.5]], numbers(5), numbers(1, 5), numbers(5)[None]:
+            ours, theirs = ((*module.affine_forward(x, w, b), module)
+                            for module in (layers, reference))
+            self.assertEqual(ours[0].shape, theirs[0].shape)
+            np.testing.assert_allclose(ours[0], theirs[0], 1e-12)
+            for got, want in zip(layers.affine_backward(dout, ours[1]),
+                                 reference.affine_backward(dout, theirs[1])):
+                self.assertEqual(got.shape, want.shape)
+                np.testing.assert_allclose(got, want, 1e-12)
+        for b in numbers(2), numbers(4), numbers(5, 1), numbers(1, 1, 4), numbers(0):
+            with self.assertRaises(layerd.InvalidRequest) as raised:
+                layers.affine_forward(x, w, b)
+            self.assertEqual(raised.exception.pointer, "/b")
+        with self.assertRaises(layerd.InvalidRequest):
+            layers.affine_forward(x, 3.0, 1.0)
+
+    def test_batchnorm_vectors_of_any_shape_that_numpy_takes(self):
+        for mode in "train", "test":
+            for shape in (3,), (1, 3), (1,), (1, 1), ():
+                for still in (3,), (1, 3), (1,), (), None:
+                    self.check_batchnorm_shapes(mode, shape, still)
+
+    def check_batchnorm_shapes(self, mode, shape, still):
+        x, dout, gamma = numbers(4, 3), numbers(4, 3, seed=1), 1 + numbers(*shape, seed=2) ** 2
+        found = []
+        for module in layers, reference:
+            bn_param = {"mode": mode}
+            if still is not None:
+                bn_param.update(running_mean=np.full(still, 0.5), running_var=np.full(still, 2.0))
+            for _ in range(2):
+                out, cache = module.batchnorm_forward(x, gamma, gamma, bn_param)
+            found.append([out, bn_param["running_mean"], bn_param["running_var"],
+                          *module.batchnorm_backward(dout, cache)])
+        for got, want in zip(*found):
+            self.assertEqual(got.shape, want.shape, (mode, shape, still))
+            np.testing.assert_allclose(got, want, 1e-10, 1e-12)
+
+    def test_caches_are_the_courses(self):
+        x, w, b = numbers(4, 3), numbers(3, 2), numbers(2)
+        _, cache = layers.affine_forward(x, w, b)
+        self.assertEqual(len(cache), 3)
+        self.assertTrue(cache[0] is x and cache[1] is w and cache[-1] is b)
+        first, second, third = cache
+        self.assertTrue(first is x and second is w and third is b)
+        _, cache = layers.relu_forward(x)
+        np.testing.assert_array_equal(np.asarray(cache), x)
+        np.testing.assert_array_equal(x * (cache > 0), np.maximum(x, 0))
+        np.testing.assert_array_equal(cache <= 0, x <= 0)
+        again = pickle.loads(pickle.dumps(cache))
+        np.testing.assert_array_equal(np.asarray(again), x)
+        _, cache = layers.batchnorm_forward(x, np.ones(3), np.zeros(3), {"mode": "train"})
+        self.assertTrue(cache)
+        with self.assertRaisesRegex(TypeError, "daemon"):
+            cache[0]
+
+    def test_backward_takes_the_courses_caches(self):
+        x, w, b, dout = numbers(4, 3), numbers(3, 2), numbers(1, 2), numbers(4, 2)
+        for cache in (x, w, b), [x, w, b]:
+            for got, want in zip(layers.affine_backward(dout, cache),
+                                 reference.affine_backward(dout, (x, w))):
+                np.testing.assert_allclose(got, want, 1e-12)
+        np.testing.assert_array_equal(layers.relu_backward(x, x[::-1]),
+                                      reference.relu_backward(x, x[::-1]))
 
     def test_batchnorm_dtypes_are_those_of_numpy(self):
         for mode in "train", "test":
