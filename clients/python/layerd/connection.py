@@ -54,7 +54,8 @@ class Received:
                 parts.append(self.read(self._end - self._begin))
             return b"".join(parts)
         data = bytearray(count)
-        return bytes(data[:self.readinto(memoryview(data))])
+        del data[self.readinto(memoryview(data)):]
+        return data
 
     def readinto(self, memory: memoryview) -> int:
         """Fills `memory`, of bytes. Returns how many; less at the end."""

@@ -14,6 +14,7 @@ from typing import Any, Union
 import numpy as np
 
 from .connection import Answer
+from .decimals import written
 
 Value = Union[np.ndarray, str, int, float, dict[str, Any]]
 
@@ -96,15 +97,14 @@ class Safetensors(Form):
 
 
 class Json(Form):
-    """Tensors as decimals, to be read by eye: exact too, and many times slower."""
+    """Tensors as decimals, to be read by eye: exact too, and some ten times slower."""
 
     content_type = "application/json"
     query = "tensors=flat"  # a nested list cannot tell (0, 3) from (0,)
 
     @staticmethod
     def encode(arguments: Mapping[str, Value], dtype: np.dtype) -> list[bytes]:
-        body: dict[str, Any] = {"dtype": dtype.name, **arguments}
-        return [json.dumps(body, default=_flat_tensor).encode()]
+        return [_json({"dtype": dtype.name, **arguments})]
 
     @staticmethod
     def decode(answer: Answer, dtype: np.dtype) -> dict[str, Any]:
@@ -112,8 +112,13 @@ class Json(Form):
                 for name, value in json.loads(answer.read(answer.length)).items()}
 
 
-def _flat_tensor(array: np.ndarray) -> dict[str, Any]:
-    return {"shape": array.shape, "data": array.ravel().tolist()}
+def _json(value: Value) -> bytes:
+    if isinstance(value, dict):
+        members = [b"%s:%s" % (_json(name), _json(held)) for name, held in value.items()]
+        return b"{%s}" % b",".join(members)
+    if isinstance(value, np.ndarray):
+        return b'{"shape":%s,"data":[%s]}' % (json.dumps(value.shape).encode(), written(value))
+    return json.dumps(value).encode()
 
 
 def _from_json(value: Any, dtype: np.dtype) -> Any:
@@ -123,8 +128,9 @@ def _from_json(value: Any, dtype: np.dtype) -> Any:
         return value
     if value.keys() != {"shape", "data"}:
         return {name: _from_json(held, dtype) for name, held in value.items()}
-    # np.array reads "NaN" as a number; a reshaped array does not own its memory, a copy does.
-    return np.array(value["data"], dtype).reshape(value["shape"]).copy()
+    array = np.array(value["data"], dtype)  # which reads "NaN" as a number
+    array.shape = value["shape"]            # reshape's would not own its memory
+    return array
 
 
 def _flat(arguments: Mapping[str, Value]) -> Iterator[tuple[str, Any]]:

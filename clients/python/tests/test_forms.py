@@ -8,6 +8,7 @@ import numpy as np
 
 from layerd.arguments import FLOAT32, FLOAT64, prepare
 from layerd.connection import Answer
+from layerd.decimals import written as written_decimals
 from layerd.forms import Json, Safetensors
 
 
@@ -78,6 +79,31 @@ class BothForms(unittest.TestCase):
             for name in "x", "y", "nothing", "scalar":
                 np.testing.assert_array_equal(got[name], arguments[name])
                 self.assertEqual(got[name].shape, arguments[name].shape)
+
+    def test_decimals_are_read_back_to_the_same_bits(self):
+        draw = np.random.RandomState(3)
+        bits = draw.randint(0, 1 << 63, 100000, np.int64) * 2 + draw.randint(0, 2, 100000)
+        any_bits = bits.view(np.float64)[np.isfinite(bits.view(np.float64))]
+        powers = np.outer([1.0, -1.0, 1 - 2**-53, 1 + 2**-52], 2.0 ** np.arange(-1074, 1024)).ravel()
+        tens = np.array([float(f"{sign}1e{i}") for i in range(-323, 309) for sign in ("", "-")])
+        edges = np.array([0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 2.0**53 - 1,
+                          1.7976931348623157e308, -1.7976931348623157e308, 0.1, 1 / 3])
+        for values in (any_bits, powers, tens, edges, np.tile(edges, 100), draw.randn(5000),
+                       draw.randn(5000).astype(np.float32), bits.astype(np.int32).view(np.float32)):
+            values = values[np.isfinite(values)]
+            got = np.array(json.loads(b"[%s]" % written_decimals(values)), values.dtype)
+            self.assertEqual(got.tobytes(), values.tobytes())
+
+    def test_few_decimals_are_short(self):
+        self.assertEqual(written_decimals(np.array([[0.5, -2.0], [1e-7, 3.0]])),
+                         b"0.5,-2.0,1e-07,3.0")
+        self.assertEqual(written_decimals(np.arange(3)), b"0,1,2")
+        self.assertEqual(written_decimals(np.zeros(0)), b"")
+
+    def test_many_that_are_not_finite(self):
+        values = np.array([np.nan, np.inf, -np.inf, 1.5] * 100)
+        np.testing.assert_array_equal(
+            np.array(json.loads(b"[%s]" % written_decimals(values))), values)
 
     def test_dtypes(self):
         for values, want in (([np.float32(1)], FLOAT32), ([np.float32(1), 1.0], FLOAT64),
