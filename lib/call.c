@@ -55,15 +55,15 @@ static layers_code check_param(layers_call *call, int i, layers_error *error) {
     const layers_param *param = &call->operation->params[i];
     layers_value *value = &call->params[i];
     char field[64];
-    if (param->kind == LAYERS_VECTOR) {
-        if (!is_given(&value->vector))
+    if (param->kind == LAYERS_TENSOR) {
+        if (!is_given(&value->tensor))
             return LAYERS_OK;
         layers_code code =
-            check_tensor(call, param_field(call, param, field), &value->vector, call->dtype, error);
+            check_tensor(call, param_field(call, param, field), &value->tensor, call->dtype, error);
         if (code != LAYERS_OK)
             return code;
         return dims_match(&call->dims,
-                          &(dims_subject){param->shape, param->name, field, &value->vector}, error);
+                          &(dims_subject){param->shape, param->name, field, &value->tensor}, error);
     }
     if (!value->given && param->required)
         return layers_fail(error, LAYERS_MISSING_FIELD, param_field(call, param, field),
@@ -131,8 +131,8 @@ static layers_code plan_outputs(layers_call *call, layers_error *error) {
     }
     for (int i = 0; call->operation->params && call->operation->params[i].name; i++) {
         const layers_param *param = &call->operation->params[i];
-        if (param->kind == LAYERS_VECTOR &&
-            plan(call, param->shape, call->dtype, &call->params[i].vector, &call->output_bytes) !=
+        if (param->kind == LAYERS_TENSOR &&
+            plan(call, param->shape, call->dtype, &call->params[i].tensor, &call->output_bytes) !=
                 LAYERS_OK)
             return layers_fail(error, LAYERS_TOO_LARGE, NULL, "%s would be too large", param->name);
     }
@@ -244,7 +244,7 @@ void layers_call_clear(layers_call *call) {
         layers_tensor_clear(&call->outputs[i]);
     }
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
-        layers_tensor_clear(&call->params[i].vector);
+        layers_tensor_clear(&call->params[i].tensor);
     layers_cache_unref(call->cache);
     call->cache = NULL;
 }

@@ -39,7 +39,7 @@ typedef enum {
     LAYERS_NUMBER,  /* a double in [minimum, maximum], or (minimum, maximum] if open_minimum */
     LAYERS_INTEGER, /* the same, integral */
     LAYERS_CHOICE,  /* one of `choices` */
-    LAYERS_VECTOR,  /* a tensor of pattern `shape`, zeros where absent */
+    LAYERS_TENSOR,  /* a tensor of pattern `shape`, zeros where absent */
 } layers_param_kind;
 
 typedef struct {
@@ -60,7 +60,7 @@ typedef struct {
     bool given;           /* by the caller or, after layers_prepare, by the fallback */
     double number;        /* LAYERS_NUMBER and LAYERS_INTEGER */
     int choice;           /* LAYERS_CHOICE: index into `choices` */
-    layers_tensor vector; /* LAYERS_VECTOR */
+    layers_tensor tensor; /* LAYERS_TENSOR */
 } layers_value;
 
 typedef enum {
@@ -72,7 +72,7 @@ typedef enum {
 /* What a cache keeps of a call: an input, shared and not copied, or a tensor of its own. */
 typedef struct {
     const char *name;   /* NULL ends a list */
-    const char *shape;  /* of a tensor of its own; NULL: the input or vector of that name, shared */
+    const char *shape;  /* of a tensor of its own; NULL: the input of that name, shared */
     layers_dtype dtype; /* of a tensor of its own */
 } layers_saved;
 
@@ -128,7 +128,7 @@ typedef struct layers_cache layers_cache;
 
 struct layers_call {
     /* The caller's part. Tensors are the call's from then on: layers_call_clear clears them. A
-     * zeroed input or vector is one that was not given. */
+     * zeroed tensor is one that was not given. */
     const layers_operation *operation;
     layers_dtype dtype; /* LAYERS_F64 or LAYERS_F32: of every tensor but labels */
     layers_tensor inputs[LAYERS_MAX_TENSORS];

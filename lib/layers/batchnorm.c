@@ -86,13 +86,13 @@ const layers_operation batchnorm_forward = {
             },
             {
                 .name = "running_mean",
-                .kind = LAYERS_VECTOR,
+                .kind = LAYERS_TENSOR,
                 .shape = "D",
                 .summary = "running mean of each feature; zeros where absent",
             },
             {
                 .name = "running_var",
-                .kind = LAYERS_VECTOR,
+                .kind = LAYERS_TENSOR,
                 .shape = "D",
                 .summary = "running variance of each feature; zeros where absent",
             },
@@ -327,8 +327,8 @@ static void typed(statistics)(void *argument, size_t i) {
     layers_value *param = pass->call->params;
     typed(tile) tile = typed(columns_of)(pass, i);
     size_t width = tile.in.width;
-    REAL *running_mean = (REAL *)param[RUNNING_MEAN].vector.data + tile.first;
-    REAL *running_var = (REAL *)param[RUNNING_VAR].vector.data + tile.first;
+    REAL *running_mean = (REAL *)param[RUNNING_MEAN].tensor.data + tile.first;
+    REAL *running_var = (REAL *)param[RUNNING_VAR].tensor.data + tile.first;
     double variance[COLUMN_PANEL];
     if (param[MODE].choice == TRAIN) {
         tile_sums sums = typed(sums_of)(pass, &tile);
@@ -361,7 +361,7 @@ static void typed(normalise_tile)(void *argument, size_t i) {
 
 /* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
 static layers_code typed(own_running)(layers_call *call, int param, layers_error *error) {
-    layers_tensor *running = &call->params[param].vector, own;
+    layers_tensor *running = &call->params[param].tensor, own;
     size_t D = dims_length(&call->dims, 'D');
     layers_code code = layers_tensor_make(&own, call->dtype, &D, 1, error);
     if (code != LAYERS_OK)

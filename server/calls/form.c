@@ -86,7 +86,7 @@ const char *form_param_pointer(const layers_operation *operation, int i,
 }
 
 bool form_gives_param(const layers_call *call, int i) {
-    return call->params[i].given || call->operation->params[i].kind == LAYERS_VECTOR;
+    return call->params[i].given || call->operation->params[i].kind == LAYERS_TENSOR;
 }
 
 size_t form_add(size_t a, size_t b) {

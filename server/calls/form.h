@@ -67,7 +67,7 @@ bool form_choice(form_request *request, int i, const char *word, const char *kin
 const char *form_param_pointer(const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]);
 
-/* Whether a parameter stands in the answer: all that have a value, and vectors in any case. */
+/* Whether a parameter stands in the answer: all that have a value, and tensors in any case. */
 bool form_gives_param(const layers_call *call, int i);
 
 /* a + b, SIZE_MAX where that is too large. */

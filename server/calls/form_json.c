@@ -140,8 +140,8 @@ static bool read_param(json_request *r, int i, json_t *json) {
     switch (call->operation->params[i].kind) {
     case LAYERS_CHOICE:
         return form_choice(r->request, i, json_plain_text(json), json_kind(&r->document, json));
-    case LAYERS_VECTOR:
-        return json_tensor(&r->document, json, call->dtype, pointer, &value->vector,
+    case LAYERS_TENSOR:
+        return json_tensor(&r->document, json, call->dtype, pointer, &value->tensor,
                            r->request->problem);
     case LAYERS_NUMBER:
     case LAYERS_INTEGER:
@@ -219,7 +219,7 @@ static bool blame_param(form_request *request, const problem *read, const char *
     while (strcmp(params[i].name, name) != 0)
         i++;
     bool is_number = params[i].kind != LAYERS_CHOICE && *behind == '\0';
-    if (params[i].kind != LAYERS_VECTOR &&
+    if (params[i].kind != LAYERS_TENSOR &&
         (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE))
         wrong_param(request, i, kind_around(read, behind));
     return false;
@@ -275,9 +275,9 @@ static size_t json_bound(const form_answer *answer) {
         bound = form_add(bound,
                          form_add(json_tensor_bound(&answer->call->outputs[i], answer->flat), 64));
     for (int i = 0; operation->params && operation->params[i].name; i++) {
-        const layers_tensor *vector = &answer->call->params[i].vector;
-        if (operation->params[i].kind == LAYERS_VECTOR)
-            bound = form_add(bound, form_add(json_tensor_bound(vector, answer->flat), 64));
+        const layers_tensor *tensor = &answer->call->params[i].tensor;
+        if (operation->params[i].kind == LAYERS_TENSOR)
+            bound = form_add(bound, form_add(json_tensor_bound(tensor, answer->flat), 64));
     }
     return bound;
 }
@@ -299,10 +299,10 @@ static char *write_param(char *out, const form_answer *answer, int i) {
         return out + sprintf(out, "%lld", (long long)value->number);
     case LAYERS_CHOICE:
         return out + sprintf(out, "\"%s\"", param->choices[value->choice]);
-    case LAYERS_VECTOR:
+    case LAYERS_TENSOR:
         break;
     }
-    return json_write_tensor(out, &value->vector, answer->flat, answer->call->pool);
+    return json_write_tensor(out, &value->tensor, answer->flat, answer->call->pool);
 }
 
 static char *write_params(char *out, const form_answer *answer) {

@@ -21,8 +21,8 @@ typedef struct {
     const char *dtype_by; /* the name of what the call's dtype comes from */
 } safetensors_request;
 
-static bool is_vector(const layers_param *param) {
-    return param->kind == LAYERS_VECTOR;
+static bool is_tensor(const layers_param *param) {
+    return param->kind == LAYERS_TENSOR;
 }
 
 static const char *param_name(const layers_operation *operation, int i, char name[NAME]) {
@@ -46,12 +46,12 @@ static bool names_tensor(const layers_operation *operation, const char *name) {
     for (const layers_field *field = operation->inputs; field->name; field++)
         if (!strcmp(field->name, name))
             return true;
-    return param && is_vector(param);
+    return param && is_tensor(param);
 }
 
 static bool names_text(const layers_operation *operation, const char *name) {
     const layers_param *param = find_param(operation, name);
-    return (param && !is_vector(param)) || !strcmp(name, "dtype") ||
+    return (param && !is_tensor(param)) || !strcmp(name, "dtype") ||
            (operation->cache == LAYERS_CACHE_TAKEN && !strcmp(name, "cache"));
 }
 
@@ -125,7 +125,7 @@ static const safetensors_entry *first_values(const safetensors_request *r) {
         if (!field->labels && (entry = find_entry(r, field->name)) && holds_values(entry))
             return entry;
     for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
-        if (is_vector(&r->operation->params[i]) &&
+        if (is_tensor(&r->operation->params[i]) &&
             (entry = find_entry(r, param_name(r->operation, i, name))) && holds_values(entry))
             return entry;
     return NULL;
@@ -195,9 +195,9 @@ static bool read_param(safetensors_request *r, int i) {
     layers_value *value = &r->request->call->params[i];
     char name[NAME];
     param_name(r->operation, i, name);
-    if (is_vector(&r->operation->params[i])) {
+    if (is_tensor(&r->operation->params[i])) {
         value->given = find_entry(r, name) != NULL;
-        return read_tensor(r, name, false, &value->vector);
+        return read_tensor(r, name, false, &value->tensor);
     }
     const char *text = find_text(r, name);
     value->given = text != NULL;
@@ -270,8 +270,8 @@ static void add_param(safetensors_contents *contents, const layers_call *call, i
     const layers_value *value = &call->params[i];
     char name[NAME];
     param_name(call->operation, i, name);
-    if (is_vector(param)) {
-        add_tensor(contents, name, &value->vector);
+    if (is_tensor(param)) {
+        add_tensor(contents, name, &value->tensor);
         return;
     }
     char *text = add_text(contents, name);

@@ -114,8 +114,8 @@ static const layers_tensor *named(const layers_call *call, const char *name, siz
             return &call->outputs[i];
     for (int i = 0; call->operation->params[i].name; i++) {
         if (!strcmp(call->operation->params[i].name, name))
-            return &call->params[i].vector;
-        *which += call->operation->params[i].kind == LAYERS_VECTOR;
+            return &call->params[i].tensor;
+        *which += call->operation->params[i].kind == LAYERS_TENSOR;
     }
     cr_assert(false, "nothing is called %s", name);
     return NULL;

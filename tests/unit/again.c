@@ -123,8 +123,8 @@ static void take_inputs(layers_call *call, const layers_call *from) {
         call->inputs[i] = layers_tensor_share(&from->inputs[i]);
     }
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
-        layers_tensor_clear(&call->params[i].vector);
-        call->params[i].vector = layers_tensor_share(&from->params[i].vector);
+        layers_tensor_clear(&call->params[i].tensor);
+        call->params[i].tensor = layers_tensor_share(&from->params[i].tensor);
     }
     if (call->operation->cache == LAYERS_CACHE_TAKEN) {
         layers_cache_unref(call->cache);

@@ -178,8 +178,8 @@ static char *write_params(char *out, const layers_call *call, bool flat) {
         const layers_param *param = &call->operation->params[i];
         const layers_value *value = &call->params[i];
         out = write_member(out, param->name);
-        if (param->kind == LAYERS_VECTOR)
-            out = json_write_tensor(out, &value->vector, flat, NULL);
+        if (param->kind == LAYERS_TENSOR)
+            out = json_write_tensor(out, &value->tensor, flat, NULL);
         else if (param->kind == LAYERS_CHOICE)
             out += sprintf(out, "\"%s\"", param->choices[value->choice]);
         else
@@ -240,8 +240,8 @@ static size_t bytes_body(const variant *v, const layers_call *call, char *body) 
         char name[SAFETENSORS_NAME], number[32];
         snprintf(name, sizeof name, "%s.%s", v->operation->params_name, param->name);
         snprintf(number, sizeof number, "%.17g", value->number);
-        if (param->kind == LAYERS_VECTOR)
-            put_tensor(&contents, name, &value->vector);
+        if (param->kind == LAYERS_TENSOR)
+            put_tensor(&contents, name, &value->tensor);
         else
             put_text(&contents, name,
                      param->kind == LAYERS_CHOICE ? param->choices[value->choice] : number);

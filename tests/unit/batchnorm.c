@@ -26,8 +26,8 @@ Test(batchnorm, of_one_row_is_beta) {
     set_element(&call.inputs[2], 0, 7);
     run(&call);
     assert_values(&call.outputs[0], VALUES(7, 0), 2, 0, 0, "out");
-    assert_values(&call.params[3].vector, VALUES(0.5, -0.3), 2, 1e-15, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(0, 0), 2, 0, 0, "running_var");
+    assert_values(&call.params[3].tensor, VALUES(0.5, -0.3), 2, 1e-15, 0, "running_mean");
+    assert_values(&call.params[4].tensor, VALUES(0, 0), 2, 0, 0, "running_var");
     layers_call back = backward_from(&call, SHAPE(1, 2), VALUES(3, 4));
     run(&back);
     assert_values(&back.outputs[0], VALUES(0, 0), 2, 0, 0, "dx");
@@ -59,19 +59,19 @@ Test(batchnorm, of_no_features) {
     layers_call call = batchnorm(LAYERS_F64, 3, 0, NULL, TRAIN);
     run(&call);
     assert_shape(&call.outputs[0], SHAPE(3, 0), "out");
-    assert_shape(&call.params[3].vector, SHAPE(0), "running_mean");
+    assert_shape(&call.params[3].tensor, SHAPE(0), "running_mean");
     layers_call_clear(&call);
 }
 
 Test(batchnorm, in_test_mode_moves_nothing) {
     layers_call call = batchnorm(LAYERS_F64, 2, 1, VALUES(1, 5), TEST);
     call.params[1] = (layers_value){.given = true, .number = 1};
-    call.params[3].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
-    call.params[4].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
+    call.params[3].tensor = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
+    call.params[4].tensor = tensor_of(LAYERS_F64, SHAPE(1), VALUES(3));
     run(&call);
     assert_values(&call.outputs[0], VALUES(-1, 1), 2, 1e-15, 0, "out");
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(3), 1, 0, 0, "running_var");
+    assert_values(&call.params[3].tensor, VALUES(3), 1, 0, 0, "running_mean");
+    assert_values(&call.params[4].tensor, VALUES(3), 1, 0, 0, "running_var");
     layers_call back = backward_from(&call, SHAPE(2, 1), VALUES(10, 20));
     run(&back);
     assert_values(&back.outputs[0], VALUES(5, 10), 2, 1e-15, 0, "dx");
@@ -83,11 +83,11 @@ Test(batchnorm, in_test_mode_moves_nothing) {
 Test(batchnorm, with_momentum_0_remembers_the_last_batch_alone) {
     layers_call call = batchnorm(LAYERS_F64, 2, 1, VALUES(1, 5), TRAIN);
     call.params[2] = (layers_value){.given = true, .number = 0};
-    call.params[3].vector = tensor_of(LAYERS_F64, SHAPE(1), VALUES(100));
-    layers_tensor callers = layers_tensor_share(&call.params[3].vector);
+    call.params[3].tensor = tensor_of(LAYERS_F64, SHAPE(1), VALUES(100));
+    layers_tensor callers = layers_tensor_share(&call.params[3].tensor);
     run(&call);
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
-    assert_values(&call.params[4].vector, VALUES(4), 1, 0, 0, "running_var");
+    assert_values(&call.params[3].tensor, VALUES(3), 1, 0, 0, "running_mean");
+    assert_values(&call.params[4].tensor, VALUES(4), 1, 0, 0, "running_var");
     assert_values(&callers, VALUES(100), 1, 0, 0, "the caller's running_mean");
     layers_tensor_clear(&callers);
     layers_call_clear(&call);
@@ -99,14 +99,14 @@ Test(batchnorm, of_small_steps_on_a_large_offset_loses_nothing) {
     run(&call);
     double y = 1 / sqrt(1 + 1e-5);
     assert_values(&call.outputs[0], VALUES(-y, y, -y, y), 4, 1e-14, 0, "out");
-    assert_values(&call.params[4].vector, VALUES(0.1), 1, 1e-14, 0, "running_var");
+    assert_values(&call.params[4].tensor, VALUES(0.1), 1, 1e-14, 0, "running_var");
     layers_call_clear(&call);
     /* float32 has steps of 8 there, which it represents exactly */
     static const double wide[] = {1e8 - 8, 1e8 + 8, 1e8 - 8, 1e8 + 8};
     call = batchnorm(LAYERS_F32, 4, 1, wide, TRAIN);
     run(&call);
     assert_values(&call.outputs[0], VALUES(-1, 1, -1, 1), 4, 1e-6, 0, "out");
-    assert_values(&call.params[4].vector, VALUES(6.4), 1, 1e-6, 0, "running_var");
+    assert_values(&call.params[4].tensor, VALUES(6.4), 1, 1e-6, 0, "running_var");
     layers_call_clear(&call);
 }
 
@@ -144,8 +144,8 @@ Test(batchnorm, of_equal_numbers_is_beta_and_has_the_variance_0) {
         for (size_t n = 0; n < N; n++)
             cr_assert(element(&call.outputs[0], n) == 7, "%zu of %g: out is %.17g", N, number,
                       element(&call.outputs[0], n));
-        assert_values(&call.params[3].vector, &number, 1, 0, 0, "running_mean");
-        assert_values(&call.params[4].vector, VALUES(0), 1, 0, 0, "running_var");
+        assert_values(&call.params[3].tensor, &number, 1, 0, 0, "running_mean");
+        assert_values(&call.params[4].tensor, VALUES(0), 1, 0, 0, "running_var");
         layers_call back = backward_from(&call, SHAPE(N, 1), dout);
         run(&back);
         double middle = (double)(N - 1) / 2;
@@ -165,7 +165,7 @@ Test(batchnorm, of_the_smallest_steps_loses_nothing) {
         run(&call);
         double variance = step[i] * step[i], std = sqrt(variance + 1e-5), y = step[i] / std;
         assert_values(&call.outputs[0], VALUES(-y, y, y, -y), 4, 4e-16, 0, "out");
-        assert_values(&call.params[4].vector, &variance, 1, 4e-16, 0, "running_var");
+        assert_values(&call.params[4].tensor, &variance, 1, 4e-16, 0, "running_var");
         layers_call back = backward_from(&call, SHAPE(4, 1), VALUES(1, 2, 4, 8));
         run(&back);
         double slope = -3 * y / 4;
@@ -208,8 +208,8 @@ Test(batchnorm, of_the_largest_numbers_does_not_overflow) {
         assert_values(&call.outputs[0],
                       VALUES(y, 3, 2, -y, 3, -0.5, -y, 3, -0.5, y, 3, -0.5, 0, 3, -0.5), 15, rtol,
                       0, "out");
-        assert_values(&call.params[3].vector, VALUES(0, m, -0.6 * m), 3, rtol, 0, "running_mean");
-        assert_values(&call.params[4].vector, VALUES(INFINITY, 0, INFINITY), 3, 0, 0,
+        assert_values(&call.params[3].tensor, VALUES(0, m, -0.6 * m), 3, rtol, 0, "running_mean");
+        assert_values(&call.params[4].tensor, VALUES(INFINITY, 0, INFINITY), 3, 0, 0,
                       "running_var");
         layers_call back = backward_from(
             &call, SHAPE(5, 3), VALUES(m / 8, 1, 1, -m / 8, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, m / 8));
@@ -232,7 +232,7 @@ Test(batchnorm, in_test_mode_divides_by_the_root_that_there_is) {
     for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
         layers_call call = batchnorm(dtype, 3, 2, VALUES(0, 0, 1, 1, 2, 2), TEST);
         call.params[1] = (layers_value){.given = true, .number = 0x1p-10};
-        call.params[4].vector = tensor_of(dtype, SHAPE(2), VALUES(-0x1p-10, -0x1p-9));
+        call.params[4].tensor = tensor_of(dtype, SHAPE(2), VALUES(-0x1p-10, -0x1p-9));
         run(&call);
         assert_values(&call.outputs[0], VALUES(NAN, NAN, INFINITY, NAN, INFINITY, NAN), 6, 0, 0,
                       "out");

@@ -201,8 +201,8 @@ static layers_tensor valid_tensor(const char *pattern, bool labels, recipe *r, d
 
 static void fill_param(layers_value *value, const layers_param *param, recipe *r) {
     value->given = true;
-    if (param->kind == LAYERS_VECTOR)
-        value->vector = valid_tensor(param->shape, false, r, 0.5);
+    if (param->kind == LAYERS_TENSOR)
+        value->tensor = valid_tensor(param->shape, false, r, 0.5);
     else if (param->kind == LAYERS_CHOICE)
         value->choice = param->choices[r->choice] ? r->choice : 0;
     else if (param->kind == LAYERS_INTEGER)

@@ -28,7 +28,7 @@ static layers_call over_again(const layers_call *call) {
         again.inputs[i] = layers_tensor_share(&call->inputs[i]);
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
         again.params[i] = call->params[i];
-        again.params[i].vector = layers_tensor_share(&call->params[i].vector);
+        again.params[i].tensor = layers_tensor_share(&call->params[i].tensor);
     }
     return again;
 }
@@ -153,9 +153,9 @@ static layers_call in_float32(layers_call *wide) {
     }
     for (int i = 0; wide->operation->params && wide->operation->params[i].name; i++) {
         narrow.params[i] = wide->params[i];
-        if (wide->params[i].vector.data) {
-            round_to_float32(&wide->params[i].vector);
-            narrow.params[i].vector = tensor_as(LAYERS_F32, &wide->params[i].vector);
+        if (wide->params[i].tensor.data) {
+            round_to_float32(&wide->params[i].tensor);
+            narrow.params[i].tensor = tensor_as(LAYERS_F32, &wide->params[i].tensor);
         }
     }
     return narrow;

@@ -31,10 +31,10 @@ Test(params, what_was_set_by_name_is_what_runs) {
     cr_assert(layers_set_tensor(&call, "x", x, &error) == LAYERS_OK);
     run(&call);
     assert_values(&call.outputs[0], VALUES(1, 1), 2, 0, 0, "out");
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
+    assert_values(&call.params[3].tensor, VALUES(3), 1, 0, 0, "running_mean");
     cr_assert(layers_set_choice(&call, "mode", "test", &error) == LAYERS_OK);
     run(&call);
-    assert_values(&call.params[3].vector, VALUES(3), 1, 0, 0, "running_mean");
+    assert_values(&call.params[3].tensor, VALUES(3), 1, 0, 0, "running_mean");
     layers_call_clear(&call);
 }
 
@@ -66,7 +66,7 @@ Test(params, what_is_of_another_kind_is_refused) {
     cr_assert(layers_set_choice(&call, "mode", "tarin", &error) == LAYERS_INVALID_PARAM);
     cr_assert_str_eq(error.message, "mode is \"tarin\", but must be \"train\" or \"test\"");
     run(&call);
-    assert_values(&call.params[3].vector, VALUES(1.5), 1, 0, 0, "running_mean");
+    assert_values(&call.params[3].tensor, VALUES(1.5), 1, 0, 0, "running_mean");
     layers_tensor_clear(&tensor);
     layers_call_clear(&call);
 }

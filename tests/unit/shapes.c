@@ -321,7 +321,7 @@ Test(shapes, any_shape_must_be_the_same_one_again) {
     layers_call_clear(&forward);
 }
 
-Test(shapes, a_vector_parameter_is_matched_too) {
+Test(shapes, a_tensor_among_the_parameters_is_matched_too) {
     layers_call call = call_of("batchnorm", "forward", LAYERS_F64);
     uint64_t seed = 2;
     call.inputs[0] = tensor_random(LAYERS_F64, SHAPE(4, 3), &seed, -1, 1);
@@ -329,7 +329,7 @@ Test(shapes, a_vector_parameter_is_matched_too) {
     call.inputs[2] = tensor_random(LAYERS_F64, SHAPE(3), &seed, -1, 1);
     call.params[0].given = true;
     call.params[3] =
-        (layers_value){.given = true, .vector = tensor_random(LAYERS_F64, SHAPE(2), &seed, -1, 1)};
+        (layers_value){.given = true, .tensor = tensor_random(LAYERS_F64, SHAPE(2), &seed, -1, 1)};
     assert_refused(&call, LAYERS_SHAPE_MISMATCH, "bn_param/running_mean",
                    "running_mean has shape (2,)", "D = 3, as /x of shape (4, 3)");
     layers_call_clear(&call);

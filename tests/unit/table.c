@@ -98,7 +98,7 @@ static void check_param(const layers_param *param) {
         cr_assert(param->choices[0] && param->choices[1], "%s has no choice", param->name);
         cr_assert(!param->choices[3], "%s: the list does not end", param->name);
         break;
-    case LAYERS_VECTOR:
+    case LAYERS_TENSOR:
         cr_assert(is_pattern(param->shape) && !param->required && !param->has_fallback, "%s",
                   param->name);
     }
@@ -134,7 +134,7 @@ Test(table, what_an_operation_makes_has_lengths_that_it_was_given) {
         for (const layers_field *field = op->outputs; field->name; field++)
             check_letters(op, field->shape);
         for (const layers_param *param = op->params; param && param->name; param++)
-            if (param->kind == LAYERS_VECTOR)
+            if (param->kind == LAYERS_TENSOR)
                 check_letters(op, param->shape);
         check_letters(op, op->work.lengths ? op->work.lengths : "");
         int letters = 0;
@@ -181,7 +181,7 @@ static size_t output_memory(const layers_call *call) {
     for (int i = 0; call->operation->outputs[i].name; i++)
         bytes += layers_tensor_memory(&call->outputs[i]);
     for (int i = 0; call->operation->params && call->operation->params[i].name; i++)
-        bytes += layers_tensor_memory(&call->params[i].vector);
+        bytes += layers_tensor_memory(&call->params[i].tensor);
     return bytes;
 }
 
@@ -251,8 +251,8 @@ static void gives_the_same_again(layers_call *call) {
         cr_assert(same(&call->outputs[i], &again.outputs[i]), "%s/%s: %s", op->layer, op->name,
                   op->outputs[i].name);
     for (int i = 0; op->params && op->params[i].name; i++)
-        if (op->params[i].kind == LAYERS_VECTOR)
-            cr_assert(same(&call->params[i].vector, &again.params[i].vector), "%s",
+        if (op->params[i].kind == LAYERS_TENSOR)
+            cr_assert(same(&call->params[i].tensor, &again.params[i].tensor), "%s",
                       op->params[i].name);
     layers_call_clear(&again);
 }
@@ -427,7 +427,7 @@ static bool only_here(const layers_operation *op, int i, char letter) {
         if (j != i && strchr(op->inputs[j].shape, letter))
             return false;
     for (const layers_param *param = op->params; param && param->name; param++)
-        if (param->kind == LAYERS_VECTOR && strchr(param->shape, letter))
+        if (param->kind == LAYERS_TENSOR && strchr(param->shape, letter))
             return false;
     return op->cache != LAYERS_CACHE_TAKEN;
 }
@@ -465,13 +465,13 @@ static void refuses_dtypes(layers_call *call) {
         call->inputs[i].dtype = right;
     }
     for (int i = 0; op->params && op->params[i].name; i++) {
-        if (op->params[i].kind != LAYERS_VECTOR)
+        if (op->params[i].kind != LAYERS_TENSOR)
             continue;
         char field[64];
         snprintf(field, sizeof field, "%s/%s", op->params_name, op->params[i].name);
-        call->params[i].vector.dtype = LAYERS_I64;
+        call->params[i].tensor.dtype = LAYERS_I64;
         assert_refused(call, LAYERS_WRONG_TYPE, field, "int64", layers_dtype_name(call->dtype));
-        call->params[i].vector.dtype = call->dtype;
+        call->params[i].tensor.dtype = call->dtype;
     }
 }
 

@@ -81,8 +81,8 @@ static bool tensor_from(const json_t *json, layers_dtype dtype, layers_tensor *t
 static bool param_from(const layers_param *param, const json_t *json, layers_dtype dtype,
                        layers_value *value) {
     value->given = true;
-    if (param->kind == LAYERS_VECTOR)
-        return tensor_from(json, dtype, &value->vector);
+    if (param->kind == LAYERS_TENSOR)
+        return tensor_from(json, dtype, &value->tensor);
     if (param->kind != LAYERS_CHOICE) {
         value->number = number_of(json);
         return is_number(json);
@@ -182,8 +182,8 @@ static void compare_tensor(const runner *r, const char *name, const layers_tenso
 
 static void compare_param(const runner *r, const layers_param *param, const layers_value *value,
                           const json_t *answer, double rtol, double atol) {
-    if (param->kind == LAYERS_VECTOR)
-        compare_tensor(r, param->name, &value->vector, answer, rtol, atol);
+    if (param->kind == LAYERS_TENSOR)
+        compare_tensor(r, param->name, &value->tensor, answer, rtol, atol);
     else if (param->kind == LAYERS_CHOICE)
         cr_assert_str_eq(json_string_value(answer), param->choices[value->choice]);
     else

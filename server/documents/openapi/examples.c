@@ -58,7 +58,7 @@ static json_t *tensor(openapi *o, const layers_field *field, int start, bool fla
     return nested;
 }
 
-/* The default, else a simple value of the range. Vectors are left to their default. */
+/* The default, else a simple value of the range. Tensors are left to their default. */
 static json_t *param(const layers_param *param) {
     switch (param->kind) {
     case LAYERS_NUMBER:
@@ -70,7 +70,7 @@ static json_t *param(const layers_param *param) {
             (json_int_t)(param->has_fallback ? param->fallback : param->minimum + 1));
     case LAYERS_CHOICE:
         return json_string(param->choices[0]);
-    case LAYERS_VECTOR:
+    case LAYERS_TENSOR:
         break;
     }
     return NULL;
@@ -79,7 +79,7 @@ static json_t *param(const layers_param *param) {
 static json_t *params(openapi *o, const layers_operation *operation) {
     json_t *object = json_object();
     for (const layers_param *row = operation->params; row->name; row++)
-        if (row->kind != LAYERS_VECTOR)
+        if (row->kind != LAYERS_TENSOR)
             openapi_put(o, object, row->name, param(row));
     return object;
 }

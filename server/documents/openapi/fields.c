@@ -33,7 +33,7 @@ static json_t *param_row(openapi *o, const layers_param *param) {
     static const char *const kinds[] = {[LAYERS_NUMBER] = "number",
                                         [LAYERS_INTEGER] = "integer",
                                         [LAYERS_CHOICE] = "choice",
-                                        [LAYERS_VECTOR] = "vector"};
+                                        [LAYERS_TENSOR] = "tensor"};
     json_t *object =
         json_pack("{s:s, s:s, s:b, s:s}", "name", param->name, "kind", kinds[param->kind],
                   "required", param->required, "summary", param->summary);
@@ -45,7 +45,7 @@ static json_t *param_row(openapi *o, const layers_param *param) {
     case LAYERS_CHOICE:
         openapi_put(o, object, "choices", choices(o, param));
         break;
-    case LAYERS_VECTOR:
+    case LAYERS_TENSOR:
         openapi_put(o, object, "shape", json_string(param->shape));
         break;
     }

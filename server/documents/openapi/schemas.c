@@ -159,7 +159,7 @@ static json_t *choice(openapi *o, const layers_param *param) {
 }
 
 static json_t *param_schema(openapi *o, const layers_param *param) {
-    if (param->kind == LAYERS_VECTOR)
+    if (param->kind == LAYERS_TENSOR)
         return tensor(o, param->shape, false, param->summary);
     json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param) : ranged(o, param);
     openapi_put(o, schema, "description", json_string(param->summary));
@@ -167,13 +167,13 @@ static json_t *param_schema(openapi *o, const layers_param *param) {
 }
 
 /* The object of the parameters, as it is sent or as it comes back: then with every value that the
- * call had, and with vectors in any case. */
+ * call had, and with tensors in any case. */
 static json_t *params_schema(openapi *o, const layers_operation *operation, bool back) {
     char name[OPENAPI_NAME];
     json_t *properties = json_object(), *required = json_array();
     for (const layers_param *param = operation->params; param->name; param++) {
         openapi_put(o, properties, param->name, param_schema(o, param));
-        if (param->required || (back && (param->has_fallback || param->kind == LAYERS_VECTOR)))
+        if (param->required || (back && (param->has_fallback || param->kind == LAYERS_TENSOR)))
             openapi_add(o, required, json_string(param->name));
     }
     openapi_name(name, operation->layer, operation->name, back ? "AnswerParams" : PARAMS);

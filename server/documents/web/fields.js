@@ -103,7 +103,7 @@ function choiceField(row, example) {
 
 function paramField(row, example) {
     if (row.kind === "choice") return choiceField(row, example);
-    if (row.kind === "vector") return tensorField(row, example);
+    if (row.kind === "tensor") return tensorField(row, example);
     return textField(row, example, (value) => value);
 }
 
