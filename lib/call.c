@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "buffer.h"
+#include "mask.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -51,24 +52,30 @@ static layers_code check_number(const layers_call *call, const layers_param *par
         param->open_minimum ? "above" : "of at least", param->minimum, upper, param->summary);
 }
 
-static layers_code check_param(layers_call *call, int i, layers_error *error) {
+static layers_code check_tensor_param(layers_call *call, int i, const char *field,
+                                      layers_error *error) {
     const layers_param *param = &call->operation->params[i];
     layers_value *value = &call->params[i];
-    char field[64];
-    if (param->kind == LAYERS_TENSOR) {
-        if (!is_given(&value->tensor))
-            return LAYERS_OK;
-        layers_code code =
-            check_tensor(call, param_field(call, param, field), &value->tensor, call->dtype, error);
-        if (code != LAYERS_OK)
-            return code;
-        return dims_match(&call->dims,
-                          &(dims_subject){param->shape, param->name, field, &value->tensor}, error);
-    }
+    const layers_tensor *tensor = &value->tensor;
+    bool mask = param->kind == LAYERS_MASK;
+    value->given = is_given(tensor);
+    if (!value->given)
+        return LAYERS_OK;
+    layers_code code = mask ? mask_check_dtype(tensor, field, error)
+                            : check_tensor(call, field, tensor, call->dtype, error);
+    if (code == LAYERS_OK)
+        code = dims_match(&call->dims, &(dims_subject){param->shape, param->name, field, tensor},
+                          error);
+    return code == LAYERS_OK && mask ? mask_check_values(tensor, field, error) : code;
+}
+
+static layers_code check_scalar_param(layers_call *call, int i, const char *field,
+                                      layers_error *error) {
+    const layers_param *param = &call->operation->params[i];
+    layers_value *value = &call->params[i];
     if (!value->given && param->required)
-        return layers_fail(error, LAYERS_MISSING_FIELD, param_field(call, param, field),
-                           "%s/%s needs /%s/%s: %s", call->operation->layer, call->operation->name,
-                           call->operation->params_name, param->name, param->summary);
+        return layers_fail(error, LAYERS_MISSING_FIELD, field, "%s/%s needs /%s: %s",
+                           call->operation->layer, call->operation->name, field, param->summary);
     if (!value->given && param->has_fallback) {
         value->given = true;
         value->number = param->fallback;
@@ -76,6 +83,28 @@ static layers_code check_param(layers_call *call, int i, layers_error *error) {
     if (value->given && param->kind != LAYERS_CHOICE)
         return check_number(call, param, value->number, error);
     return LAYERS_OK;
+}
+
+static bool gives(const layers_call *call, const char *name) {
+    int i = 0;
+    while (strcmp(call->operation->params[i].name, name) != 0)
+        i++;
+    return call->params[i].given;
+}
+
+static layers_code check_param(layers_call *call, int i, layers_error *error) {
+    const layers_param *param = &call->operation->params[i];
+    char field[64];
+    param_field(call, param, field);
+    layers_code code = layers_is_tensor(param) ? check_tensor_param(call, i, field, error)
+                                               : check_scalar_param(call, i, field, error);
+    if (code == LAYERS_OK && param->instead_of && call->params[i].given &&
+        gives(call, param->instead_of))
+        return layers_fail(
+            error, LAYERS_INVALID_PARAM, field,
+            "/%s stands in the place of /%s/%s: one of the two may be given, not both", field,
+            call->operation->params_name, param->instead_of);
+    return code;
 }
 
 static layers_code check_cache(layers_call *call, layers_error *error) {

@@ -31,7 +31,8 @@ static layers_code wrong_kind(const layers_operation *operation, int i, layers_e
     static const char *const kinds[] = {[LAYERS_NUMBER] = "a number",
                                         [LAYERS_INTEGER] = "an integer",
                                         [LAYERS_CHOICE] = "a choice",
-                                        [LAYERS_TENSOR] = "a tensor"};
+                                        [LAYERS_TENSOR] = "a tensor",
+                                        [LAYERS_MASK] = "a tensor"};
     const layers_param *param = &operation->params[i];
     char field[64];
     snprintf(field, sizeof field, "%s/%s", operation->params_name, param->name);
@@ -49,7 +50,7 @@ layers_code layers_set_tensor(layers_call *call, const char *name, layers_tensor
         int i = find_param(call->operation, name, error);
         if (i < 0)
             return error->code;
-        if (call->operation->params[i].kind != LAYERS_TENSOR)
+        if (!layers_is_tensor(&call->operation->params[i]))
             return wrong_kind(call->operation, i, error);
         call->params[i].given = true;
         place = &call->params[i].tensor;

@@ -27,7 +27,8 @@ extern "C" {
 /* A tensor that an operation takes or gives. `shape` is a pattern: dimensions by one capital letter
  * each, the same letter the same length throughout one call ("N D", "D M", "N"); a last "D..."
  * stands for any number of trailing dimensions whose product is D; "..." alone for any shape, the
- * same wherever it stands in the call; "" for a scalar. */
+ * same wherever it stands in the call; "" for a scalar. Parameters that are tensors have patterns
+ * of the same letters: dropout's x is "...", and so is dropout_param.mask, which is like x. */
 typedef struct {
     const char *name; /* NULL ends a list */
     const char *shape;
@@ -40,6 +41,8 @@ typedef enum {
     LAYERS_INTEGER, /* the same, integral */
     LAYERS_CHOICE,  /* one of `choices` */
     LAYERS_TENSOR,  /* a tensor of pattern `shape`, zeros where absent */
+    LAYERS_MASK,    /* a tensor of pattern `shape`, zeros and ones: LAYERS_U8, LAYERS_F64 or
+                       LAYERS_F32, whatever the call's dtype; it does not go back */
 } layers_param_kind;
 
 typedef struct {
@@ -52,15 +55,22 @@ typedef struct {
     bool open_minimum;
     const char *choices[4]; /* NULL ends the list */
     const char *shape;
+    const char *instead_of; /* a parameter above it that may not be given beside it, or NULL */
     const char *summary;
 } layers_param;
 
+/* Whether a parameter is a tensor, as LAYERS_TENSOR and LAYERS_MASK are. */
+static inline bool layers_is_tensor(const layers_param *param) {
+    return param->kind == LAYERS_TENSOR || param->kind == LAYERS_MASK;
+}
+
 /* The value of a parameter in one call. */
 typedef struct {
-    bool given;           /* by the caller or, after layers_prepare, by the fallback */
+    bool given;           /* by the caller or, after layers_prepare, by the fallback; a tensor is
+                             given that is not a zeroed one */
     double number;        /* LAYERS_NUMBER and LAYERS_INTEGER */
     int choice;           /* LAYERS_CHOICE: index into `choices` */
-    layers_tensor tensor; /* LAYERS_TENSOR */
+    layers_tensor tensor; /* LAYERS_TENSOR and LAYERS_MASK */
 } layers_value;
 
 typedef enum {
@@ -130,7 +140,7 @@ struct layers_call {
     /* The caller's part. Tensors are the call's from then on: layers_call_clear clears them. A
      * zeroed tensor is one that was not given. */
     const layers_operation *operation;
-    layers_dtype dtype; /* LAYERS_F64 or LAYERS_F32: of every tensor but labels */
+    layers_dtype dtype; /* LAYERS_F64 or LAYERS_F32: of every tensor but labels and masks */
     layers_tensor inputs[LAYERS_MAX_TENSORS];
     layers_value params[LAYERS_MAX_PARAMS]; /* after layers_run: the parameters that go back */
     layers_cache *cache; /* LAYERS_CACHE_TAKEN: the caller's, who gives his reference to the call;
@@ -202,6 +212,7 @@ struct layers_call {
  *     params[1] mode 0 "train" or 1 "test", required: "train" drops, "test" passes x through
  *     params[2] seed integer from 0 to 4294967295: of numpy.random.seed; drawn and given back where
  *         absent in train mode
+ *     params[3] mask "...": zeros and ones like x, used as they are in train mode; not given back
  *     outputs[0] out "...": x · mask / p
  *     cache: for backward
  *
@@ -255,7 +266,8 @@ LAYERS_API layers_code layers_prepare(layers_call *call, layers_error *error)
  * A call may be run again, with other inputs or the same: prepared anew, then run. What its last
  * run gave is then overwritten where the sizes are the same, which spares a large call its page
  * faults; an output or cache that someone else holds too (by layers_tensor_share or
- * layers_cache_ref) is left to him. Parameters that came back count as given, a drawn seed too. */
+ * layers_cache_ref) is left to him. Parameters that came back count as given, a drawn seed too:
+ * who gives a mask next takes it away. */
 LAYERS_API layers_code layers_run(layers_call *call, layers_error *error)
     __attribute__((warn_unused_result));
 

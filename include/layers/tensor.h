@@ -24,7 +24,8 @@ typedef enum {
     LAYERS_F32, /* float */
     LAYERS_I64, /* int64_t: labels */
     LAYERS_BIT, /* one bit an element, least significant first: masks that a cache keeps */
-    LAYERS_U8,  /* uint8_t: the bytes of a message or file that other tensors are views of */
+    LAYERS_U8,  /* uint8_t: masks that a caller gives; the bytes of a message or file that other
+                   tensors are views of */
 } layers_dtype;
 
 typedef struct layers_buffer layers_buffer;

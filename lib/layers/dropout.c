@@ -1,5 +1,5 @@
-/* dropout, inverted: in train mode mask = rand(shape of x) < p and out = x · mask / p, where p is
- * the probability of keeping an element; in test mode out = x.
+/* dropout, inverted: in train mode mask = rand(shape of x) < p, or is the caller's, and out = x ·
+ * mask / p, where p is the probability of keeping an element; in test mode out = x.
  *
  * Backward: dx = dout · mask / p, or dout. mask / p is taken first, and in double, as the course's
  * listing has it: float64 results are NumPy's to the last bit, and nothing is divided. Only where
@@ -16,10 +16,22 @@
 #include "call.h"
 #include "kernel.h"
 #include "layers/random.h"
+#include "mask.h"
 #include "stream.h"
 
-enum { P, MODE, SEED }; /* dropout_param, in the order of the table */
+enum { P, MODE, SEED, MASK }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
+
+/* The mask of a seed, which is drawn where there is none. */
+static void draw(layers_call *call) {
+    layers_value *seed = &call->params[SEED];
+    layers_random random;
+    if (!seed->given)
+        *seed = (layers_value){.given = true, .number = layers_random_draw_seed()};
+    layers_random_seed(&random, (uint32_t)seed->number);
+    layers_random_mask(&random, call->params[P].number, call->inputs[0].size,
+                       call->cache->saved[0].data);
+}
 
 #define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, for one thread */
 #define THIS_FILE   "layers/dropout.c"
@@ -58,6 +70,13 @@ const layers_operation dropout_forward = {
                 .maximum = UINT32_MAX,
                 .summary = "of numpy.random.seed; drawn and given back where absent in train mode",
             },
+            {
+                .name = "mask",
+                .kind = LAYERS_MASK,
+                .shape = "...",
+                .instead_of = "seed",
+                .summary = "zeros and ones like x, used as they are in train mode; not given back",
+            },
             {0},
         },
     .cache = LAYERS_CACHE_GIVEN,
@@ -88,7 +107,8 @@ typedef struct {
     double p, inverse;
     bool divides; /* where 1 / p is infinite, in / p need not be */
     bool past_caches;
-    const uint8_t *mask;
+    const layers_tensor *given; /* the caller's mask, which becomes `mask` on the way, or NULL */
+    uint8_t *mask;
     const REAL *in;
     REAL *out;
 } typed(pass);
@@ -126,13 +146,15 @@ KERNEL void typed(drop)(const typed(pass) * pass, size_t first, size_t end) {
 static void typed(pass_piece)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
     size_t first = i * PIECE, count = at_most(PIECE, pass->size - first);
+    if (pass->given)
+        mask_pack(pass->given, first, count, pass->mask + first / 8);
     if (pass->mode == TEST)
         memcpy(pass->out + first, pass->in + first, count * sizeof(REAL));
     else
         typed(drop)(pass, first, first + count);
 }
 
-static void typed(run_pass)(layers_call *call, int mode, double p) {
+static void typed(run_pass)(layers_call *call, int mode, double p, const layers_tensor *given) {
     typed(pass) pass = {
         .size = call->inputs[0].size,
         .mode = mode,
@@ -140,6 +162,7 @@ static void typed(run_pass)(layers_call *call, int mode, double p) {
         .inverse = 1 / p,
         .divides = isinf(1 / p),
         .past_caches = call->output_bytes >= STREAM_FROM,
+        .given = given,
         .mask = call->cache->saved[0].data,
         .in = call->inputs[0].data,
         .out = call->outputs[0].data,
@@ -150,27 +173,20 @@ static void typed(run_pass)(layers_call *call, int mode, double p) {
 
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
-    size_t size = call->inputs[0].size;
-    uint8_t *mask = call->cache->saved[0].data;
-    layers_value *seed = &call->params[SEED];
+    const layers_value *mask = &call->params[MASK];
     int mode = call->params[MODE].choice;
-    double p = call->params[P].number;
-    if (mode == TRAIN) {
-        if (!seed->given)
-            *seed = (layers_value){.given = true, .number = layers_random_draw_seed()};
-        layers_random random;
-        layers_random_seed(&random, (uint32_t)seed->number);
-        layers_random_mask(&random, p, size, mask);
-    } else {
-        memset(mask, 0xff, bits_bytes(size));
-    }
-    typed(run_pass)(call, mode, p);
+    if (mode == TEST)
+        memset(call->cache->saved[0].data, 0xff, bits_bytes(call->inputs[0].size));
+    else if (!mask->given)
+        draw(call);
+    typed(run_pass)(call, mode, call->params[P].number,
+                    mode == TRAIN && mask->given ? &mask->tensor : NULL);
     return LAYERS_OK;
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
     (void)error;
-    typed(run_pass)(call, call->cache->choice[MODE], call->cache->number[P]);
+    typed(run_pass)(call, call->cache->choice[MODE], call->cache->number[P], NULL);
     return LAYERS_OK;
 }
 

@@ -67,7 +67,11 @@ bool form_choice(form_request *request, int i, const char *word, const char *kin
 const char *form_param_pointer(const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]);
 
-/* Whether a parameter stands in the answer: all that have a value, and tensors in any case. */
+/* Whether a parameter can come back: a mask, which is as large as an input, does not. */
+bool form_returns_param(const layers_param *param);
+
+/* Whether a parameter stands in the answer: all that can come back and have a value, and tensors
+ * in any case. */
 bool form_gives_param(const layers_call *call, int i);
 
 /* a + b, SIZE_MAX where that is too large. */

@@ -143,6 +143,9 @@ static bool read_param(json_request *r, int i, json_t *json) {
     case LAYERS_TENSOR:
         return json_tensor(&r->document, json, call->dtype, pointer, &value->tensor,
                            r->request->problem);
+    case LAYERS_MASK: /* of no dtype, as numbers are: in float32, 1e-50 would be taken for 0 */
+        return json_tensor(&r->document, json, LAYERS_F64, pointer, &value->tensor,
+                           r->request->problem);
     case LAYERS_NUMBER:
     case LAYERS_INTEGER:
         break;
@@ -219,8 +222,7 @@ static bool blame_param(form_request *request, const problem *read, const char *
     while (strcmp(params[i].name, name) != 0)
         i++;
     bool is_number = params[i].kind != LAYERS_CHOICE && *behind == '\0';
-    if (params[i].kind != LAYERS_TENSOR &&
-        (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE))
+    if (!layers_is_tensor(&params[i]) && (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE))
         wrong_param(request, i, kind_around(read, behind));
     return false;
 }
@@ -300,6 +302,7 @@ static char *write_param(char *out, const form_answer *answer, int i) {
     case LAYERS_CHOICE:
         return out + sprintf(out, "\"%s\"", param->choices[value->choice]);
     case LAYERS_TENSOR:
+    case LAYERS_MASK: /* does not come back */
         break;
     }
     return json_write_tensor(out, &value->tensor, answer->flat, answer->call->pool);

@@ -21,10 +21,6 @@ typedef struct {
     const char *dtype_by; /* the name of what the call's dtype comes from */
 } safetensors_request;
 
-static bool is_tensor(const layers_param *param) {
-    return param->kind == LAYERS_TENSOR;
-}
-
 static const char *param_name(const layers_operation *operation, int i, char name[NAME]) {
     snprintf(name, NAME, "%s.%s", operation->params_name, operation->params[i].name);
     return name;
@@ -46,12 +42,12 @@ static bool names_tensor(const layers_operation *operation, const char *name) {
     for (const layers_field *field = operation->inputs; field->name; field++)
         if (!strcmp(field->name, name))
             return true;
-    return param && is_tensor(param);
+    return param && layers_is_tensor(param);
 }
 
 static bool names_text(const layers_operation *operation, const char *name) {
     const layers_param *param = find_param(operation, name);
-    return (param && !is_tensor(param)) || !strcmp(name, "dtype") ||
+    return (param && !layers_is_tensor(param)) || !strcmp(name, "dtype") ||
            (operation->cache == LAYERS_CACHE_TAKEN && !strcmp(name, "cache"));
 }
 
@@ -125,7 +121,7 @@ static const safetensors_entry *first_values(const safetensors_request *r) {
         if (!field->labels && (entry = find_entry(r, field->name)) && holds_values(entry))
             return entry;
     for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
-        if (is_tensor(&r->operation->params[i]) &&
+        if (r->operation->params[i].kind == LAYERS_TENSOR &&
             (entry = find_entry(r, param_name(r->operation, i, name))) && holds_values(entry))
             return entry;
     return NULL;
@@ -166,6 +162,23 @@ static bool read_tensor(safetensors_request *r, const char *name, bool labels,
                               r->request->problem);
 }
 
+/* The mask of a name, where it was sent: as it is, whatever the call's dtype. */
+static bool read_mask(safetensors_request *r, const char *name, layers_tensor *tensor) {
+    const safetensors_entry *entry = find_entry(r, name);
+    char pointer[FORM_POINTER];
+    if (!entry)
+        return true;
+    if (holds_values(entry))
+        return safetensors_tensor(entry, r->request->body, r->request->charge, tensor,
+                                  r->request->problem);
+    if (!strcmp(entry->dtype->name, "U8"))
+        return layers_tensor_view(tensor, r->request->body, LAYERS_U8, entry->shape, entry->rank,
+                                  entry->begin);
+    return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
+                       safetensors_pointer(name, pointer, sizeof pointer),
+                       "%s is %s, but must be U8, F64 or F32", name, entry->dtype->name);
+}
+
 static bool read_inputs(safetensors_request *r) {
     for (int i = 0; r->operation->inputs[i].name; i++) {
         const layers_field *field = &r->operation->inputs[i];
@@ -195,10 +208,10 @@ static bool read_param(safetensors_request *r, int i) {
     layers_value *value = &r->request->call->params[i];
     char name[NAME];
     param_name(r->operation, i, name);
-    if (is_tensor(&r->operation->params[i])) {
-        value->given = find_entry(r, name) != NULL;
+    if (r->operation->params[i].kind == LAYERS_TENSOR)
         return read_tensor(r, name, false, &value->tensor);
-    }
+    if (r->operation->params[i].kind == LAYERS_MASK)
+        return read_mask(r, name, &value->tensor);
     const char *text = find_text(r, name);
     value->given = text != NULL;
     if (!text)
@@ -270,7 +283,7 @@ static void add_param(safetensors_contents *contents, const layers_call *call, i
     const layers_value *value = &call->params[i];
     char name[NAME];
     param_name(call->operation, i, name);
-    if (is_tensor(param)) {
+    if (layers_is_tensor(param)) {
         add_tensor(contents, name, &value->tensor);
         return;
     }
@@ -290,7 +303,7 @@ static void fill(safetensors_contents *contents, const layers_call *call, const 
     for (int i = 0; call->operation->outputs[i].name; i++)
         add_output(contents, &call->operation->outputs[i], &call->outputs[i]);
     for (int i = 0; call->operation->params_name && call->operation->params[i].name; i++)
-        if (all || form_gives_param(call, i))
+        if (all ? form_returns_param(&call->operation->params[i]) : form_gives_param(call, i))
             add_param(contents, call, i);
     if (handle)
         strcpy(add_text(contents, "cache"), handle);

@@ -18,7 +18,7 @@ static double now(void) {
 /* ---- the table --------------------------------------------------------------------------- */
 
 static void describe_params(FILE *out, const layers_param *param) {
-    static const char *const kinds[] = {"number", "integer", "choice", "tensor"};
+    static const char *const kinds[] = {"number", "integer", "choice", "tensor", "mask"};
     for (; param && param->name; param++)
         fprintf(out, "param\t%s\t%s\t%s\t%.17g\n", param->name, kinds[param->kind],
                 param->kind == LAYERS_CHOICE ? param->choices[0] : "",

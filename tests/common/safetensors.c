@@ -108,9 +108,14 @@ static bool put_flat(tensor_writing *tensor, const json_t *value) {
     return size == json_array_size(data);
 }
 
+/* Labels as they are wanted; a mask is bytes where labels are, else of the dtype of values. */
+static const char *dtype_of(const file_writing *file, const char *name) {
+    bool mask = strstr(name, ".mask") && !strcmp(file->labels, "U8");
+    return !strcmp(name, "y") || mask ? file->labels : file->dtype;
+}
+
 static bool add_tensor(file_writing *file, const char *name, const json_t *value) {
-    tensor_writing tensor = {.file = file,
-                             .dtype = !strcmp(name, "y") ? file->labels : file->dtype};
+    tensor_writing tensor = {.file = file, .dtype = dtype_of(file, name)};
     size_t start = file->length;
     if (!(json_is_object(value) ? put_flat(&tensor, value) : put_list(&tensor, value, 0)))
         return false;

@@ -228,6 +228,11 @@ Test(errors_fields, shape_mismatch_names_both) {
          "/bn_param/running_var",
          {"(1,)", "(1, 2)", "D = 2"}},
         {svm, "{'x':[[1,2]],'y':[0,1]}", "shape_mismatch", "/y", {"(2,)", "(1, 2)", "N = 1"}},
+        {dropout,
+         "{'x':[[1,2]],'dropout_param':{'p':1,'mode':'train','mask':[1,0]}}",
+         "shape_mismatch",
+         "/dropout_param/mask",
+         {"(2,)", "(1, 2)"}},
     };
     EXPECT(list);
 }
@@ -273,6 +278,28 @@ Test(errors_fields, invalid_param) {
          "invalid_param",
          "/dropout_param/seed",
          {"0.5"}},
+        {dropout,
+         DROP("'mode':'train','p':1,'mask':0.5"),
+         "invalid_param",
+         "/dropout_param/mask",
+         {"0.5", "0 or 1"}},
+        {dropout,
+         "{'x':[[1,2],[3,4]],'dtype':'float32',"
+         "'dropout_param':{'mode':'train','p':1,'mask':[[1,0],[1e-50,1]]}}",
+         "invalid_param",
+         "/dropout_param/mask/1/0",
+         {"1e-50", "0 or 1"}},
+        {dropout,
+         "{'x':[[1,2],[3,4]],"
+         "'dropout_param':{'mode':'test','p':1,'mask':{'shape':[2,2],'data':[1,0,1,NaN]}}}",
+         "invalid_param",
+         "/dropout_param/mask/1/1",
+         {"nan", "0 or 1"}},
+        {dropout,
+         DROP("'mode':'train','p':1,'mask':1,'seed':1"),
+         "invalid_param",
+         "/dropout_param/mask",
+         {"seed", "not both"}},
     };
     EXPECT(list);
 }

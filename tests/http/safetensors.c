@@ -77,6 +77,49 @@ Test(safetensors, labels_may_be_of_three_dtypes) {
     daemon_stop(p);
 }
 
+Test(safetensors, a_mask_may_be_of_three_dtypes_whatever_that_of_the_call) {
+    process *p = daemon_start(NULL);
+    static const double f64[] = {1, 0, 1};
+    static const float f32[] = {1, 0, 1};
+    static const uint8_t u8[] = {1, 0, 1};
+    static const struct {
+        const char *dtype;
+        const void *data;
+        size_t bytes;
+    } rows[] = {{"F64", f64, sizeof f64}, {"F32", f32, sizeof f32}, {"U8", u8, sizeof u8}};
+    for (int x = 0; x < 2; x++)
+        for (int m = 0; m < 3; m++) {
+            char header[512], data[64];
+            size_t first = rows[x].bytes, end = first + rows[m].bytes;
+            memcpy(data, rows[x].data, first);
+            memcpy(data + first, rows[m].data, rows[m].bytes);
+            snprintf(header, sizeof header,
+                     "{'x':{'dtype':'%s','shape':[3],'data_offsets':[0,%zu]},"
+                     "'dropout_param.mask':{'dtype':'%s','shape':[3],'data_offsets':[%zu,%zu]},"
+                     "'__metadata__':{'dropout_param.p':'0.5','dropout_param.mode':'train'}}",
+                     rows[x].dtype, first, rows[m].dtype, first, end);
+            expect_json(post_header(p->caller, "/dropout/forward?cache=none", header, data, end),
+                        "{'out':[2.0,0.0,2.0],'dropout_param':{'p':0.5,'mode':'train'}}");
+        }
+    daemon_stop(p);
+}
+
+Test(safetensors, a_mask_of_bytes_may_stand_before_values_which_are_then_not_aligned) {
+    process *p = daemon_start(NULL);
+    struct __attribute__((packed)) {
+        uint8_t mask;
+        double x;
+    } body = {1, 3};
+    expect_json(
+        post_header(p->caller, "/dropout/forward?cache=none",
+                    "{'dropout_param.mask':{'dtype':'U8','shape':[],'data_offsets':[0,1]},"
+                    "'x':{'dtype':'F64','shape':[],'data_offsets':[1,9]},"
+                    "'__metadata__':{'dropout_param.p':'0.5','dropout_param.mode':'train'}}",
+                    &body, sizeof body),
+        "{'out':6.0,'dropout_param':{'p':0.5,'mode':'train'}}");
+    daemon_stop(p);
+}
+
 Test(safetensors, a_negative_label_of_four_bytes_is_out_of_range) {
     process *p = daemon_start(NULL);
     static const struct {
@@ -149,6 +192,23 @@ Test(safetensors, what_does_not_fit_the_description_is_refused) {
         {"/affine/forward",
          "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},'__metadata__':{'w':'[1]'}}",
          "wrong_type", "/w", "must be a tensor"},
+        {"/dropout/forward",
+         "{'x':{'dtype':'F64','shape':[3],'data_offsets':[0,24]},"
+         "'dropout_param.mask':{'dtype':'I64','shape':[1],'data_offsets':[24,32]}}",
+         "wrong_type", "/dropout_param/mask", "I64, but must be U8, F64 or F32"},
+        {"/dropout/forward",
+         "{'x':{'dtype':'F64','shape':[3],'data_offsets':[0,24]},"
+         "'dropout_param.mask':{'dtype':'BOOL','shape':[8],'data_offsets':[24,32]}}",
+         "wrong_type", "/dropout_param/mask", "BOOL, but must be U8, F64 or F32"},
+        {"/dropout/forward",
+         "{'x':{'dtype':'F64','shape':[3],'data_offsets':[0,24]},"
+         "'dropout_param.mask':{'dtype':'U8','shape':[8],'data_offsets':[24,32]},"
+         "'__metadata__':{'dropout_param.p':'0.5','dropout_param.mode':'train'}}",
+         "shape_mismatch", "/dropout_param/mask", "/dropout_param/mask has shape (8,), but /x has shape (3,)"},
+        {"/dropout/forward",
+         "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
+         "'__metadata__':{'dropout_param.mask':'[1]','dropout_param.mode':'train'}}",
+         "wrong_type", "/dropout_param/mask", "must be a tensor"},
         {"/dropout/forward",
          "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
          "'__metadata__':{'dropout_param.p':'half','dropout_param.mode':'train'}}",

@@ -14,7 +14,7 @@ DAEMON_SUITE(vectors);
 /* In what form requests go and answers come. */
 typedef struct {
     bool binary_request, binary_answer;
-    const char *labels; /* dtype of labels in a binary request */
+    const char *labels; /* dtype of labels in a binary request, and U8 that of masks, too */
 } mode;
 
 static struct {

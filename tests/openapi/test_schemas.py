@@ -1,4 +1,5 @@
 """The schemas tell the truth: what fits them is taken, what does not is refused."""
+import copy
 import math
 
 from case import Case
@@ -141,6 +142,37 @@ class Schemas(Case):
                     body = self.body_of(operation)
                     body[field["name"]][0] = label
                     self.check(path, operation, body, fits)
+
+    def masks(self):
+        """(path, operation, name of the object, parameter, a body that has it in the flat form)"""
+        for path, operation in self.daemon.layer_operations():
+            row = operation["x-layerd"]
+            for parameter in row.get("params", []):
+                if parameter["kind"] == "mask":
+                    body = self.body_of(operation, "flat")
+                    del body[row["params_name"]][parameter["instead_of"]]
+                    mask = copy.deepcopy(body[row["inputs"][0]["name"]])
+                    mask["data"] = [i % 2 for i, _ in enumerate(mask["data"])]
+                    body[row["params_name"]][parameter["name"]] = mask
+                    yield path, operation, row["params_name"], parameter, body
+
+    def test_masks_are_zeros_and_ones(self):
+        checked = 0
+        for path, operation, name, parameter, body in self.masks():
+            answer = self.check(path, operation, body, True)
+            self.assertNotIn(parameter["name"], answer.json[name])
+            for element, fits in ((1.0, True), (-0.0, True), (2, False), (0.5, False),
+                                  ("NaN", False), (True, False)):
+                body[name][parameter["name"]]["data"][0] = element
+                self.check(path, operation, body, fits)
+                checked += 1
+        self.assertGreater(checked, 0)
+
+    def test_what_stands_in_the_place_of_another_does_not_stand_beside_it(self):
+        for path, operation, name, parameter, body in self.masks():
+            body[name][parameter["instead_of"]] = 1
+            answer = self.check(path, operation, body, False, "invalid_param")
+            self.assertEqual(answer.json["pointer"], f"/{name}/{parameter['name']}")
 
     def test_tensors_have_the_rank_of_their_pattern(self):
         for path, operation, field in self.tensors():

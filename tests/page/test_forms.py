@@ -3,7 +3,7 @@ import json
 import subprocess
 
 import case
-from case import Case, curl_line, field, panel, status
+from case import Case, curl_line, field, panel, run_button, status
 
 FORWARD, BACKWARD = "/affine/forward", "/affine/backward"
 
@@ -64,6 +64,17 @@ class Forms(Case):
         self.assertIn('"dtype": "float32"', line)
         self.run_operation(tab, FORWARD)
         self.assertFalse(tab.run(f"{panel(FORWARD)}.querySelector('.handle') !== null"))
+
+    def test_a_mask_stands_in_the_place_of_the_seed(self):
+        tab = self.open("#dropout")
+        path = "/dropout/forward"
+        self.set(tab, path, "x", "[[1, 2], [3, 4]]")
+        self.set(tab, path, "mask", "[[1, 0], [0, 1]]")
+        tab.click(run_button(path))
+        tab.until(f"{field(path, 'mask')}.getAttribute('aria-invalid') === 'true'")
+        self.set(tab, path, "seed", "")
+        self.run_operation(tab, path)
+        self.assertEqual(self.table(tab, path, "out"), [[2, 0], [0, 8]])
 
     def test_a_quote_does_not_break_out_of_the_line(self):
         tab = self.open()

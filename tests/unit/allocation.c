@@ -177,8 +177,10 @@ static char *write_params(char *out, const layers_call *call, bool flat) {
     for (int i = 0; call->operation->params[i].name; i++) {
         const layers_param *param = &call->operation->params[i];
         const layers_value *value = &call->params[i];
+        if (!value->given)
+            continue;
         out = write_member(out, param->name);
-        if (param->kind == LAYERS_TENSOR)
+        if (value->tensor.data)
             out = json_write_tensor(out, &value->tensor, flat, NULL);
         else if (param->kind == LAYERS_CHOICE)
             out += sprintf(out, "\"%s\"", param->choices[value->choice]);
@@ -240,9 +242,9 @@ static size_t bytes_body(const variant *v, const layers_call *call, char *body) 
         char name[SAFETENSORS_NAME], number[32];
         snprintf(name, sizeof name, "%s.%s", v->operation->params_name, param->name);
         snprintf(number, sizeof number, "%.17g", value->number);
-        if (param->kind == LAYERS_TENSOR)
+        if (value->tensor.data)
             put_tensor(&contents, name, &value->tensor);
-        else
+        else if (value->given)
             put_text(&contents, name,
                      param->kind == LAYERS_CHOICE ? param->choices[value->choice] : number);
     }
@@ -350,6 +352,8 @@ Test(allocation, of_every_other_answer) {
         {422, "POST", "/affine/forward", "{\"x\":[[1]],\"w\":[[1],[2]],\"b\":[1]}", NULL, NULL},
         {422, "POST", "/dropout/forward",
          "{\"x\":[1],\"dropout_param\":{\"p\":2,\"mode\":\"train\"}}", NULL, NULL},
+        {422, "POST", "/dropout/forward",
+         "{\"x\":[1],\"dropout_param\":{\"p\":1,\"mode\":\"train\",\"mask\":[2]}}", NULL, NULL},
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[5]}", NULL, NULL},
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[0.5]}", NULL, NULL},
     };

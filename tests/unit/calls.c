@@ -29,11 +29,13 @@ double element(const layers_tensor *tensor, size_t i) {
 }
 
 void set_element(layers_tensor *tensor, size_t i, double value) {
-    cr_assert(tensor->dtype != LAYERS_BIT && tensor->dtype != LAYERS_U8);
+    cr_assert(tensor->dtype != LAYERS_BIT);
     if (tensor->dtype == LAYERS_F64)
         ((double *)tensor->data)[i] = value;
     else if (tensor->dtype == LAYERS_F32)
         ((float *)tensor->data)[i] = (float)value;
+    else if (tensor->dtype == LAYERS_U8)
+        ((uint8_t *)tensor->data)[i] = (uint8_t)value;
     else
         ((int64_t *)tensor->data)[i] = (int64_t)value;
 }
@@ -115,6 +117,17 @@ layers_call backward_from(const layers_call *forward, const size_t *shape, int r
     return call;
 }
 
+layers_call over_again(const layers_call *call) {
+    layers_call again = {.operation = call->operation, .dtype = call->dtype};
+    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
+        again.inputs[i] = layers_tensor_share(&call->inputs[i]);
+    for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
+        again.params[i] = call->params[i];
+        again.params[i].tensor = layers_tensor_share(&call->params[i].tensor);
+    }
+    return again;
+}
+
 void run(layers_call *call) {
     layers_error error = {0};
     layers_code code = layers_prepare(call, &error);
@@ -145,14 +158,31 @@ const layers_operation *giver_of(const layers_operation *operation) {
     return NULL;
 }
 
-int choices_of(const layers_operation *operation) {
+/* How many values the largest choice has. */
+static int largest_choice(const layers_operation *operation) {
     int most = 1;
-    if (operation->cache == LAYERS_CACHE_TAKEN)
-        return choices_of(giver_of(operation));
     for (const layers_param *param = operation->params; param && param->name; param++)
         for (int i = 0; param->kind == LAYERS_CHOICE && param->choices[i]; i++)
             most = i + 1 > most ? i + 1 : most;
     return most;
+}
+
+int choices_of(const layers_operation *operation) {
+    if (operation->cache == LAYERS_CACHE_TAKEN)
+        return choices_of(giver_of(operation));
+    int count = largest_choice(operation);
+    for (const layers_param *param = operation->params; param && param->name; param++)
+        count += param->instead_of != NULL;
+    return count;
+}
+
+/* The parameter that stands in the place of another in this choice; NULL for none. */
+static const layers_param *stand_in(const layers_operation *operation, int choice) {
+    int i = choice - largest_choice(operation);
+    for (const layers_param *param = operation->params; param && param->name; param++)
+        if (param->instead_of && i-- == 0)
+            return param;
+    return NULL;
 }
 
 /* What a call's tensors are made from; `variant` decides on the shapes. */
@@ -199,10 +229,19 @@ static layers_tensor valid_tensor(const char *pattern, bool labels, recipe *r, d
     return tensor_random(r->dtype, shape, rank, &r->seed, low, low + 2);
 }
 
+static layers_tensor valid_mask(const char *pattern, recipe *r) {
+    layers_tensor mask = valid_tensor(pattern, false, r, 0);
+    for (size_t i = 0; i < mask.size; i++)
+        set_element(&mask, i, element(&mask, i) < 1);
+    return mask;
+}
+
 static void fill_param(layers_value *value, const layers_param *param, recipe *r) {
     value->given = true;
     if (param->kind == LAYERS_TENSOR)
         value->tensor = valid_tensor(param->shape, false, r, 0.5);
+    else if (param->kind == LAYERS_MASK)
+        value->tensor = valid_mask(param->shape, r);
     else if (param->kind == LAYERS_CHOICE)
         value->choice = param->choices[r->choice] ? r->choice : 0;
     else if (param->kind == LAYERS_INTEGER)
@@ -216,8 +255,12 @@ static layers_call make_call(const layers_operation *operation, recipe r) {
     for (int i = 0; operation->inputs[i].name; i++)
         call.inputs[i] =
             valid_tensor(operation->inputs[i].shape, operation->inputs[i].labels, &r, -1);
-    for (int i = 0; operation->params && operation->params[i].name; i++)
-        fill_param(&call.params[i], &operation->params[i], &r);
+    const layers_param *other = stand_in(operation, r.choice);
+    for (int i = 0; operation->params && operation->params[i].name; i++) {
+        const layers_param *param = &operation->params[i];
+        if (param->instead_of ? param == other : !other || strcmp(param->name, other->instead_of))
+            fill_param(&call.params[i], param, &r);
+    }
     if (operation->cache == LAYERS_CACHE_TAKEN) {
         layers_call giver = make_call(giver_of(operation), r);
         run(&giver);

@@ -23,6 +23,9 @@ layers_tensor tensor_random(layers_dtype dtype, const size_t *shape, int rank, u
 /* The same values in another dtype. */
 layers_tensor tensor_as(layers_dtype dtype, const layers_tensor *tensor);
 
+/* The same call over the same buffers, without a cache. */
+layers_call over_again(const layers_call *call);
+
 double element(const layers_tensor *tensor, size_t i);
 void set_element(layers_tensor *tensor, size_t i, double value);
 
@@ -57,13 +60,15 @@ void assert_refused(layers_call *call, layers_code code, const char *field, cons
 const layers_operation *giver_of(const layers_operation *operation);
 
 /* A call that is right by its description alone: random inputs of shapes that fit each other, every
- * parameter at a middling value, and choice number `choice` (where there are as many). Equal seeds
- * give equal calls. A cache that is taken comes from a run of its giver. */
+ * parameter at a middling value, and choice number `choice` (where there are as many; past them, a
+ * parameter that stands in the place of another instead of that one). Equal seeds give equal calls.
+ * A cache that is taken comes from a run of its giver. */
 layers_call valid_call(const layers_operation *operation, layers_dtype dtype, int choice,
                        uint64_t seed);
 
-/* How many values the operation's largest choice has, of its own or of its cache's giver; 1 where
- * there is no choice. */
+/* How many choices valid_call takes: the values of the operation's largest choice, 1 where there is
+ * none, and the parameters that stand in another's place. Of an operation that takes a cache, those
+ * of its giver. */
 int choices_of(const layers_operation *operation);
 
 #endif

@@ -2,6 +2,7 @@
  * infinities; and the numbers that the course publishes. */
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
@@ -330,6 +331,116 @@ Test(edges, dropout_gives_back_the_seed_it_drew) {
     cr_assert(memcmp(call.outputs[0].data, again.outputs[0].data, sizeof ones) == 0);
     layers_call_clear(&again);
     layers_call_clear(&call);
+}
+
+/* A call with a mask of its own, of a dtype that need not be the call's. */
+static layers_call masked(layers_dtype dtype, const layers_tensor *mask, const double *x) {
+    layers_call call = forward_of("dropout", dtype, mask->shape, mask->rank, x);
+    set_dropout(&call, 0.5, TRAIN, 0);
+    call.params[2] = (layers_value){0};
+    call.params[3].tensor = layers_tensor_share(mask);
+    return call;
+}
+
+static const layers_dtype mask_dtypes[] = {LAYERS_U8, LAYERS_F64, LAYERS_F32};
+
+Test(edges, dropout_takes_a_mask_in_the_place_of_a_seed) {
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+        for (int i = 0; i < 3; i++) {
+            layers_tensor mask = tensor_of(mask_dtypes[i], SHAPE(2, 2), VALUES(1, 0, 0, 1));
+            layers_call call = masked(dtype, &mask, VALUES(3, -4, INFINITY, 1));
+            run(&call);
+            assert_values(&call.outputs[0], VALUES(6, 0, NAN, 2), 4, 0, 0, "out");
+            cr_assert(!call.params[2].given, "a seed was drawn");
+            layers_call back = backward_from(&call, SHAPE(2, 2), VALUES(1, 2, 3, 4));
+            run(&back);
+            assert_values(&back.outputs[0], VALUES(2, 0, 0, 8), 4, 0, 0, "dx");
+            layers_call_clear(&back);
+            layers_call_clear(&call);
+            layers_tensor_clear(&mask);
+        }
+}
+
+/* Past the flags that are read at a time and the piece of a thread, with a last byte that is not
+ * full. */
+Test(edges, dropout_takes_a_mask_of_any_length) {
+    static const size_t sizes[] = {0, 1, 7, 63, 64, 65, 511, 513, 1030, (1 << 14) + 3, 50001};
+    layers_pool *pool = layers_pool_make(2, NULL);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int i = 0; i < 3; i++) {
+            uint64_t seed = sizes[s];
+            layers_tensor mask = tensor_make(mask_dtypes[i], SHAPE(sizes[s]));
+            for (size_t e = 0; e < mask.size; e++)
+                set_element(&mask, e, uniform(&seed) < 0.3);
+            double *ones = calloc(sizes[s] + 1, sizeof *ones);
+            for (size_t e = 0; e < sizes[s]; e++)
+                ones[e] = 1;
+            layers_call call = masked(LAYERS_F64, &mask, ones);
+            call.pool = pool;
+            run(&call);
+            cr_assert(!call.params[2].given, "a seed was drawn");
+            for (size_t e = 0; e < mask.size; e++)
+                cr_assert(element(&call.outputs[0], e) == 2 * element(&mask, e), "%zu of %zu", e,
+                          sizes[s]);
+            const uint8_t *bits = call.cache->saved[0].data;
+            cr_assert(sizes[s] % 8 == 0 || bits[sizes[s] / 8] >> sizes[s] % 8 == 0,
+                      "bits past the last of %zu", sizes[s]);
+            free(ones);
+            layers_call_clear(&call);
+            layers_tensor_clear(&mask);
+        }
+    layers_pool_free(pool);
+}
+
+Test(edges, dropout_checks_a_mask_in_test_mode_and_does_not_use_it) {
+    layers_tensor mask = tensor_of(LAYERS_F64, SHAPE(3), VALUES(1, 0, 0));
+    layers_call call = masked(LAYERS_F64, &mask, VALUES(1, 2, 3));
+    call.params[1].choice = TEST;
+    run(&call);
+    assert_values(&call.outputs[0], VALUES(1, 2, 3), 3, 0, 0, "out");
+    layers_call back = backward_from(&call, SHAPE(3), VALUES(4, 5, 6));
+    run(&back);
+    assert_values(&back.outputs[0], VALUES(4, 5, 6), 3, 0, 0, "dx");
+    set_element(&mask, 1, 0.5);
+    assert_refused(&call, LAYERS_INVALID_PARAM, "dropout_param/mask/1", "0.5", "0 or 1");
+    layers_call_clear(&back);
+    layers_call_clear(&call);
+    layers_tensor_clear(&mask);
+}
+
+Test(edges, dropout_refuses_a_mask_of_other_numbers_where_the_first_stands) {
+    static const double x[3 * 400], others[] = {0.5, 2, -1, 5e-324, 1 + 0x1p-52, NAN, INFINITY};
+    layers_tensor mask = tensor_of(LAYERS_F64, SHAPE(3, 400), x);
+    layers_call call = masked(LAYERS_F64, &mask, x);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        set_element(&mask, 2 * 400 + 399, others[i]);
+        assert_refused(&call, LAYERS_INVALID_PARAM, "dropout_param/mask/2/399", "must be 0 or 1",
+                       "dropout_param/mask/2/399 is");
+        set_element(&mask, 0, others[i]);
+        assert_refused(&call, LAYERS_INVALID_PARAM, "dropout_param/mask/0/0", "", "0 or 1");
+        set_element(&mask, 0, -0.0);
+    }
+    layers_call_clear(&call);
+    layers_tensor_clear(&mask);
+    mask = tensor_of(LAYERS_U8, SCALAR, VALUES(255));
+    call = masked(LAYERS_F32, &mask, x);
+    assert_refused(&call, LAYERS_INVALID_PARAM, "dropout_param/mask", "mask is 255", "0 or 1");
+    layers_call_clear(&call);
+    layers_tensor_clear(&mask);
+}
+
+Test(edges, dropout_with_a_mask_may_run_again) {
+    layers_tensor mask = tensor_of(LAYERS_U8, SHAPE(3), VALUES(1, 0, 1));
+    layers_call call = masked(LAYERS_F64, &mask, VALUES(1, 2, 3));
+    for (int i = 0; i < 2; i++) {
+        run(&call);
+        assert_values(&call.outputs[0], VALUES(2, 0, 6), 3, 0, 0, "out");
+    }
+    layers_tensor_clear(&call.params[3].tensor);
+    run(&call);
+    cr_assert(call.params[2].given, "no seed was drawn where there was no mask");
+    layers_call_clear(&call);
+    layers_tensor_clear(&mask);
 }
 
 /* The course's check: 500 x 500 about 10; the mean stays, and 1 - p of the elements are 0. */

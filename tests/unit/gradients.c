@@ -21,18 +21,6 @@ static int gradient_of(const layers_operation *op, const char *input) {
     return -1;
 }
 
-/* The same call over the same buffers, without a cache. */
-static layers_call over_again(const layers_call *call) {
-    layers_call again = {.operation = call->operation, .dtype = call->dtype};
-    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
-        again.inputs[i] = layers_tensor_share(&call->inputs[i]);
-    for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
-        again.params[i] = call->params[i];
-        again.params[i].tensor = layers_tensor_share(&call->params[i].tensor);
-    }
-    return again;
-}
-
 /* Σ out · dout; the loss itself where there is no dout. */
 static double objective(const layers_call *call, const layers_tensor *dout) {
     layers_call again = over_again(call);

@@ -335,6 +335,22 @@ Test(shapes, a_tensor_among_the_parameters_is_matched_too) {
     layers_call_clear(&call);
 }
 
+/* "..." of a parameter is the shape of the input that has it, of the same size or not. */
+Test(shapes, a_parameter_of_any_shape_is_like_the_input) {
+    layers_call call = call_of("dropout", "forward", LAYERS_F64);
+    call.inputs[0] = tensor_of(LAYERS_F64, SHAPE(2, 3), VALUES(1, 2, 3, 4, 5, 6));
+    call.params[0] = (layers_value){.given = true, .number = 0.5};
+    call.params[1].given = true;
+    call.params[3].tensor = tensor_of(LAYERS_U8, SHAPE(3, 2), VALUES(1, 1, 1, 1, 1, 1));
+    assert_refused(&call, LAYERS_SHAPE_MISMATCH, "dropout_param/mask", "mask has shape (3, 2)",
+                   "x has shape (2, 3)");
+    call.params[3].tensor.rank = 0;
+    call.params[3].tensor.size = 1;
+    assert_refused(&call, LAYERS_SHAPE_MISMATCH, "dropout_param/mask", "mask has shape ()",
+                   "x has shape (2, 3)");
+    layers_call_clear(&call);
+}
+
 Test(shapes, a_missing_field_and_a_wrong_dtype_are_named) {
     layers_call call = affine(SHAPE(5, 6), SHAPE(6, 3), SHAPE(3));
     call.inputs[1] = (layers_tensor){0};

@@ -99,9 +99,20 @@ static void check_param(const layers_param *param) {
         cr_assert(!param->choices[3], "%s: the list does not end", param->name);
         break;
     case LAYERS_TENSOR:
+    case LAYERS_MASK:
         cr_assert(is_pattern(param->shape) && !param->required && !param->has_fallback, "%s",
                   param->name);
     }
+}
+
+/* What another parameter may stand in the place of is above it, and may be left out. */
+static void check_stand_in(const layers_operation *op, const layers_param *param) {
+    const layers_param *other = op->params;
+    while (other < param && strcmp(other->name, param->instead_of) != 0)
+        other++;
+    cr_assert(other < param, "%s: there is no %s above it", param->name, param->instead_of);
+    cr_assert(!param->required && !param->has_fallback, "%s", param->name);
+    cr_assert(!other->required && !other->has_fallback, "%s", other->name);
 }
 
 Test(table, parameters_are_well_formed) {
@@ -110,10 +121,16 @@ Test(table, parameters_are_well_formed) {
         int count = 0;
         for (const layers_param *param = op->params; param && param->name; param++) {
             check_param(param);
+            if (param->instead_of)
+                check_stand_in(op, param);
             count++;
         }
         cr_assert(count <= LAYERS_MAX_PARAMS);
     }
+}
+
+static bool is_tensor(const layers_param *param) {
+    return param->kind == LAYERS_TENSOR || param->kind == LAYERS_MASK;
 }
 
 static bool has_letter(const layers_operation *op, char letter) {
@@ -134,7 +151,7 @@ Test(table, what_an_operation_makes_has_lengths_that_it_was_given) {
         for (const layers_field *field = op->outputs; field->name; field++)
             check_letters(op, field->shape);
         for (const layers_param *param = op->params; param && param->name; param++)
-            if (param->kind == LAYERS_TENSOR)
+            if (is_tensor(param))
                 check_letters(op, param->shape);
         check_letters(op, op->work.lengths ? op->work.lengths : "");
         int letters = 0;
@@ -181,7 +198,8 @@ static size_t output_memory(const layers_call *call) {
     for (int i = 0; call->operation->outputs[i].name; i++)
         bytes += layers_tensor_memory(&call->outputs[i]);
     for (int i = 0; call->operation->params && call->operation->params[i].name; i++)
-        bytes += layers_tensor_memory(&call->params[i].tensor);
+        if (call->operation->params[i].kind == LAYERS_TENSOR)
+            bytes += layers_tensor_memory(&call->params[i].tensor);
     return bytes;
 }
 
@@ -237,14 +255,9 @@ static bool same(const layers_tensor *a, const layers_tensor *b) {
 
 static void gives_the_same_again(layers_call *call) {
     const layers_operation *op = call->operation;
-    int choice = 0;
-    for (int i = 0; op->params && op->params[i].name; i++)
-        choice = call->params[i].choice > choice ? call->params[i].choice : choice;
-    layers_call again = valid_call(op, call->dtype, choice, 7);
-    if (op->cache == LAYERS_CACHE_TAKEN) {
-        layers_cache_unref(again.cache);
+    layers_call again = over_again(call);
+    if (op->cache == LAYERS_CACHE_TAKEN)
         again.cache = layers_cache_ref(call->cache);
-    }
     run(call);
     run(&again);
     for (int i = 0; op->outputs[i].name; i++)
@@ -358,7 +371,8 @@ static void keeps_its_ranges(layers_call *call) {
     const layers_operation *op = call->operation;
     for (int i = 0; op->params && op->params[i].name; i++) {
         const layers_param *param = &op->params[i];
-        if (param->kind != LAYERS_NUMBER && param->kind != LAYERS_INTEGER)
+        if ((param->kind != LAYERS_NUMBER && param->kind != LAYERS_INTEGER) ||
+            !call->params[i].given)
             continue;
         refuses_number(call, i, NAN);
         refuses_number(call, i, INFINITY);
@@ -422,12 +436,13 @@ static char letter_of(const char *pattern, int axis) {
 }
 
 /* Whether nothing but input i says how long a letter is. */
-static bool only_here(const layers_operation *op, int i, char letter) {
+static bool only_here(const layers_call *call, int i, char letter) {
+    const layers_operation *op = call->operation;
     for (int j = 0; op->inputs[j].name; j++)
         if (j != i && strchr(op->inputs[j].shape, letter))
             return false;
-    for (const layers_param *param = op->params; param && param->name; param++)
-        if (param->kind == LAYERS_TENSOR && strchr(param->shape, letter))
+    for (int j = 0; op->params && op->params[j].name; j++)
+        if (call->params[j].tensor.data && strchr(op->params[j].shape, letter))
             return false;
     return op->cache != LAYERS_CACHE_TAKEN;
 }
@@ -436,7 +451,7 @@ static void refuses_lengths(layers_call *call) {
     const layers_operation *op = call->operation;
     for (int i = 0; op->inputs[i].name; i++)
         for (int axis = 0; axis < call->inputs[i].rank; axis++) {
-            bool free = only_here(op, i, letter_of(op->inputs[i].shape, axis));
+            bool free = only_here(call, i, letter_of(op->inputs[i].shape, axis));
             call->inputs[i].shape[axis]++;
             layers_error error = {0};
             layers_code code = layers_prepare(call, &error);
@@ -465,7 +480,7 @@ static void refuses_dtypes(layers_call *call) {
         call->inputs[i].dtype = right;
     }
     for (int i = 0; op->params && op->params[i].name; i++) {
-        if (op->params[i].kind != LAYERS_TENSOR)
+        if (!call->params[i].tensor.data)
             continue;
         char field[64];
         snprintf(field, sizeof field, "%s/%s", op->params_name, op->params[i].name);
@@ -478,6 +493,28 @@ static void refuses_dtypes(layers_call *call) {
 Test(table, a_wrong_dtype_is_refused) {
     EACH(op)
     with_each_call(op, refuses_dtypes);
+}
+
+static void refuses_both(layers_call *call) {
+    const layers_operation *op = call->operation;
+    for (int i = 0; op->params && op->params[i].name; i++) {
+        if (!op->params[i].instead_of || !call->params[i].given)
+            continue;
+        char field[64];
+        int other = 0;
+        while (strcmp(op->params[other].name, op->params[i].instead_of) != 0)
+            other++;
+        snprintf(field, sizeof field, "%s/%s", op->params_name, op->params[i].name);
+        call->params[other].given = true;
+        assert_refused(call, LAYERS_INVALID_PARAM, field, op->params[i].name,
+                       op->params[i].instead_of);
+        call->params[other].given = false;
+    }
+}
+
+Test(table, a_parameter_and_its_stand_in_are_not_given_together) {
+    EACH(op)
+    with_each_call(op, refuses_both);
 }
 
 static void refuses_other_caches(layers_call *call) {

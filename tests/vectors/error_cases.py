@@ -201,6 +201,31 @@ def invalid_params():
                             "invalid_param", "/dtype")
 
 
+def masks():
+    """Of dropout: shapes, elements, and not beside a seed."""
+    drop = "/dropout/forward"
+    good = [[1, 0, 1], [0, 0, 1]]
+
+    def refused(name, mask, code, pointer="", **changes):
+        changes.setdefault("seed", None)
+        return unprocessable(name, drop, param_changed(drop, mask=mask, **changes), code,
+                             "/dropout_param/mask" + pointer)
+    for wrong in [1, 0, 1], [[1, 0], [1, 0], [0, 1]], [[1, 0, 1]], [[good[0]], [good[1]]]:
+        yield refused("a mask of shape %s" % (np.shape(wrong),), wrong, "shape_mismatch")
+    yield refused("a mask in test mode", [1, 0], "shape_mismatch", mode="test")
+    for wrong in 2, -1, 0.5, 1e-300, "NaN", "Infinity":
+        yield refused("an element %s of a mask" % wrong, [[1, 0, 1], [0, wrong, 1]],
+                      "invalid_param", "/1/1")
+    yield refused("the first of several", [[1, 3, 1], [0, 2, 1]], "invalid_param", "/0/1")
+    yield refused("an element 2 of a mask in test mode", [[1, 0, 1], [0, 0, 2]], "invalid_param",
+                  "/1/2", mode="test")
+    yield refused("a mask beside a seed", good, "invalid_param", seed=1)
+    yield refused("true for a mask", True, "wrong_type")
+    yield refused("true in a mask", [[1, 0, 1], [0, True, 1]], "wrong_type", "/1/1")
+    yield refused("a string for a mask", "ones", "wrong_type")
+    yield refused("a short row of a mask", [[1, 0, 1], [0]], "ragged_array", "/1")
+
+
 def labels_out_of_range():
     for path in LOSSES:
         for name, y, pointer in [("C", [3, 0], "/y/0"), ("-1", [-1, 0], "/y/0"),
@@ -257,5 +282,5 @@ def queries():
 
 def error_cases():
     return [*missing_fields(), *unknown_fields(), *misplaced_fields(), *wrong_types(),
-            *ragged_arrays(), *shape_mismatches(), *invalid_shapes(), *invalid_params(),
+            *ragged_arrays(), *shape_mismatches(), *invalid_shapes(), *invalid_params(), *masks(),
             *labels_out_of_range(), *numbers_out_of_range(), *caches(), *queries()]

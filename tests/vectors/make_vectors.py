@@ -115,6 +115,19 @@ def dropout(name, x, p, seed, mode="train", dtype="float64", query="", flat=Fals
              {"dx": oracle.dropout(dout, param)}, DROPOUT[dtype], query)]}
 
 
+def masked(name, x, mask, p=0.5, mode="train", dtype="float64", query="", wrap=np.asarray):
+    """A mask in the place of the seed. Neither comes back."""
+    back = {"p": p, "mode": mode}
+    param = dict(back, mask=np.asarray(mask))
+    dout = Random(name, dtype).short(*x.shape)
+    sent = dict(back, mask=wrap(mask))
+    return {"name": name, "steps": [
+        step("/dropout/forward", typed({"x": x, "dropout_param": sent}, dtype),
+             {"out": oracle.dropout(x, param), "dropout_param": back}, DROPOUT[dtype], query),
+        step("/dropout/backward", typed({"dout": dout, "cache": "$cache"}, dtype),
+             {"dx": oracle.dropout(dout, param)}, DROPOUT[dtype], query)]}
+
+
 def loss(layer, name, x, y, dtype="float64", tolerance=None, query="", flat=False, labels=None):
     """`labels`: how y is written, where that differs."""
     y = np.asarray(y, dtype=int)
@@ -388,6 +401,21 @@ def dropout_cases():
                       np.ones(4), first, 42, dtype=dtype)
         yield dropout("p is just above the first random number: kept" + of, np.ones(4),
                       float(np.nextafter(first, 1)), 42, dtype=dtype)
+        mask = np.random.RandomState(7).randint(2, size=(3, 5))
+        yield masked("a mask" + of, random(3, 5), mask, 0.3, dtype=dtype)
+        yield masked("a mask as NumPy makes it" + of, random(3, 5), mask.astype(float), 0.8,
+                     dtype=dtype)
+        yield masked("a mask, flat" + of, random(3, 5), mask, dtype=dtype, wrap=Flat)
+        yield masked("a mask that keeps all" + of, random(4), np.ones(4, int), dtype=dtype)
+        yield masked("a mask that drops all" + of, random(4), np.zeros(4, int), dtype=dtype)
+        yield masked("a mask in test mode is not used" + of, random(3, 5), mask, 0.3, "test", dtype)
+        yield masked("a mask of rank 4" + of, random(2, 3, 2, 3),
+                     np.random.RandomState(8).randint(2, size=(2, 3, 2, 3)), dtype=dtype)
+        yield masked("an empty mask" + of, empty(0, 3), np.zeros((0, 3), int), dtype=dtype)
+        yield masked("a mask longer than what is read at a time" + of,
+                     Random("dropout long mask", dtype).short(25, 23),
+                     np.random.RandomState(9).randint(2, size=(25, 23)), 0.9, dtype=dtype)
+        yield without_cache(masked("a mask, nothing kept" + of, random(3, 5), mask, dtype=dtype))
     many = Random("dropout many", "float64").short
     yield dropout("more numbers than the generator makes at once", many(25, 28), 0.5, 2024)
     yield dropout("ones, more numbers than the generator makes at once", np.ones((3, 11, 19)), 0.8,

@@ -104,7 +104,8 @@ def dropout(values, param):
     values = real(values)
     if param["mode"] == "test":
         return values
-    mask = dropout_mask(values.shape, param["p"], param["seed"])
+    mask = (np.asarray(param["mask"]) == 1 if "mask" in param
+            else dropout_mask(values.shape, param["p"], param["seed"]))
     return np.where(mask, values / REAL(param["p"]), REAL(0))
 
 
@@ -190,6 +191,9 @@ def check_elementwise(random):
     for mode in "train", "test":
         param = {"p": 0.6, "mode": mode, "seed": 7}
         agree(dropout(dout, param), numerical_gradient(lambda v: dropout(v, param), x, dout))
+    mask = dropout_mask(x.shape, 0.6, 7)
+    agree(dropout(x, {"p": 0.6, "mode": "train", "mask": mask}),
+          dropout(x, {"p": 0.6, "mode": "train", "seed": 7}))
 
 
 def check_losses(random):

@@ -58,7 +58,7 @@ static json_t *tensor(openapi *o, const layers_field *field, int start, bool fla
     return nested;
 }
 
-/* The default, else a simple value of the range. Tensors are left to their default. */
+/* The default, else a simple value of the range. Tensors are left out. */
 static json_t *param(const layers_param *param) {
     switch (param->kind) {
     case LAYERS_NUMBER:
@@ -71,6 +71,7 @@ static json_t *param(const layers_param *param) {
     case LAYERS_CHOICE:
         return json_string(param->choices[0]);
     case LAYERS_TENSOR:
+    case LAYERS_MASK:
         break;
     }
     return NULL;
@@ -79,7 +80,7 @@ static json_t *param(const layers_param *param) {
 static json_t *params(openapi *o, const layers_operation *operation) {
     json_t *object = json_object();
     for (const layers_param *row = operation->params; row->name; row++)
-        if (row->kind != LAYERS_TENSOR)
+        if (!layers_is_tensor(row))
             openapi_put(o, object, row->name, param(row));
     return object;
 }

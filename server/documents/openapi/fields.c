@@ -33,7 +33,8 @@ static json_t *param_row(openapi *o, const layers_param *param) {
     static const char *const kinds[] = {[LAYERS_NUMBER] = "number",
                                         [LAYERS_INTEGER] = "integer",
                                         [LAYERS_CHOICE] = "choice",
-                                        [LAYERS_TENSOR] = "tensor"};
+                                        [LAYERS_TENSOR] = "tensor",
+                                        [LAYERS_MASK] = "mask"};
     json_t *object =
         json_pack("{s:s, s:s, s:b, s:s}", "name", param->name, "kind", kinds[param->kind],
                   "required", param->required, "summary", param->summary);
@@ -46,9 +47,12 @@ static json_t *param_row(openapi *o, const layers_param *param) {
         openapi_put(o, object, "choices", choices(o, param));
         break;
     case LAYERS_TENSOR:
+    case LAYERS_MASK:
         openapi_put(o, object, "shape", json_string(param->shape));
         break;
     }
+    if (param->instead_of)
+        openapi_put(o, object, "instead_of", json_string(param->instead_of));
     return object;
 }
 

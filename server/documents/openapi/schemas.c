@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calls/form.h"
 #include "documents/openapi/schemas.h"
 
 /* What the names of schemas that are sent end in. openapi-typescript takes a member with a default
@@ -27,27 +28,31 @@ static ranks ranks_of(const char *pattern) {
     return ranks;
 }
 
+/* What the elements of a tensor are: the schema of one, and what it adds to the tensors' names. */
+typedef struct {
+    const char *schema, *of;
+} elements;
+
+static const elements numbers = {"Number", ""}, labels = {"Label", "Labels"},
+                      flags = {"Flag", "Mask"};
+
 /* "Flat2", "FlatFrom1", "Flat", "FlatLabels1" */
 static const char *ranked_name(char name[OPENAPI_NAME], const char *kind, ranks ranks,
-                               bool labels) {
-    int used = snprintf(name, OPENAPI_NAME, "%s%s", kind, labels ? "Labels" : "");
+                               const elements *of) {
+    int used = snprintf(name, OPENAPI_NAME, "%s%s", kind, of->of);
     if (!ranks.more || ranks.least > 0)
         snprintf(name + used, OPENAPI_NAME - (size_t)used, "%s%d", ranks.more ? "From" : "",
                  ranks.least);
     return name;
 }
 
-static const char *element(bool labels) {
-    return labels ? "Label" : "Number";
-}
-
 /* Lists in lists, as deep as the rank. Those of any depth do not refer to themselves: what makes
  * clients from the document stumbles there. */
-static json_t *nested(openapi *o, ranks r, bool labels) {
+static json_t *nested(openapi *o, ranks r, const elements *of) {
     char name[OPENAPI_NAME];
     if (r.least == 0 && !r.more)
-        return openapi_ref("schemas", element(labels));
-    ranked_name(name, "Nested", r, labels);
+        return openapi_ref("schemas", of->schema);
+    ranked_name(name, "Nested", r, of);
     if (json_object_get(o->schemas, name))
         return openapi_ref("schemas", name);
     if (r.least == 0)
@@ -55,23 +60,23 @@ static json_t *nested(openapi *o, ranks r, bool labels) {
                     json_pack("{s:s, s:[o, {s:s, s:{}}]}", "description",
                               "Numbers in lists in lists, as deep as you like: all of a depth are "
                               "of one length.",
-                              "oneOf", openapi_ref("schemas", element(labels)), "type", "array",
+                              "oneOf", openapi_ref("schemas", of->schema), "type", "array",
                               "items"));
     else
         openapi_put(o, o->schemas, name,
                     json_pack("{s:s, s:o}", "type", "array", "items",
-                              nested(o, (ranks){r.least - 1, r.more}, labels)));
+                              nested(o, (ranks){r.least - 1, r.more}, of)));
     return openapi_ref("schemas", name);
 }
 
-static json_t *flat(openapi *o, ranks r, bool labels) {
+static json_t *flat(openapi *o, ranks r, const elements *of) {
     char name[OPENAPI_NAME];
-    ranked_name(name, "Flat", r, labels);
+    ranked_name(name, "Flat", r, of);
     json_t *shape = json_pack("{s:s, s:{s:s, s:i}, s:i, s:i}", "type", "array", "items", "type",
                               "integer", "minimum", 0, "minItems", r.least, "maxItems",
                               r.more ? LAYERS_MAX_RANK : r.least);
     json_t *data =
-        json_pack("{s:s, s:o}", "type", "array", "items", openapi_ref("schemas", element(labels)));
+        json_pack("{s:s, s:o}", "type", "array", "items", openapi_ref("schemas", of->schema));
     json_t *properties = json_pack("{s:o, s:o}", "shape", shape, "data", data);
     json_t *schema = schema_of_object(properties, json_pack("[s, s]", "shape", "data"));
     openapi_put(o, schema, "description",
@@ -96,16 +101,16 @@ static const char *shape_text(const char *pattern, char text[OPENAPI_NAME]) {
 }
 
 /* A tensor in one of its two forms; one that is a scalar by its pattern is a number in both. */
-static json_t *tensor(openapi *o, const char *pattern, bool labels, const char *summary) {
+static json_t *tensor(openapi *o, const char *pattern, const elements *of, const char *summary) {
     char name[OPENAPI_NAME], text[OPENAPI_NAME];
     ranks r = ranks_of(pattern);
     if (!*pattern)
         return json_pack("{s:s, s:s}", "$ref", "#/components/schemas/Number", "description",
                          summary);
-    ranked_name(name, "Tensor", r, labels);
+    ranked_name(name, "Tensor", r, of);
     if (!json_object_get(o->schemas, name))
         openapi_put(o, o->schemas, name,
-                    json_pack("{s:[o, o]}", "oneOf", nested(o, r, labels), flat(o, r, labels)));
+                    json_pack("{s:[o, o]}", "oneOf", nested(o, r, of), flat(o, r, of)));
     json_t *schema = openapi_ref("schemas", name);
     openapi_put(o, schema, "description",
                 json_sprintf("%s; %s", summary, shape_text(pattern, text)));
@@ -118,6 +123,9 @@ void schemas_begin(openapi *o) {
                           "A number; NaN and the infinities are strings.", "oneOf", "type",
                           "number", "format", "double", "type", "string", "enum", "NaN", "Infinity",
                           "-Infinity"));
+    openapi_put(o, o->schemas, "Flag",
+                json_pack("{s:s, s:s, s:[i, i]}", "description", "0 or 1.", "type", "integer",
+                          "enum", 0, 1));
     openapi_put(o, o->schemas, "Label",
                 json_pack("{s:s, s:s, s:s, s:i}", "description", "The class of an example, from 0.",
                           "type", "integer", "format", "int64", "minimum", 0));
@@ -160,10 +168,20 @@ static json_t *choice(openapi *o, const layers_param *param) {
 
 static json_t *param_schema(openapi *o, const layers_param *param) {
     if (param->kind == LAYERS_TENSOR)
-        return tensor(o, param->shape, false, param->summary);
+        return tensor(o, param->shape, &numbers, param->summary);
+    if (param->kind == LAYERS_MASK)
+        return tensor(o, param->shape, &flags, param->summary);
     json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param) : ranged(o, param);
     openapi_put(o, schema, "description", json_string(param->summary));
     return schema;
+}
+
+/* Not both of a parameter and the one in whose place it stands. */
+static void put_alternatives(openapi *o, const layers_param *params, json_t *schema) {
+    for (const layers_param *param = params; param->name; param++)
+        if (param->instead_of)
+            openapi_put(o, schema, "not",
+                        json_pack("{s:[s, s]}", "required", param->instead_of, param->name));
 }
 
 /* The object of the parameters, as it is sent or as it comes back: then with every value that the
@@ -172,12 +190,17 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
     char name[OPENAPI_NAME];
     json_t *properties = json_object(), *required = json_array();
     for (const layers_param *param = operation->params; param->name; param++) {
+        if (back && !form_returns_param(param))
+            continue;
         openapi_put(o, properties, param->name, param_schema(o, param));
         if (param->required || (back && (param->has_fallback || param->kind == LAYERS_TENSOR)))
             openapi_add(o, required, json_string(param->name));
     }
+    json_t *schema = schema_of_object(properties, required);
+    if (!back)
+        put_alternatives(o, operation->params, schema);
     openapi_name(name, operation->layer, operation->name, back ? "AnswerParams" : PARAMS);
-    openapi_put(o, o->schemas, name, schema_of_object(properties, required));
+    openapi_put(o, o->schemas, name, schema);
     return openapi_ref("schemas", name);
 }
 
@@ -185,7 +208,7 @@ static void put_fields(openapi *o, const layers_field *fields, json_t *propertie
                        json_t *required) {
     for (const layers_field *field = fields; field->name; field++) {
         openapi_put(o, properties, field->name,
-                    tensor(o, field->shape, field->labels, field->summary));
+                    tensor(o, field->shape, field->labels ? &labels : &numbers, field->summary));
         openapi_add(o, required, json_string(field->name));
     }
 }

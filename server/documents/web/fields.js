@@ -3,14 +3,14 @@
 let ids = 0;
 
 /* "N D..." as (N, *D) */
-function patternText({ shape, labels }) {
+function patternText({ shape, labels, kind }) {
     if (shape === undefined) return "";
     const letters = shape
         .split(" ")
         .map((part) => (part.endsWith("...") && part !== "..." ? `*${part[0]}` : part));
     const text =
         shape === "..." ? "any shape" : shape === "" ? "scalar" : `(${letters.join(", ")})`;
-    return labels ? `${text} integers` : text;
+    return labels ? `${text} integers` : kind === "mask" ? `${text} of 0 and 1` : text;
 }
 
 function rangeText({ minimum, maximum, open_minimum: open, fallback }) {
@@ -103,7 +103,7 @@ function choiceField(row, example) {
 
 function paramField(row, example) {
     if (row.kind === "choice") return choiceField(row, example);
-    if (row.kind === "tensor") return tensorField(row, example);
+    if (row.kind === "tensor" || row.kind === "mask") return tensorField(row, example);
     return textField(row, example, (value) => value);
 }
 
