@@ -32,6 +32,7 @@ void layerd_fail_reply(layerd_error *error, const layerd_reply *reply);
 /* The product of a shape into *size; false for a bad dtype or rank, or bytes that overflow. */
 bool layerd_shape_size(layerd_dtype dtype, int rank, const size_t *shape, size_t *size);
 size_t layerd_dtype_bytes(layerd_dtype dtype);
+bool layerd_is_float(layerd_dtype dtype);
 
 /* An answer is its tensors, by name, and everything else as JSON. */
 typedef struct layerd_named {

@@ -51,7 +51,7 @@ static bool check_request(const layerd_request *request, layerd_dtype *dtype, la
         const layerd_input *input = &request->inputs[i];
         if (!check_input(input, error))
             return false;
-        if (input->tensor->dtype == LAYERD_INT64)
+        if (!layerd_is_float(input->tensor->dtype))
             continue;
         if (first != NULL && input->tensor->dtype != *dtype)
             return layerd_fail(error, "invalid_input", NULL,

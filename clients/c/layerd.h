@@ -69,6 +69,7 @@ typedef enum layerd_dtype {
     LAYERD_FLOAT64, /* double */
     LAYERD_FLOAT32, /* float */
     LAYERD_INT64,   /* int64_t: labels, only sent */
+    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent */
 } layerd_dtype;
 
 typedef struct layerd_tensor {
@@ -81,6 +82,7 @@ typedef struct layerd_tensor {
         double *f64;
         float *f32;
         int64_t *i64;
+        uint8_t *u8;
     };
 } layerd_tensor;
 
@@ -116,7 +118,8 @@ bool layerd_add_header(layerd_client *client, const char *line, layerd_error *er
 /* ---- running operations ------------------------------------------------------------------ */
 
 typedef struct layerd_input {
-    const char *name; /* "x"; "bn_param.running_mean" puts the tensor inside that parameter */
+    const char *name; /* "x"; "bn_param.running_mean" puts the tensor inside that parameter, and so
+                         does "dropout_param.mask" */
     const layerd_tensor *tensor;
 } layerd_input;
 

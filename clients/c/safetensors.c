@@ -17,6 +17,7 @@ static const char *const dtype_names[] = {
     [LAYERD_FLOAT64] = "F64",
     [LAYERD_FLOAT32] = "F32",
     [LAYERD_INT64] = "I64",
+    [LAYERD_UINT8] = "U8",
 };
 enum { DTYPES = sizeof dtype_names / sizeof *dtype_names };
 
@@ -177,7 +178,7 @@ static bool build_header(request_writing *w) {
     /* The wider ones first: then each is aligned. */
     return (json_object_size(w->metadata) == 0 ||
             put(w, w->header, "__metadata__", json_incref(w->metadata))) &&
-           place_wide(w, 8) && place_wide(w, 4);
+           place_wide(w, 8) && place_wide(w, 4) && place_wide(w, 1);
 }
 
 static bool write_file(const request_writing *w, layerd_buffer *body) {
@@ -264,7 +265,7 @@ static bool read_texts(const answer_reading *r, const json_t *metadata) {
 /* What a parameter has inside stays in it as JSON, too: it is small, and goes back with the next
  * request. */
 static bool keep_list(const answer_reading *r, const char *name, const layerd_tensor *tensor) {
-    if (strchr(name, '.') == NULL || tensor->dtype == LAYERD_INT64)
+    if (strchr(name, '.') == NULL || !layerd_is_float(tensor->dtype))
         return true;
     json_t *shape = json_array(), *data = json_array();
     for (int i = 0; i < tensor->rank; i++)

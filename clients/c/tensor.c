@@ -12,8 +12,14 @@ size_t layerd_dtype_bytes(layerd_dtype dtype) {
         return sizeof(float);
     case LAYERD_INT64:
         return sizeof(int64_t);
+    case LAYERD_UINT8:
+        return sizeof(uint8_t);
     }
     return 0;
+}
+
+bool layerd_is_float(layerd_dtype dtype) {
+    return dtype == LAYERD_FLOAT64 || dtype == LAYERD_FLOAT32;
 }
 
 bool layerd_shape_size(layerd_dtype dtype, int rank, const size_t *shape, size_t *size) {

@@ -23,7 +23,7 @@ export type TypedArray = Arrays[Dtype];
 export type Nested = number | bigint | readonly Nested[] | TypedArray;
 
 /** Elements in C order. Float64Array and Float32Array are values and set the dtype of the whole
- * computation; BigInt64Array, Int32Array and Uint8Array are labels. */
+ * computation; BigInt64Array, Int32Array and Uint8Array are labels, and Uint8Array a mask. */
 export class Tensor<T extends TypedArray = TypedArray> {
     /** A tensor over `data`, which is not copied; one-dimensional without a shape. */
     constructor(data: T, shape?: readonly number[]);

@@ -138,6 +138,39 @@ Test(client, a_seed_makes_the_same_mask_again) {
     daemon_stop(p);
 }
 
+Test(client, a_mask_is_bytes_or_a_list) {
+    process *p = daemon_start(NULL);
+    layerd_client *client = open_client(p);
+    static const uint8_t flags[] = {1, 0, 1};
+    static const float x[] = {1, 2, 3};
+    layerd_tensor tx = TENSOR(LAYERD_FLOAT32, x, 3), mask = TENSOR(LAYERD_UINT8, flags, 3);
+    json_t *params = json_pack("{s{sssf}}", "dropout_param", "mode", "train", "p", 0.5);
+    json_t *listed =
+        json_pack("{s{sssfs[iii]}}", "dropout_param", "mode", "train", "p", 0.5, "mask", 1, 0, 1);
+    layerd_request request = {.path = "/dropout/forward",
+                              .query = "cache=none",
+                              .params = params,
+                              .inputs = {{"x", &tx}, {"dropout_param.mask", &mask}}};
+    for (int i = 0; i < 2; i++) {
+        layerd_answer *answer = run_well(client, &request);
+        const float *out = layerd_answer_tensor(answer, "out")->f32;
+        CHECK(out[0] == 2 && out[1] == 0 && out[2] == 6, "%g %g %g", (double)out[0], (double)out[1],
+              (double)out[2]);
+        CHECK_TRUE(!layerd_answer_value(answer, "dropout_param.seed"));
+        layerd_answer_free(answer);
+        request.params = listed;
+        request.inputs[1] = (layerd_input){0};
+    }
+    request.params = params;
+    request.inputs[1] = (layerd_input){"dropout_param.mask", &mask};
+    mask.u8 = (uint8_t[]){1, 0, 2};
+    run_wrongly(client, &request, "invalid_param", "/dropout_param/mask/2", "2");
+    json_decref(params);
+    json_decref(listed);
+    layerd_close(client);
+    daemon_stop(p);
+}
+
 Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
     process *p = daemon_start(NULL);
     layerd_client *client = open_client(p);

@@ -27,6 +27,8 @@ function tensorOf(value, dtype) {
     }
 }
 
+const INTEGERS = { y: "int32", mask: "uint8" };
+
 /** A vector's request with what can be a tensor as one; labels are the inputs called y. */
 function typed(request) {
     const dtype = request.dtype ?? "float64";
@@ -34,7 +36,7 @@ function typed(request) {
         Object.fromEntries(
             Object.entries(object).map(([name, value]) => {
                 if (name.endsWith("_param")) return [name, value?.mode ? convert(value) : value];
-                return [name, tensorOf(value, name === "y" ? "int32" : dtype) ?? value];
+                return [name, tensorOf(value, INTEGERS[name] ?? dtype) ?? value];
             }),
         );
     return convert(request);
