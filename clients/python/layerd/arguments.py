@@ -9,6 +9,8 @@ from .forms import Value
 
 FLOAT64: np.dtype = np.dtype(np.float64)
 FLOAT32: np.dtype = np.dtype(np.float32)
+MASK: np.dtype = np.dtype(np.uint8)
+_INT64: np.dtype = np.dtype(np.int64)
 
 
 def floating(*dtypes: np.dtype) -> np.dtype:
@@ -31,11 +33,16 @@ def prepare(arguments: Mapping[str, Any]) -> tuple[dict[str, Value], np.dtype]:
 
 def _plain(value: Any) -> Value:
     if isinstance(value, Mapping):
-        return {name: _plain(held) if isinstance(held, str) or np.ndim(held)
-                else np.asarray(held).item() for name, held in value.items()}
+        return {name: _plain(held) if _is_whole(held) else np.asarray(held).item()
+                for name, held in value.items()}
     if isinstance(value, Cache):
         return value.handle
     return value if isinstance(value, str) else np.asarray(value)
+
+
+def _is_whole(held: Any) -> bool:
+    """Whether what a parameter holds is no number: a string, or an array, a mask of rank 0 too."""
+    return isinstance(held, str) or np.ndim(held) > 0 or getattr(held, "dtype", None) == MASK
 
 
 def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:
@@ -49,12 +56,13 @@ def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:
 
 
 def _cast(values: Mapping[str, Value], dtype: np.dtype) -> dict[str, Value]:
-    """The same, with C-ordered arrays of `dtype` and int64."""
+    """The same, with C-ordered arrays of `dtype`, int64 and uint8."""
     result: dict[str, Value] = {}
     for name, value in values.items():
         if isinstance(value, dict):
             value = _cast(value, dtype)
         elif isinstance(value, np.ndarray):
-            value = np.asarray(value, np.int64 if value.dtype.kind in "iu" else dtype, order="C")
+            kind = _INT64 if value.dtype.kind in "iu" else dtype
+            value = value.astype(MASK if value.dtype == MASK else kind, order="C", copy=False)
         result[name] = value
     return result

@@ -15,7 +15,7 @@ class Cache:
     dtypes  those of the arrays that the forward was given, by name
 
     One of layerd.layers also looks like the course's own: `x, w, b = cache` or `cache[1]` for
-    affine, and for relu the array x.
+    affine, `dropout_param, mask = cache` for dropout, and for relu the array x.
 
     Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
     """

@@ -1,8 +1,8 @@
 """The two forms of a body: safetensors and JSON. Each turns the arguments of a call into bytes and
 an answer into results.
 
-Arguments are, by name: a C-ordered array of float64, float32 or int64; a string; or a dictionary
-of such arrays, strings and numbers (bn_param). Results are the same, and numbers.
+Arguments are, by name: a C-ordered array of float64, float32, int64 or uint8; a string; or a
+dictionary of such arrays, strings and numbers (bn_param). Results are the same, and numbers.
 """
 import json
 import re
@@ -20,7 +20,8 @@ Value = Union[np.ndarray, str, int, float, dict[str, Any]]
 
 
 _NAMES: dict[np.dtype, str] = {
-    np.dtype("<f8"): "F64", np.dtype("<f4"): "F32", np.dtype("<i8"): "I64"}
+    np.dtype("<f8"): "F64", np.dtype("<f4"): "F32", np.dtype("<i8"): "I64",
+    np.dtype("u1"): "U8"}
 _DTYPES: dict[str, np.dtype] = {name: dtype for dtype, name in _NAMES.items()}
 _INTEGER = re.compile(r"-?\d+")
 _FLOAT = re.compile(r"-?(\d+(\.\d*)?([eE][-+]?\d+)?|Infinity)|NaN")

@@ -14,8 +14,8 @@ A backward is computed in the dtype of its forward: of a float32 network, a floa
 first, though the results come back in float64.
 
 A vector may have any shape that NumPy broadcasts to rows: (), (1,), (D,), (1, D). A cache can be
-looked into as the course's (layerd.Cache); a backward of affine and relu takes the course's own,
-too: (x, w, b) and x.
+looked into as the course's (layerd.Cache); a backward of affine, relu and dropout takes the
+course's own, too: (x, w, b), x and (dropout_param, mask).
 
 The daemon is that of the environment's LAYERD_URL, else http://127.0.0.1:8080; `set_client` names
 another.
@@ -131,29 +131,41 @@ def dropout_forward(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray, _ca
     x of any shape, dropout_param -> out of the same, cache
 
     dropout_param: p, the probability of KEEPING an element; mode "train" or "test"; and perhaps
-    seed. NumPy's global generator is left as by np.random.seed(seed), if there is a seed, and
-    np.random.rand(*x.shape), in train mode. With a seed the mask is that one, bit for bit; without,
-    it is another that the same draws decide, so np.random.seed reproduces it too.
+    seed. The mask is drawn from NumPy's global generator, after np.random.seed(seed) if there is a
+    seed, which is left as the course's code leaves it.
     """
-    x, = _numbers(x)
+    array, = _numbers(x)
     sent = {name: dropout_param[name] for name in ("p", "mode") if name in dropout_param}
     seed = dropout_param.get("seed")
     if "seed" in dropout_param:
         np.random.seed(seed)
-    if sent.get("mode") == "train":
-        drawn = np.asarray(np.random.rand(*x.shape))
-        if seed is None:
-            seed = int(drawn.flat[0] * 2**32) if drawn.size else 0
     if seed is not None:
         sent["seed"] = seed
-    answer = _call("dropout/forward", x=x, dropout_param=sent)
-    return answer["out"], answer["cache"]
+    kept = None
+    if sent.get("mode") == "train" and "p" in sent:
+        kept = np.asarray(np.random.rand(*array.shape) < sent["p"])
+        if seed is None:  # else the daemon draws the same
+            sent["mask"] = kept.view(_arguments.MASK)
+    answer = _call("dropout/forward", x=array, dropout_param=sent)
+    return answer["out"], _holding(answer["cache"], _dropout_cache, dropout_param, kept,
+                                   sent["p"])
 
 
-def dropout_backward(dout: np.ndarray, cache: _cache.Cache) -> np.ndarray:
+def dropout_backward(dout: np.ndarray, cache: _Kept) -> np.ndarray:
     """dout like x, cache -> dx like x"""
     dout, = _numbers(dout)
-    return _like(_call("dropout/backward", dout=dout, cache=cache)["dx"], dout.dtype)
+    if isinstance(cache, _cache.Cache):
+        answer = _call("dropout/backward", dout=dout, cache=cache)
+        return _like(answer["dx"], dout.dtype)
+    # What forward does to x: dout · mask / p.
+    param, mask = cache
+    sent = {"p": 1, "mode": param["mode"]}
+    if param["mode"] == "train":
+        scale = np.max(mask, initial=0) or 1
+        if np.any((mask != 0) & (mask != scale)):
+            raise ValueError("the mask of dropout must hold zeros and one other number")
+        sent.update(p=1 / scale, mask=np.asarray(mask, bool).view(_arguments.MASK))
+    return _call("dropout/forward?cache=none", x=dout, dropout_param=sent)["out"]
 
 
 def svm_loss(x: np.ndarray, y: np.ndarray) -> tuple[np.float64, np.ndarray]:
@@ -180,6 +192,10 @@ def _holding(cache: _cache.Cache, content: _t.Callable, *arguments: _t.Any) -> _
     """A forward's cache, in which a caller finds content(*arguments)."""
     cache.content = _functools.partial(content, *arguments)
     return cache
+
+
+def _dropout_cache(dropout_param: dict, kept: _t.Optional[np.ndarray], p: float) -> tuple:
+    return dropout_param, None if kept is None else kept / p
 
 
 def _call(path: str, **values: _t.Any) -> dict[str, _t.Any]:

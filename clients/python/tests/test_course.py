@@ -80,8 +80,14 @@ class Course(unittest.TestCase):
                 np.random.seed(3)
                 want = reference.dropout_forward(numbers(6, 5), {"p": 0.5, "mode": mode, **seed})[0]
                 self.assertEqual(after, np.random.rand())
-                if seed or mode == "test":
-                    self.assertEqual(ours.tolist(), want.tolist())
+                self.assertEqual(ours.tolist(), want.tolist())
+
+    def test_dropout_without_a_seed_is_the_courses(self):
+        """As its notebooks print it."""
+        np.random.seed(231)
+        x = np.random.randn(500, 500) + 10
+        out, _ = layers.dropout_forward(x, {"mode": "train", "p": 0.25})
+        self.assertAlmostEqual(out.mean(), 10.014059116977283, delta=1e-13)
 
     def test_dropout_without_a_seed_is_reproduced_by_numpys(self):
         x, param = np.ones((40, 40)), {"p": 0.3, "mode": "train"}
@@ -186,6 +192,17 @@ class Course(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "daemon"):
             cache[0]
 
+    def test_dropouts_cache_is_the_courses(self):
+        x = numbers(6, 5)
+        for more in {"seed": 3}, {}:
+            param = {"p": 0.4, "mode": "train", **more}
+            out, (kept, mask) = layers.dropout_forward(x, param)
+            self.assertIs(kept, param)
+            self.assertEqual(set(mask.ravel()), {0, 1 / 0.4})
+            np.testing.assert_allclose(out, x * mask, 1e-15)
+        _, cache = layers.dropout_forward(x, {"p": 0.4, "mode": "test"})
+        self.assertIsNone(cache[1])
+
     def test_backward_takes_the_courses_caches(self):
         x, w, b, dout = numbers(4, 3), numbers(3, 2), numbers(1, 2), numbers(4, 2)
         for cache in (x, w, b), [x, w, b]:
@@ -194,6 +211,17 @@ class Course(unittest.TestCase):
                 np.testing.assert_allclose(got, want, 1e-12)
         np.testing.assert_array_equal(layers.relu_backward(x, x[::-1]),
                                       reference.relu_backward(x, x[::-1]))
+
+    def test_dropout_backward_takes_the_courses_caches(self):
+        dout = numbers(6, 5)
+        kept = numbers(6, 5, seed=1) > 0
+        for mask in kept / 0.4, kept / 0.7, kept, np.zeros((6, 5)), np.ones((6, 5), bool):
+            got = layers.dropout_backward(dout, ({"p": 0.4, "mode": "train"}, mask))
+            np.testing.assert_allclose(got, dout * mask, 1e-15)
+        got = layers.dropout_backward(dout, ({"p": 0.4, "mode": "test"}, None))
+        self.assertEqual(got.tolist(), dout.tolist())
+        with self.assertRaisesRegex(ValueError, "mask"):
+            layers.dropout_backward(dout, ({"p": 0.4, "mode": "train"}, dout))
 
     def test_batchnorm_dtypes_are_those_of_numpy(self):
         for mode in "train", "test":

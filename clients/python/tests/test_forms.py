@@ -40,6 +40,19 @@ class SafetensorsForm(unittest.TestCase):
         self.assertEqual(length % 8, 0)
         self.assertEqual(body[8 + length:], struct.pack("<q4f", 2, 1, 2, 3, 7))
 
+    def test_masks_are_bytes(self):
+        body = written(Safetensors, x=np.float32([1, 2]),
+                       dropout_param={"p": 0.5, "mask": np.uint8([1, 0])})
+        length, = struct.unpack("<Q", body[:8])
+        self.assertEqual(json.loads(body[8:8 + length])["dropout_param.mask"],
+                         {"dtype": "U8", "shape": [2], "data_offsets": [8, 10]})
+        self.assertEqual(body[-2:], b"\1\0")
+        for shape in (), (1, 0, 2):
+            body = written(Safetensors, dropout_param={"mask": np.zeros(shape, np.uint8)})
+            self.assertIn(b'"shape":%s,' % str(list(shape)).encode(), body)
+        self.assertEqual(json.loads(written(Json, p={"mask": np.uint8([[1], [0]])}))["p"],
+                         {"mask": {"shape": [2, 1], "data": [1, 0]}})
+
     def test_read(self):
         answer = read(Safetensors, file_of(
             {"dx": {"dtype": "F64", "shape": [], "data_offsets": [8, 16]},

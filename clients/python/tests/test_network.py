@@ -52,10 +52,10 @@ class Network(unittest.TestCase):
         self.assertEqual({ours[1].dtype, *(value.dtype for value in ours[3].params.values())},
                          {np.dtype(np.float32)})
 
-    def test_without_a_seed_it_is_reproduced(self):
-        first, again = self.curve(IMPORT, {}), self.curve(IMPORT, {})
-        self.assertEqual(first[0], again[0])
-        self.assertEqual(first[2], self.curve("from reference import *", {})[2])
+    def test_without_a_seed(self):
+        ours, numpys = self.curve(IMPORT, {}), self.curve("from reference import *", {})
+        np.testing.assert_allclose(ours[0], numpys[0], 0, 1e-10)
+        self.assertEqual(ours[2], numpys[2])
 
 
 class Example(unittest.TestCase):
