@@ -206,12 +206,15 @@ def _call(path: str, **values: _t.Any) -> dict[str, _t.Any]:
 
 
 def _numbers(*values: _t.Any) -> list[np.ndarray]:
-    """As arrays; those of integers as floats of the dtype that NumPy would compute in."""
+    """As arrays; those of integers as floats of the dtype that NumPy would compute in. A single
+    number is of the first one's, as to NumPy it does not decide the dtype of a result."""
     arrays = [np.asarray(value) for value in values]
-    if all(array.dtype.kind == "f" for array in arrays):
-        return arrays
-    dtype = _arguments.floating(*(array.dtype for array in arrays))
-    return [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
+    if not all(array.dtype.kind == "f" for array in arrays):
+        common = _arguments.floating(*(array.dtype for array in arrays))
+        shaped = [array.dtype for array in arrays if array.ndim]
+        dtype = _arguments.floating(*shaped) if shaped else common
+        arrays = [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
+    return [array if array.ndim else array.astype(arrays[0].dtype) for array in arrays]
 
 
 def _row(value: np.ndarray, width: tuple[int, ...]) -> np.ndarray:

@@ -250,6 +250,22 @@ class Course(unittest.TestCase):
             found.append([array.dtype for array in (out, *grads)])
         self.assertEqual(found[0], found[1], (layer, dout.dtype, inputs))
 
+    def test_single_numbers_do_not_decide_a_dtype(self):
+        for dtype in FLOATS:
+            x, w = numbers(4, 3, dtype=dtype), numbers(3, 3, dtype=dtype)
+            for number in 0, 0.5, np.float64(0.5), np.array(0.5), np.float32(0.5):
+                self.same_dtypes(x, "affine", x, w, number)
+                for mode in "train", "test":
+                    ours, theirs = ({"mode": mode, "running_mean": number, "running_var": 1}
+                                    for _ in range(2))
+                    self.same_dtypes(x, "batchnorm", x, w[0], number, (ours, theirs))
+                    self.same_dtypes(x, "batchnorm", x, number, w[0], (ours, theirs))
+                    for name in "running_mean", "running_var":
+                        self.assertEqual(np.asarray(ours[name]).dtype,
+                                         np.asarray(theirs[name]).dtype)
+        with self.assertRaises(TypeError):
+            layers.affine_forward(x, w, None)
+
     def test_integers_are_numbers(self):
         out, cache = layers.affine_forward(np.arange(6).reshape(2, 3), np.ones((3, 1), int), [1])
         self.assertEqual((out.tolist(), out.dtype), ([[4], [13]], np.float64))
