@@ -6,7 +6,7 @@ from typing import Any, Optional
 import numpy as np
 
 
-class Cache:
+class Cache(np.lib.mixins.NDArrayOperatorsMixin):
     """Stands for what the daemon keeps; that is freed some time after the last reference to this
     is gone (layerd.Client says how).
 
@@ -15,12 +15,11 @@ class Cache:
     dtypes  those of the arrays that the forward was given, by name
 
     One of layerd.layers also looks like the course's own: `x, w, b = cache` or `cache[1]` for
-    affine, `dropout_param, mask = cache` for dropout, and for relu the array x.
+    affine, `dropout_param, mask = cache` for dropout, and for relu the array x, with its operators
+    and attributes.
 
     Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
     """
-
-    __slots__ = ("handle", "dtype", "dtypes", "client", "content", "__weakref__")
 
     def __init__(self, handle: str, dtype: np.dtype, dtypes: Mapping[str, np.dtype],
                  client: object = None, content: Optional[Callable[[], Any]] = None):
@@ -42,20 +41,28 @@ class Cache:
     def __array__(self, dtype: Optional[np.dtype] = None) -> np.ndarray:
         return np.asarray(self._content(), dtype)
 
-    def __gt__(self, other: Any) -> Any:
-        return self._content() > other
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        plain = [value._content() if isinstance(value, Cache) else value for value in inputs]
+        return getattr(ufunc, method)(*plain, **keywords)
 
-    def __ge__(self, other: Any) -> Any:
-        return self._content() >= other
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "content" or self.content is None:
+            raise AttributeError(f"a cache has no attribute {name}")
+        return getattr(self.content(), name)
 
-    def __lt__(self, other: Any) -> Any:
-        return self._content() < other
+    def __eq__(self, other: Any) -> Any:
+        return super().__eq__(other) if self._is_array() else self is other
 
-    def __le__(self, other: Any) -> Any:
-        return self._content() <= other
+    def __ne__(self, other: Any) -> Any:
+        return super().__ne__(other) if self._is_array() else self is not other
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         return True
+
+    def _is_array(self) -> bool:
+        return self.content is not None and isinstance(self.content(), np.ndarray)
 
     def _content(self) -> Any:
         if self.content is None:

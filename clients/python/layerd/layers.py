@@ -117,6 +117,9 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, bn_par
 def batchnorm_backward(dout: np.ndarray, cache: _cache.Cache
                        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dout (N, D), cache -> dx (N, D), dgamma (D,), dbeta (D,)"""
+    if not isinstance(cache, _cache.Cache):
+        raise TypeError("the cache must be the one that batchnorm_forward of layerd gave: in other "
+                        "code each holds something else")
     dout, = _numbers(dout)
     answer = _call("batchnorm/backward", dout=dout, cache=cache)
     return (_like(answer["dx"], dout.dtype, cache.dtypes["x"], cache.dtypes["gamma"]),

@@ -192,6 +192,27 @@ class Course(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "daemon"):
             cache[0]
 
+    def test_relus_cache_is_an_array(self):
+        x = numbers(4, 3)
+        _, cache = layers.relu_forward(x)
+        for ours, theirs in ((cache * 2, x * 2), (1 - cache, 1 - x), (-cache, -x),
+                             (cache / x, x / x), (cache == x, x == x), (cache != 0, x != 0),
+                             (cache.T, x.T), (np.zeros_like(cache), np.zeros_like(x)),
+                             (np.maximum(cache, 0), np.maximum(x, 0)), (cache[1:], x[1:]),
+                             (cache.copy(), x)):
+            np.testing.assert_array_equal(ours, theirs)
+        self.assertEqual((cache.shape, cache.size, cache.sum()), (x.shape, x.size, x.sum()))
+        for other in layers.affine_forward(x, x.T, np.zeros(4))[1], self.client.call(
+                "relu/forward", x=x)["cache"]:
+            self.assertTrue(other == other and other != cache and other not in [None, 1])
+            self.assertEqual({other: 1}[other], 1)
+            self.assertFalse(hasattr(other, "shape"))
+
+    def test_batchnorm_backward_takes_its_own_cache_alone(self):
+        x = numbers(4, 3)
+        with self.assertRaisesRegex(TypeError, "batchnorm_forward"):
+            layers.batchnorm_backward(x, (x, x.mean(axis=0), x.var(axis=0)))
+
     def test_dropouts_cache_is_the_courses(self):
         x = numbers(6, 5)
         for more in {"seed": 3}, {}:
