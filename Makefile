@@ -162,7 +162,7 @@ FUZZ_SECONDS ?= 60
 fuzz: ## look for inputs that break it, FUZZ_SECONDS=60 for each target; TARGETS="json number"
 	@$(call install,$(PACKAGES_FUZZ))
 	@for target in $(or $(TARGETS),$(FUZZ_TARGETS)); do \
-	    $(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link \
+	    $(MAKE) --no-print-directory CC=clang WERROR= SAN=address,undefined,fuzzer-no-link \
 	        build/clang/san-address-undefined-fuzzer-no-link/fuzz/$$target && \
 	    tests/fuzz/run build/clang/san-address-undefined-fuzzer-no-link/fuzz/$$target \
 	        $(FUZZ_SECONDS) || exit 1; \
