@@ -2,7 +2,8 @@
 #
 # Variables: CC (aarch64-linux-gnu-gcc to cross-compile), CXX, SAN=address,undefined (or thread),
 # WERROR=-Werror (as `make check` has it), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any
-# CBLAS in the place of OpenBLAS), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS and LDFLAGS add to what is here.
+# CBLAS in the place of OpenBLAS), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS
+# and LDFLAGS add to what is here.
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
@@ -22,7 +23,8 @@ Q := $(if $(V),,@)
 
 # Flags decide the folder: builds of different kinds never mix.
 comma := ,
-B := build$(if $(WERROR),/strict)$(if $(filter-out gcc,$(CC)),/$(notdir $(firstword $(CC))))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+space := $(subst ,, )
+B := build$(if $(WERROR),/strict)$(if $(filter-out gcc,$(CC)),/$(subst $(space),-,$(subst =,-,$(notdir $(CC)))))$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 # clang says so by -print-multiarch until 14
 MULTIARCH := $(strip $(or $(shell $(CC) -print-multiarch 2>/dev/null), \
