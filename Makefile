@@ -240,7 +240,8 @@ if [ -n "$$missing" ]; then \
     log=$$(mktemp) && set -o pipefail && \
     { $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y -q --no-install-recommends $$missing; } 2>&1 | tee $$log | \
-        awk '/^(Get|Unpacking|Setting up)/ { printf "."; fflush() } END { print "" }' || \
+        { while read -r step _; do case $$step in Get:*|Unpacking|Setting) printf .; esac; done; \
+          echo; } || \
         { cat $$log; exit 1; }; \
     rm -f $$log; \
 fi
