@@ -97,8 +97,8 @@ Test(wire, spaces_and_case_of_headers_mean_nothing) {
         "POST /relu/forward HTTP/1.1\r\nhost:t\r\ncontent-length:9\r\n\r\n",
         "POST /relu/forward HTTP/1.1\r\nHOST: \t t \t \r\nContent-LENGTH:   9  \r\n\r\n",
         "\r\n\r\nPOST /relu/forward HTTP/1.1\r\nHost: t \r\nX: y \r\nContent-Length: 09\t\r\n\r\n",
-        "POST /relu/forward HTTP/1.1\r\nHost:t\r\nContent-Length:9\r\nAccept: */* \r\nX-Empty:\r\n\r\n",
-        "POST /relu/forward HTTP/1.9\r\nHost: t\r\nContent-Length: 9\r\n\r\n",
+        "POST /relu/forward HTTP/1.1\r\nHost:t\r\nContent-Length:9\r\nAccept: */* \r\n\r\n",
+        "POST /relu/forward HTTP/1.9\r\nHost: t\r\nContent-Length: 9\r\nX-Empty:\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         raw_print(&r, "%s{\"x\":[1]}", heads[i]);
