@@ -1,6 +1,7 @@
 """beside: small calls and /healthz on an idle daemon and beside callers who send products of
 1200 x 1200 matrices as fast as answers come. And the products: whether several callers slow each
-other by more than what they share."""
+other by more than what they share. And the other way round: one product at a time, alone and beside
+loops of small calls that would take the processors whole."""
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ PATH = "/affine/forward?cache=none"
 SMALL = b'{"x":[[1,2],[3,4]],"w":[[1,2],[3,4]],"b":[1,2]}'
 JSON, BYTES = "application/json", tensor_file.TYPE
 LOADS = [(form, callers) for form in ("safetensors", "JSON") for callers in CALLERS]
+LOOPS, MIDDLE = 4, ((400, 800), (800, 800))
 IDLE, SMALL_CALL, HEALTH = "idle", "small call", "/healthz"
 
 
@@ -64,6 +66,28 @@ def paced(port):
     return seen
 
 
+def write_middle():
+    """The file of a product, and that of a small call"""
+    random = np.random.default_rng(5)
+    x, w = (random.random(shape) for shape in MIDDLE)
+    product, small = BUILD / "middle.safetensors", BUILD / "small.json"
+    product.write_bytes(tensor_file.packed({"x": x, "w": w, "b": np.zeros(len(w))}))
+    small.write_bytes(SMALL)
+    return product, small
+
+
+def each_product(port, product, small, loops):
+    """(median, slowest) ms of products one after the other, beside so many loops of small calls"""
+    connection, times = Connection(port), []
+    body = product.read_bytes()
+    with products(port, small, JSON, loops, {}) if loops else nullcontext():
+        end = time.perf_counter() + SECONDS
+        while time.perf_counter() < end:
+            times.append(connection.post(PATH, body, tensor_file.TYPE)[1] * 1e3)
+    connection.close()
+    return median(times), max(times)
+
+
 def observed(port, load=None):
     """One round: {what: (p50, p99, max)}, and the load's figures"""
     found = {}
@@ -95,11 +119,19 @@ def run():
         works = {(form, callers): (lambda load=(*files[form], callers): observed(port, load))
                  for form, callers in LOADS}
         seen = in_turns(ROUNDS, {IDLE: lambda: observed(port)} | works)
+        product, small_call = write_middle()
+        middle = in_turns(ROUNDS, {loops: (lambda loops=loops: each_product(
+            port, product, small_call, loops)) for loops in (0, LOOPS)})
+    alone, beside = ([m for m, _ in middle[loops]] for loops in (0, LOOPS))
     columns = ["", "p50 ms", "p99 ms", "slowest ms", "p99 ÷ idle's"]
     small, health = list(rows_of(seen, SMALL_CALL)), list(rows_of(seen, HEALTH))
     rates = list(product_rows(seen))
     tables = [table(f"Beside products of {SIDE} x {SIDE}: small calls", columns, small),
               table(f"Beside products of {SIDE} x {SIDE}: /healthz", columns, health),
+              table("Products of {}·{} one after the other".format(*MIDDLE),
+                    ["beside loops of small calls", "median ms", "slowest ms", "share"],
+                    [[str(loops), median(m for m, _ in rounds), max(s for _, s in rounds),
+                      ratio(alone, [m for m, _ in rounds])] for loops, rounds in middle.items()]),
               table("Products at once", ["", "products/s", "÷ one caller's"], rates)]
     worst = max(small[1:], key=lambda row: row[-1])
     slowest = max(health, key=lambda row: row[3])
@@ -107,5 +139,7 @@ def run():
     shared = min(several, key=lambda row: row[-1])
     targets = [at_most(f"small calls {worst[0]}: p99 ÷ idle's", 10, worst[-1]),
                at_most(f"/healthz {slowest[0]}: slowest ms", 50, slowest[3]),
+               at_least(f"a product beside {LOOPS} loops of small calls: its share of what it has alone",
+                        0.33, ratio(alone, beside)),
                at_least(f"products, {shared[0]}: products/s ÷ one caller's", 0.95, shared[-1])]
     return result(tables, targets=targets)
