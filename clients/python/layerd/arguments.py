@@ -42,7 +42,8 @@ def _plain(value: Any) -> Value:
 
 def _is_whole(held: Any) -> bool:
     """Whether what a parameter holds is no number: a string, or an array, a mask of rank 0 too."""
-    return isinstance(held, str) or np.ndim(held) > 0 or getattr(held, "dtype", None) == MASK
+    array = np.asarray(held)  # not np.ndim, which takes any AttributeError for its own (origins.py)
+    return isinstance(held, str) or array.ndim > 0 or array.dtype == MASK
 
 
 def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:

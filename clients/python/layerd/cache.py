@@ -86,6 +86,4 @@ class Watch(weakref.ref):
     """A weak reference that outlives its Cache and still knows the handle. No code of Python's
     need run when the Cache goes, in which what a signal handler raises would be lost."""
 
-    __slots__ = ("handle",)
-
-    handle: str
+    handle = ""  # until it is set, before which a signal handler may raise

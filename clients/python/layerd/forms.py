@@ -8,7 +8,7 @@ import json
 import re
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Union
 
 import numpy as np
@@ -105,7 +105,8 @@ class Json(Form):
 
     @staticmethod
     def encode(arguments: Mapping[str, Value], dtype: np.dtype) -> list[bytes]:
-        return [_json({"dtype": dtype.name, **arguments})]
+        # Not dtype.name: NumPy's code for it takes any KeyError for its own (origins.py).
+        return [_json({"dtype": f"float{8 * dtype.itemsize}", **arguments})]
 
     @staticmethod
     def decode(answer: Answer, dtype: np.dtype) -> dict[str, Any]:
@@ -134,14 +135,15 @@ def _from_json(value: Any, dtype: np.dtype) -> Any:
     return array
 
 
-def _flat(arguments: Mapping[str, Value]) -> Iterator[tuple[str, Any]]:
+def _flat(arguments: Mapping[str, Value]) -> list[tuple[str, Any]]:
     """Names and values, those of a dictionary as "bn_param.mode"."""
+    pairs: list[tuple[str, Any]] = []
     for name, value in arguments.items():
         if isinstance(value, dict):
-            for inner, held in value.items():
-                yield f"{name}.{inner}", held
+            pairs += [(f"{name}.{inner}", held) for inner, held in value.items()]
         else:
-            yield name, value
+            pairs.append((name, value))
+    return pairs
 
 
 def _put(results: dict[str, Any], name: str, value: Any) -> None:

@@ -97,11 +97,11 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, bn_par
     """
     sent = {name: bn_param[name] for name in ("mode", "eps", "momentum") if name in bn_param}
     running = [name for name in ("running_mean", "running_var") if name in bn_param]
-    x, gamma, beta, *held = _numbers(x, gamma, beta, *(bn_param[name] for name in running))
+    x, gamma, beta, *held = _numbers(x, gamma, beta, *[bn_param[name] for name in running])
     width = x.shape[-1:]
-    sent.update((name, _row(array, width)) for name, array in zip(running, held))
+    sent.update({name: _row(array, width) for name, array in zip(running, held)})
     if sent.get("mode") == "test":  # what is normalised is then of the running statistics' dtype
-        x = _like(x, x.dtype, *(array.dtype for array in held))
+        x = _like(x, x.dtype, *[array.dtype for array in held])
     answer = _call("batchnorm/forward", x=x, gamma=_row(gamma, width), beta=_row(beta, width),
                    bn_param=sent)
     before = dict(zip(running, held))
@@ -164,10 +164,11 @@ def dropout_backward(dout: np.ndarray, cache: _Kept) -> np.ndarray:
     param, mask = cache
     sent = {"p": 1, "mode": param["mode"]}
     if param["mode"] == "train":
-        scale = np.max(mask, initial=0) or 1
-        if np.any((mask != 0) & (mask != scale)):
+        mask = np.asarray(mask)
+        scale = mask.max(initial=0) or 1
+        if ((mask != 0) & (mask != scale)).any():
             raise ValueError("the mask of dropout must hold zeros and one other number")
-        sent.update(p=1 / scale, mask=np.asarray(mask, bool).view(_arguments.MASK))
+        sent.update(p=1 / scale, mask=mask.astype(bool).view(_arguments.MASK))
     return _call("dropout/forward?cache=none", x=dout, dropout_param=sent)["out"]
 
 
@@ -212,8 +213,8 @@ def _numbers(*values: _t.Any) -> list[np.ndarray]:
     """As arrays; those of integers as floats of the dtype that NumPy would compute in. A single
     number is of the first one's, as to NumPy it does not decide the dtype of a result."""
     arrays = [np.asarray(value) for value in values]
-    if not all(array.dtype.kind == "f" for array in arrays):
-        common = _arguments.floating(*(array.dtype for array in arrays))
+    if {array.dtype.kind for array in arrays} != {"f"}:
+        common = _arguments.floating(*[array.dtype for array in arrays])
         shaped = [array.dtype for array in arrays if array.ndim]
         dtype = _arguments.floating(*shaped) if shaped else common
         arrays = [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
@@ -223,10 +224,12 @@ def _numbers(*values: _t.Any) -> list[np.ndarray]:
 def _row(value: np.ndarray, width: tuple[int, ...]) -> np.ndarray:
     """The vector of this shape that NumPy would broadcast a value to, to add it to rows. Where it
     would not, the value, for the daemon to say what is wrong with it."""
-    one_row = value.ndim <= 2 and value.size == np.prod(value.shape[-1:])
+    one_row = value.ndim < 2 or value.ndim == 2 and len(value) == 1
     if not one_row or not width or value.size not in (1, *width):
         return value
-    return np.broadcast_to(value.reshape(-1), width)
+    row = np.empty(width, value.dtype)
+    row[:] = value.reshape(-1)
+    return row
 
 
 def _like(array: np.ndarray, *dtypes: np.dtype) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a signal handler raises ends the call, whatever it is: the very exception comes out."""
 import random
 import signal
+import sys
 import unittest
 import warnings
 
@@ -23,16 +24,21 @@ KINDS = (Late, Unfit, TimeoutError, ConnectionResetError, BlockingIOError, Index
          KeyError, layerd.Unavailable)
 
 
+def without_warnings(case):
+    """Of connections that nobody could close."""
+    caught = warnings.catch_warnings()
+    caught.__enter__()
+    case.addCleanup(caught.__exit__)
+    warnings.simplefilter("ignore", ResourceWarning)
+
+
 class Alarms(unittest.TestCase):
     def setUp(self):
         self.raised = []
         self.kind = Late
         before = signal.signal(signal.SIGALRM, self.handle)
         self.addCleanup(signal.signal, signal.SIGALRM, before)
-        caught = warnings.catch_warnings()
-        caught.__enter__()
-        self.addCleanup(caught.__exit__)
-        warnings.simplefilter("ignore", ResourceWarning)  # connections that nobody could close
+        without_warnings(self)
 
     def handle(self, _signal, _frame):
         self.raised.append(self.kind("time is up"))
@@ -90,6 +96,67 @@ class Alarms(unittest.TestCase):
             client.call("relu/forward?cache=none", x=x)
             client.close()
         self.check(work, KINDS, 100)
+
+
+class Plain(AttributeError, ValueError, IndexError, KeyError, TypeError, EOFError):
+    """What code here and in libraries takes for its own, if it may."""
+
+
+class OfTheSystem(TimeoutError, ConnectionResetError, BlockingIOError, BrokenPipeError):
+    pass
+
+
+class EveryLine(unittest.TestCase):
+    """The same by a tracer, which may raise at any line that is run: at each of them, in turn."""
+
+    def run_until(self, line, error, work):
+        """Raises an error at the n-th line of the work. What comes out, and the lines left."""
+        left = [line]
+
+        def trace(_frame, event, _argument):
+            if event == "line":
+                left[0] -= 1
+                if not left[0]:
+                    sys.settrace(None)
+                    raise error
+            return trace
+        sys.settrace(trace)
+        try:
+            work()
+        except type(error) as came:
+            return came, left[0]
+        finally:
+            sys.settrace(None)
+        return None, left[0]
+
+    def test_at_each(self):
+        without_warnings(self)
+        x, one = numbers(4, 3), np.ones((1, 3))
+        bn_param = {"mode": "train", "momentum": np.float64(0.9), "running_mean": 0}
+
+        def batchnorm():
+            return layers.batchnorm_forward(x, one, 1, dict(bn_param))
+
+        def step():
+            out, cache = batchnorm()
+            _, (param, mask) = layers.dropout_forward(out, {"p": 0.5, "mode": "train"})
+            layers.batchnorm_backward(layers.dropout_backward(out, (param, mask)), cache)
+        self.check("safetensors", step)
+        self.check("json", batchnorm)
+
+    def check(self, form, work):
+        with layerd.Client(form=form) as client:
+            layers.set_client(client)
+            work()
+            for kind in Plain, OfTheSystem:
+                line, left = 0, 0
+                while left <= 0:
+                    line += 1
+                    error = kind("time is up")
+                    came, left = self.run_until(line, error, work)
+                    self.assertIs(came, None if left > 0 else error, f"line {line}")
+                    error.__traceback__ = error.__context__ = None  # and what it holds
+                self.assertGreater(line, 100)
 
 
 if __name__ == "__main__":
