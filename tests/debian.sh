@@ -40,15 +40,20 @@ cp -a "$bare/." "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 git clone -q . "$root/layerd"
 
-# Runs a command in the clone; what it mounts and starts ends with it.
+# Runs a command in the clone, with the bare system as the root of namespaces that end with it. (Where
+# the root was changed by chroot the kernel gives no namespaces, which tests/install.sh needs.)
 inside() {
     # shellcheck disable=SC2016
     unshare --mount --pid --fork --kill-child bash -euc '
+        mount --rbind "$0" "$0"
         mount -t proc proc "$0/proc"
         mount --rbind /dev "$0/dev"
-        env -i HOME=/root LANG=C.UTF-8 \
+        cd "$0"
+        pivot_root . .
+        umount -l .
+        exec env -i HOME=/root LANG=C.UTF-8 \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            chroot "$0" bash -euo pipefail -c "cd /layerd; $1"' "$root" "$1"
+            bash -euo pipefail -c "cd /layerd; $1"' "$root" "$1"
 }
 echo "== Debian $(cat "$root/etc/debian_version") $arch"
 
