@@ -204,7 +204,8 @@ Test(safetensors, what_does_not_fit_the_description_is_refused) {
          "{'x':{'dtype':'F64','shape':[3],'data_offsets':[0,24]},"
          "'dropout_param.mask':{'dtype':'U8','shape':[8],'data_offsets':[24,32]},"
          "'__metadata__':{'dropout_param.p':'0.5','dropout_param.mode':'train'}}",
-         "shape_mismatch", "/dropout_param/mask", "/dropout_param/mask has shape (8,), but /x has shape (3,)"},
+         "shape_mismatch", "/dropout_param/mask",
+         "/dropout_param/mask has shape (8,), but /x has shape (3,)"},
         {"/dropout/forward",
          "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
          "'__metadata__':{'dropout_param.mask':'[1]','dropout_param.mode':'train'}}",
