@@ -152,6 +152,7 @@ class Client:
     def _start(self) -> None:
         # Changed only by what the interpreter does in one step, so without a lock.
         self._idle: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
         self._live: dict[str, Watch] = {}    # by handle: of each Cache that is there
         self._gone: deque[Watch] = deque()   # of those that are not there any more
         self._pending: deque[str] = deque()  # handles to be freed
@@ -214,6 +215,7 @@ class Client:
         """
         freed: list[str] = []
         try:
+            self._busy.add(connection)
             self._take_due(freed)
             requests = [self._address.request("DELETE", f"/cache/{handle}") for handle in freed]
             length = f"Content-Length: {sum(map(len, body))}\r\n\r\n" if body else "\r\n"
@@ -238,6 +240,8 @@ class Client:
             if told:
                 raise told from error
             raise
+        finally:
+            self._busy.discard(connection)
         if failure:
             raise failure
         return result
@@ -330,6 +334,8 @@ def _forget_all() -> None:
         client = reference()
         if client is not None:
             client._drop_idle()
+            for connection in client._busy:
+                connection.close()  # a handler that forked goes back to a call, which ends here
             client._start()
 
 

@@ -291,6 +291,29 @@ class Interrupts(unittest.TestCase):
             self.assertEqual(client.call("relu/forward", x=X)["out"].tolist(), [7])
 
 
+    def test_a_handler_that_forks_leaves_the_call_to_the_parent(self):
+        children = []
+
+        def slow(connection):
+            take_request(connection)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.2)
+            connection.sendall(json_answer(RELU))
+            answers(RELU)(connection)
+        before = signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        with server(slow) as url, client_of(url, timeout=10) as client:
+            try:
+                got = client.call("relu/forward", x=X)["out"].tolist()
+            except layerd.ConnectionFailed:
+                got = None
+            if children == [0]:
+                os._exit(got is not None)
+            self.assertEqual(os.waitpid(children[0], 0)[1], 0)
+            self.assertEqual(got, [7])
+            self.assertEqual(client.call("relu/forward", x=X)["out"].tolist(), [7])
+
+
 class Threads(unittest.TestCase):
     def test_many_threads_share_a_client(self):
         wrong = []
