@@ -154,7 +154,7 @@ class Client:
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._live: dict[str, Watch] = {}    # by handle: of each Cache that is there
-        self._gone: deque[Watch] = deque()   # of those that are not there any more
+        self._gone: deque[Any] = deque()     # of those that are not there any more
         self._pending: deque[str] = deque()  # handles to be freed
 
     def _watched(self, cache: Cache) -> Cache:

@@ -79,7 +79,7 @@ def relu_forward(x: np.ndarray) -> tuple[np.ndarray, _cache.Cache]:
 def relu_backward(dout: np.ndarray, cache: _Kept) -> np.ndarray:
     """dout like x, cache -> dx like x"""
     if not isinstance(cache, _cache.Cache):
-        _, cache = relu_forward(cache)
+        _, cache = relu_forward(np.asarray(cache))
     dout, = _numbers(dout)
     return _like(_call("relu/backward", dout=dout, cache=cache)["dx"], dout.dtype)
 
