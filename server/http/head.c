@@ -149,6 +149,13 @@ static head_result read_request_line(reading *r) {
     r->target = (span){rest.at, space ? (size_t)(space - rest.at) : 0};
     if (r->target.length == 0 || !all_of(target, r->target))
         return refuse(r, shape);
+    size_t keys = 1;
+    for (size_t i = 0; i < r->target.length; i++)
+        keys += r->target.at[i] == '&';
+    if (keys > HEAD_KEYS_MOST) {
+        problem_set(r->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
+        return HEAD_REFUSED;
+    }
     span version = {space + 1, rest.length - r->target.length - 1};
     if (version.length != 8 || memcmp(version.at, "HTTP/", 5) != 0 || version.at[6] != '.' ||
         !isdigit((unsigned char)version.at[5]) || !isdigit((unsigned char)version.at[7]))

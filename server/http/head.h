@@ -11,6 +11,7 @@ enum {
     HEAD_FIELDS_MOST = 17 << 10, /* and of all header lines: 16 KiB, and what each request has */
     HEAD_MOST = HEAD_TARGET_MOST + HEAD_FIELDS_MOST,
     HEAD_LINES_MOST = 64, /* of headers that are read; others may be as many as fit */
+    HEAD_KEYS_MOST = 64,  /* of the query: more than any path takes, and few enough to be parsed */
 };
 
 typedef enum { HEAD_PARTIAL, HEAD_WHOLE, HEAD_REFUSED } head_result;
@@ -24,7 +25,8 @@ typedef struct {
 } head;
 
 /* Reads the head that begins at `bytes`. HEAD_PARTIAL: so far there is nothing wrong with it.
- * HEAD_REFUSED fills *problem: invalid_request, headers_too_large or not_implemented. */
+ * HEAD_REFUSED fills *problem: invalid_request, invalid_query, headers_too_large or
+ * not_implemented. */
 head_result head_read(const char *bytes, size_t length, head *head, problem *problem);
 
 /* Whether every byte may stand in a header's value. */

@@ -224,6 +224,16 @@ Test(refusals, of_targets_by_their_length) {
     daemon_stop(p);
 }
 
+Test(refusals, of_queries_by_their_keys) {
+    process *p = daemon_start(NULL);
+    char target[8200] = "GET /healthz?", *at = target + strlen(target);
+    for (int i = 0; i < 4000; i++)
+        at = stpcpy(at, "a&");
+    strcpy(at, " HTTP/1.1\r\nHost: t\r\n\r\n");
+    refuse(p, target, strlen(target), "invalid_query");
+    daemon_stop(p);
+}
+
 /* Two lengths are how requests are smuggled past a proxy. */
 Test(refusals, of_a_body_of_two_lengths_read_nothing_behind_it) {
     static const char bad[] =
