@@ -98,7 +98,7 @@ class Safetensors(Form):
 
 
 class Json(Form):
-    """Tensors as decimals, to be read by eye: exact too, and some ten times slower."""
+    """Tensors as decimals, to be read by eye: exact too, and some twenty times slower."""
 
     content_type = "application/json"
     query = "tensors=flat"  # a nested list cannot tell (0, 3) from (0,)
