@@ -11,7 +11,8 @@
 void turns_to_answer(bool many);
 
 /* For a thread that computes, and for those it starts: it has a lower priority, which it cannot
- * raise again, and turns no longer than it takes until it gives way: who does so forgoes the rest.
+ * raise again, with a third of a processor beside a thread that answers all the time; and turns no
+ * longer than it takes until it gives way: who does so forgoes the rest.
  */
 void turns_to_compute(void);
 
