@@ -31,6 +31,7 @@ http {
     uwsgi_temp_path uwsgi;
     server {
         listen 127.0.0.1:PORT ssl;
+        listen 127.0.0.2:PORT ssl;
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
         location /layers/ {
@@ -43,14 +44,15 @@ http {
 
 
 class Https(unittest.TestCase):
-    """By an nginx with a certificate that it signed itself, for localhost."""
+    """By an nginx with a certificate that it signed itself, for 127.0.0.1. (Not every machine knows
+    localhost by name.)"""
 
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj",
-             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem",
+             "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem",
              "-out", "cert.pem"], cwd=cls.folder, check=True, capture_output=True)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
@@ -60,7 +62,7 @@ class Https(unittest.TestCase):
         path = f"{os.environ['PATH']}:/usr/sbin"
         process = cls.enterClassContext(subprocess.Popen(command, env={"PATH": path}))
         cls.addClassCleanup(process.terminate)
-        cls.url = f"https://localhost:{port}/layers"
+        cls.url = f"https://127.0.0.1:{port}/layers"
         cls.context = ssl.create_default_context(cafile=cls.folder / "cert.pem")
         for _ in range(100):
             with contextlib.suppress(ConnectionError), \
@@ -86,7 +88,7 @@ class Https(unittest.TestCase):
                 client.call("relu/forward", x=X)
 
     def test_a_certificate_of_another_host(self):
-        with layerd.Client(self.url.replace("localhost", "127.0.0.1"),
+        with layerd.Client(self.url.replace("127.0.0.1", "127.0.0.2"),
                            context=self.context) as client:
             with self.assertRaisesRegex(layerd.ConnectionFailed, "certificate"):
                 client.call("relu/forward", x=X)
