@@ -211,7 +211,8 @@ def _call(path: str, **values: _t.Any) -> dict[str, _t.Any]:
 
 def _numbers(*values: _t.Any) -> list[np.ndarray]:
     """As arrays; those of integers as floats of the dtype that NumPy would compute in. A single
-    number is of the first one's, as to NumPy it does not decide the dtype of a result."""
+    number is of the first one's, as to NumPy 1 it does not decide the dtype of a result; with NumPy
+    2, to which np.float64(1) is no such number, it does not here either."""
     arrays = [np.asarray(value) for value in values]
     if {array.dtype.kind for array in arrays} != {"f"}:
         common = _arguments.floating(*[array.dtype for array in arrays])
