@@ -145,9 +145,10 @@ static void grow(shard *shard) {
     }
 }
 
-/* Frees what has expired; whether there was any. */
+/* Frees what has expired; whether there was any. The clock cuts milliseconds off: only one more than
+ * the lifetime is all of it. */
 static bool sweep(memory_store *store) {
-    int64_t dead = clock_ms(CLOCK_MONOTONIC) - store->lifetime;
+    int64_t dead = clock_ms(CLOCK_MONOTONIC) - store->lifetime - 1;
     bool any = false;
     for (shard *s = store->shard; s < store->shard + SHARDS; s++) {
         entry *expired = NULL;
@@ -259,7 +260,7 @@ static entry *lock_live(memory_store *store, const char *text, shard **locked) {
     *locked = shard_of(store, handle);
     pthread_mutex_lock(&(*locked)->lock);
     entry *e = find(*locked, handle);
-    if (e && e->used + store->lifetime > clock_ms(CLOCK_MONOTONIC))
+    if (e && e->used + store->lifetime >= clock_ms(CLOCK_MONOTONIC))
         return e;
     pthread_mutex_unlock(&(*locked)->lock);
     return NULL;
