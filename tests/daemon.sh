@@ -6,7 +6,8 @@ daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -f "$log"' EXIT
 
 start_daemon() {
-    "$@" --listen 127.0.0.1:0 2>"$log" &
+    : >"$log" # here, for the daemon before it may have told its address there
+    "$@" --listen 127.0.0.1:0 2>>"$log" &
     daemon=$!
     url=
     for _ in $(seq 500); do
