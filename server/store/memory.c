@@ -145,8 +145,8 @@ static void grow(shard *shard) {
     }
 }
 
-/* Frees what has expired; whether there was any. The clock cuts milliseconds off: only one more than
- * the lifetime is all of it. */
+/* Frees what has expired; whether there was any. The clock cuts milliseconds off: only one more
+ * than the lifetime is all of it. */
 static bool sweep(memory_store *store) {
     int64_t dead = clock_ms(CLOCK_MONOTONIC) - store->lifetime - 1;
     bool any = false;
