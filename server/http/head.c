@@ -177,8 +177,6 @@ static head_result keep(reading *r, span name, span content) {
                         fields[field].name);
             return HEAD_REFUSED;
         }
-        if (r->lines == HEAD_LINES_MOST)
-            return too_large(r, "more headers than are read, though less", HEAD_FIELDS_MOST);
         r->line[r->lines].field = (enum field)field;
         r->line[r->lines++].value = content;
     }
@@ -343,6 +341,7 @@ head_result head_read(const char *bytes, size_t length, head *head, problem *pro
     reading r;
     r.at = bytes;
     r.end = bytes + length;
+    r.method = (span){bytes, 0};
     r.lines = 0;
     memset(r.seen, 0, sizeof r.seen);
     r.problem = problem;
@@ -350,6 +349,7 @@ head_result head_read(const char *bytes, size_t length, head *head, problem *pro
     result = result == HEAD_WHOLE ? read_fields(&r) : result;
     result = result == HEAD_WHOLE ? check_host(&r) : result;
     result = result == HEAD_WHOLE ? measure_body(&r, head) : result;
+    head->bodiless = r.method.length == 4 && !memcmp(r.method.at, "HEAD", 4);
     if (result == HEAD_WHOLE) {
         head->length = (size_t)(r.at - bytes);
         write_head(&r, head);

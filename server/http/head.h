@@ -10,14 +10,15 @@ enum {
     HEAD_TARGET_MOST = 8 << 10,  /* bytes of the request line */
     HEAD_FIELDS_MOST = 17 << 10, /* and of all header lines: 16 KiB, and what each request has */
     HEAD_MOST = HEAD_TARGET_MOST + HEAD_FIELDS_MOST,
-    HEAD_LINES_MOST = 64, /* of headers that are read; others may be as many as fit */
-    HEAD_KEYS_MOST = 64,  /* of the query: more than any path takes, and few enough to be parsed */
+    HEAD_LINES_MOST = HEAD_FIELDS_MOST / 7, /* the shortest that is kept is "Host:", CR LF */
+    HEAD_KEYS_MOST = 64, /* of the query: more than any path takes, and few enough to be parsed */
 };
 
 typedef enum { HEAD_PARTIAL, HEAD_WHOLE, HEAD_REFUSED } head_result;
 
 typedef struct {
     size_t length;  /* bytes of it as it came, the empty line included */
+    bool bodiless;  /* its answer has no body, also where it is refused: the method is HEAD */
     bool chunked;   /* its body comes in chunks */
     uint64_t body;  /* bytes of the body otherwise, 2^62 at most; 0 where none was announced */
     char *text;     /* in room of the caller for as many bytes as there were: the same request, */

@@ -192,6 +192,8 @@ static enum MHD_Result send_reply(exchange *x) {
     if (!x->good)
         tally_refused(&x->problem);
     metrics_answered(x->http->service->metrics, x->route.row, x->request.body_length, &x->reply);
+    if (atomic_load_explicit(&x->http->service->stopping, memory_order_relaxed))
+        connection_linger(x->connection); /* who did not know may have sent more */
     connection_send_to_caller(x->connection, transfer_ms(x->http, x->reply.body_length));
     struct MHD_Response *response = make_response(&x->reply);
     if (!response)

@@ -43,7 +43,8 @@ static void refuse(inflow *in, stream *s, const char *instead) {
 }
 
 static bool begins(inflow *in, stream *s) {
-    static const char instead[] = "GET / HTTP/1.1\r\nHost:-\r\n\r\n";
+    static const char get[] = "GET / HTTP/1.1\r\nHost:-\r\n\r\n";
+    static const char head_alone[] = "HEAD / HTTP/1.1\r\nHost:-\r\n\r\n";
     char text[HEAD_MOST + PIECE];
     head head = {.text = text};
     head_result result = head_read(s->at, s->length, &head, &in->problem);
@@ -51,7 +52,7 @@ static bool begins(inflow *in, stream *s) {
         return false;
     in->requests++;
     if (result == HEAD_REFUSED) {
-        refuse(in, s, instead);
+        refuse(in, s, head.bodiless ? head_alone : get);
         return true;
     }
     size_t shorter = head.length - head.written;

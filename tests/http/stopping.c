@@ -88,6 +88,31 @@ Test(stopping, work_is_taken_for_the_drain_time) {
     CHECK(took >= 990 && took < 4000, "%g ms", took);
 }
 
+/* The answer is the connection's last, which who sends one request after the other cannot know. */
+Test(stopping, an_answer_is_whole_though_more_was_sent) {
+    enum { NUMBERS = 150000, MORE = 20000 };
+    process *p = daemon_start(OPTIONS("--drain-time", "5s"));
+    kill(p->pid, SIGTERM);
+    see_draining(p);
+    raw r = raw_open(p);
+    raw_print(
+        &r,
+        "POST /relu/forward?cache=none HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n{\"x\":[1",
+        2 * NUMBERS + 7);
+    for (int i = 1; i < NUMBERS; i++)
+        raw_write(&r, ",1", 2);
+    raw_write(&r, "]}", 2);
+    for (int i = 0; i < MORE; i++)
+        if (!raw_post(&r, "/relu/forward", "{'x':[1]}"))
+            break;
+    raw_answer a = raw_read(&r);
+    CHECK_EQUAL(a.status, 200);
+    CHECK_EQUAL(a.length, (size_t)4 * NUMBERS + 10);
+    raw_close(&r);
+    kill(p->pid, SIGTERM);
+    daemon_wait(p);
+}
+
 Test(stopping, a_second_signal_ends_the_drain_time) {
     process *p = daemon_start(OPTIONS("--drain-time", "1h"));
     kill(p->pid, SIGTERM);
