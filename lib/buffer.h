@@ -14,4 +14,7 @@ size_t layers_buffer_bytes(const layers_buffer *buffer);
 layers_code layers_tensor_renew(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
                                 int rank, layers_error *error);
 
+/* Whether nobody else holds the tensor's memory, and all of that is the tensor's. */
+bool layers_tensor_is_sole(const layers_tensor *tensor);
+
 #endif

@@ -39,12 +39,14 @@ static layers_code check_tensor(const layers_call *call, const char *field,
 static layers_code check_number(const layers_call *call, const layers_param *param, double number,
                                 layers_error *error) {
     bool low = param->open_minimum ? !(number > param->minimum) : !(number >= param->minimum);
+    bool high = param->open_maximum ? !(number < param->maximum) : !(number <= param->maximum);
     bool integral = param->kind != LAYERS_INTEGER || number == floor(number);
-    if (!low && number <= param->maximum && integral)
+    if (!low && !high && integral)
         return LAYERS_OK;
     char field[64], upper[48] = "";
     if (param->maximum < 1e300)
-        snprintf(upper, sizeof upper, " and at most %.16g", param->maximum);
+        snprintf(upper, sizeof upper, " and %s %.16g", param->open_maximum ? "below" : "at most",
+                 param->maximum);
     param_field(call, param, field);
     return layers_fail(
         error, LAYERS_INVALID_PARAM, field, "/%s is %.17g, but must be %s %s %.17g%s: %s", field,
@@ -145,18 +147,36 @@ static layers_code plan(const layers_call *call, const char *pattern, layers_dty
     return LAYERS_OK;
 }
 
+/* Appends ": P = ..." for what a pattern has of derived lengths. */
+static void add_formulas(const layers_operation *operation, const char *pattern, char *text,
+                         size_t size) {
+    const layers_derived *derived = operation->derived;
+    for (int n = 0; derived && derived->letter; derived++) {
+        size_t used = strlen(text);
+        if (strchr(pattern, derived->letter))
+            snprintf(text + used, size - used, "%s %c = %s", n++ ? "," : ":", derived->letter,
+                     derived->formula);
+    }
+}
+
+static layers_code too_large(const layers_call *call, int i, layers_error *error) {
+    const layers_field *field = &call->operation->outputs[i];
+    const layers_tensor *tensor = &call->outputs[i];
+    char shape[128], formulas[160] = "";
+    add_formulas(call->operation, field->shape, formulas, sizeof formulas);
+    return layers_fail(
+        error, LAYERS_TOO_LARGE, NULL, "%s would have shape %s, which is too large%s", field->name,
+        layers_shape_text(tensor->shape, tensor->rank, shape, sizeof shape), formulas);
+}
+
 /* The outputs, and the parameters that are tensors: given or not, they come back. */
 static layers_code plan_outputs(layers_call *call, layers_error *error) {
     call->output_bytes = 0;
     for (int i = 0; call->operation->outputs[i].name; i++) {
         const layers_field *field = &call->operation->outputs[i];
         layers_tensor *tensor = &call->outputs[i];
-        if (plan(call, field->shape, call->dtype, tensor, &call->output_bytes) != LAYERS_OK) {
-            char shape[128];
-            return layers_fail(error, LAYERS_TOO_LARGE, NULL,
-                               "%s would have shape %s, which is too large", field->name,
-                               layers_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));
-        }
+        if (plan(call, field->shape, call->dtype, tensor, &call->output_bytes) != LAYERS_OK)
+            return too_large(call, i, error);
     }
     for (int i = 0; call->operation->params && call->operation->params[i].name; i++) {
         const layers_param *param = &call->operation->params[i];
@@ -235,6 +255,8 @@ layers_code layers_prepare(layers_call *call, layers_error *error) {
             return code;
     if (operation->check && (code = operation->check(call, error)) != LAYERS_OK)
         return code;
+    for (const layers_derived *derived = operation->derived; derived && derived->letter; derived++)
+        dims_derive(&call->dims, derived->letter, derived->length(call));
     if ((code = plan_outputs(call, error)) != LAYERS_OK)
         return code;
     call->work = work_of(call);
@@ -255,16 +277,50 @@ layers_code call_needs_rows(const layers_call *call, layers_error *error) {
                        call->operation->layer, call->operation->name);
 }
 
+/* Gives a parameter that goes back memory of the call's own to do so in: the one it came in, where
+ * nobody else holds that. */
+static layers_code renew_param(layers_value *value, layers_error *error) {
+    layers_tensor *tensor = &value->tensor, own;
+    if (value->given && layers_tensor_is_sole(tensor)) {
+        value->before = layers_tensor_share(tensor);
+        return LAYERS_OK;
+    }
+    layers_code code = layers_tensor_make(&own, tensor->dtype, tensor->shape, tensor->rank, error);
+    if (code != LAYERS_OK)
+        return code;
+    size_t bytes = 0;
+    layers_dtype_bytes(own.dtype, own.size, &bytes);
+    if (!value->given)
+        memset(own.data, 0, bytes);
+    value->before = value->given ? *tensor : layers_tensor_share(&own);
+    *tensor = own;
+    value->given = true;
+    return LAYERS_OK;
+}
+
+static layers_code renew_params(layers_call *call, layers_error *error) {
+    const layers_param *param = call->operation->params;
+    layers_code code = LAYERS_OK;
+    for (int i = 0; param && param[i].name && code == LAYERS_OK; i++)
+        if (param[i].kind == LAYERS_TENSOR)
+            code = renew_param(&call->params[i], error);
+    return code;
+}
+
 layers_code layers_run(layers_call *call, layers_error *error) {
     const layers_operation *operation = call->operation;
-    layers_code code = LAYERS_OK;
+    layers_code code = renew_params(call, error);
     for (int i = 0; operation->outputs[i].name && code == LAYERS_OK; i++) {
         layers_tensor *out = &call->outputs[i];
         code = layers_tensor_renew(out, out->dtype, out->shape, out->rank, error);
     }
     if (code == LAYERS_OK && operation->saved)
         code = cache_make(call, error);
-    return code == LAYERS_OK ? operation->run[call->dtype](call, error) : code;
+    if (code == LAYERS_OK)
+        code = operation->run[call->dtype](call, error);
+    for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
+        layers_tensor_clear(&call->params[i].before);
+    return code;
 }
 
 void layers_call_clear(layers_call *call) {

@@ -17,6 +17,10 @@ size_t dims_length(const layers_dims *dims, char letter) {
     return find(dims, letter)->length;
 }
 
+void dims_derive(layers_dims *dims, char letter, size_t length) {
+    dims->dim[dims->count++] = (layers_dim){letter, length, NULL, NULL};
+}
+
 /* "(N, *D)" for people, from "N D...". */
 static const char *pattern_text(const char *pattern, char text[TEXT]) {
     if (!strcmp(pattern, "..."))

@@ -21,6 +21,9 @@ layers_code dims_match(layers_dims *dims, const dims_subject *subject, layers_er
 /* Writes the shape that a pattern of known letters stands for; returns its rank. */
 int dims_shape(const layers_dims *dims, const char *pattern, size_t shape[LAYERS_MAX_RANK]);
 
+/* Gives a letter that is not known a length that follows from others. */
+void dims_derive(layers_dims *dims, char letter, size_t length);
+
 /* The length of a letter that is known. */
 size_t dims_length(const layers_dims *dims, char letter);
 

@@ -113,6 +113,13 @@ static bool is_ours(layers_buffer *buffer) {
     return atomic_load_explicit(&buffer->references, memory_order_acquire) == 1;
 }
 
+bool layers_tensor_is_sole(const layers_tensor *tensor) {
+    layers_buffer *buffer = tensor->buffer;
+    size_t bytes;
+    return buffer && layers_dtype_bytes(tensor->dtype, tensor->size, &bytes) &&
+           buffer->bytes == bytes && tensor->data == buffer->data && is_ours(buffer);
+}
+
 layers_code layers_tensor_renew(layers_tensor *tensor, layers_dtype dtype, const size_t *shape,
                                 int rank, layers_error *error) {
     size_t size, bytes;

@@ -22,13 +22,14 @@ extern "C" {
 #endif
 
 #define LAYERS_MAX_TENSORS 5 /* inputs, outputs or saved tensors of one operation */
-#define LAYERS_MAX_PARAMS  6
+#define LAYERS_MAX_PARAMS  8
 
 /* A tensor that an operation takes or gives. `shape` is a pattern: dimensions by one capital letter
  * each, the same letter the same length throughout one call ("N D", "D M", "N"); a last "D..."
  * stands for any number of trailing dimensions whose product is D; "..." alone for any shape, the
  * same wherever it stands in the call; "" for a scalar. Parameters that are tensors have patterns
- * of the same letters: dropout's x is "...", and so is dropout_param.mask, which is like x. */
+ * of the same letters: dropout's x is "...", and so is dropout_param.mask, which is like x. A
+ * letter that no input has is a derived length, such as the P of conv's out, "N F P Q". */
 typedef struct {
     const char *name; /* NULL ends a list */
     const char *shape;
@@ -37,10 +38,11 @@ typedef struct {
 } layers_field;
 
 typedef enum {
-    LAYERS_NUMBER,  /* a double in [minimum, maximum], or (minimum, maximum] if open_minimum */
+    LAYERS_NUMBER,  /* a double in [minimum, maximum], without the end that is open */
     LAYERS_INTEGER, /* the same, integral */
     LAYERS_CHOICE,  /* one of `choices` */
-    LAYERS_TENSOR,  /* a tensor of pattern `shape`, zeros where absent */
+    LAYERS_TENSOR,  /* a tensor of pattern `shape`, zeros where absent; as it is after the call, it
+                       goes back */
     LAYERS_MASK,    /* a tensor of pattern `shape`, zeros and ones: LAYERS_U8, LAYERS_F64 or
                        LAYERS_F32, whatever the call's dtype; it does not go back */
 } layers_param_kind;
@@ -52,7 +54,7 @@ typedef struct {
     bool has_fallback; /* `fallback` is used where the parameter is absent */
     double fallback;
     double minimum, maximum;
-    bool open_minimum;
+    bool open_minimum, open_maximum;
     const char *choices[4]; /* NULL ends the list */
     const char *shape;
     const char *instead_of; /* a parameter above it that may not be given beside it, or NULL */
@@ -71,6 +73,8 @@ typedef struct {
     double number;        /* LAYERS_NUMBER and LAYERS_INTEGER */
     int choice;           /* LAYERS_CHOICE: index into `choices` */
     layers_tensor tensor; /* LAYERS_TENSOR and LAYERS_MASK */
+    layers_tensor before; /* of a LAYERS_TENSOR, for the operation's run alone: what was given, or
+                             zeros, where `tensor` is what goes back; it may be the same memory */
 } layers_value;
 
 typedef enum {
@@ -86,14 +90,22 @@ typedef struct {
     layers_dtype dtype; /* of a tensor of its own */
 } layers_saved;
 
+typedef struct layers_call layers_call;
+
+/* A length that follows from others and from the parameters: worked out when these have been
+ * matched and found good, and kept with the cache, so that backward's patterns may name it too. */
+typedef struct {
+    char letter; /* '\0' ends a list */
+    size_t (*length)(const layers_call *call);
+    const char *formula; /* for people, in one line: "⌊(H + 2·pad − R) / stride⌋ + 1" */
+} layers_derived;
+
 /* How much arithmetic a call is: `times` the product of the lengths of these letters ("N D M"); for
  * NULL, an operation that passes over its tensors, the elements of its inputs and outputs. */
 typedef struct {
     double times;
     const char *lengths;
 } layers_work;
-
-typedef struct layers_call layers_call;
 
 typedef struct layers_operation {
     const char *layer;           /* "affine" */
@@ -108,17 +120,19 @@ typedef struct layers_operation {
     layers_work work;            /* how much arithmetic a call of it is */
     /* What the patterns cannot say, after the shapes have been matched; may be NULL. */
     layers_code (*check)(const layers_call *call, layers_error *error);
-    /* Computes in LAYERS_F64 and in LAYERS_F32. Every output and saved tensor is there,
-     * uninitialised; each is set, never added to. Inputs are only read. */
+    const layers_derived *derived; /* ended by a '\0' letter, or NULL */
+    /* Computes in LAYERS_F64 and in LAYERS_F32. Every output, saved tensor and parameter that goes
+     * back is there, uninitialised; each is set, never added to. Inputs are only read. */
     layers_code (*run[2])(layers_call *call, layers_error *error);
 } layers_operation;
 
-#define LAYERS_MAX_DIMS 4 /* letters in the patterns of one layer */
+#define LAYERS_MAX_DIMS 12 /* letters in the patterns of one layer, derived ones too */
 
 typedef struct {
     char letter;
     size_t length;
-    const char *by;              /* the name of the tensor that gave the length; NULL: the cache */
+    const char *by;              /* the name of the tensor that gave the length; NULL: the cache,
+                                    or other lengths */
     const layers_tensor *tensor; /* that one, during layers_prepare */
 } layers_dim;
 

@@ -297,9 +297,27 @@ static void typed(sum_squares_of_tile)(void *argument, size_t i) {
     typed(sum_squares)(&tile.in, &sums);
 }
 
-static void typed(move)(REAL *running, size_t width, double momentum, const double *sample) {
+/* A running statistic of some columns: as it came, and as it goes back. */
+typedef struct {
+    const REAL *before;
+    REAL *after;
+} typed(running);
+
+static typed(running) typed(running_of)(const layers_value *param, const typed(tile) * columns) {
+    return (typed(running)){(const REAL *)param->before.data + columns->first,
+                            (REAL *)param->tensor.data + columns->first};
+}
+
+static void typed(move)(const typed(running) * running, size_t width, double momentum,
+                        const double *sample) {
     for (size_t d = 0; d < width; d++)
-        running[d] = (REAL)(momentum * running[d] + (1 - momentum) * sample[d]);
+        running->after[d] = (REAL)(momentum * running->before[d] + (1 - momentum) * sample[d]);
+}
+
+/* Takes a running statistic as it is, in test mode. */
+static void typed(take)(const typed(running) * running, size_t width, double *statistic) {
+    for (size_t d = 0; d < width; d++)
+        statistic[d] = running->after[d] = running->before[d];
 }
 
 KERNEL void typed(invert)(const typed(tile) * columns, const double *restrict variance,
@@ -327,25 +345,23 @@ static void typed(statistics)(void *argument, size_t i) {
     layers_value *param = pass->call->params;
     typed(tile) tile = typed(columns_of)(pass, i);
     size_t width = tile.in.width;
-    REAL *running_mean = (REAL *)param[RUNNING_MEAN].tensor.data + tile.first;
-    REAL *running_var = (REAL *)param[RUNNING_VAR].tensor.data + tile.first;
+    typed(running) mean = typed(running_of)(&param[RUNNING_MEAN], &tile);
+    typed(running) var = typed(running_of)(&param[RUNNING_VAR], &tile);
     double variance[COLUMN_PANEL];
     if (param[MODE].choice == TRAIN) {
         tile_sums sums = typed(sums_of)(pass, &tile);
         merge_squares(&pass->tiling, &sums, width,
                       &(column_moments){tile.mean, tile.rest, variance});
     } else {
-        for (size_t d = 0; d < width; d++) {
-            tile.mean[d] = running_mean[d];
-            tile.rest[d] = 0;
-            variance[d] = running_var[d];
-        }
+        typed(take)(&mean, width, tile.mean);
+        typed(take)(&var, width, variance);
+        memset(tile.rest, 0, width * sizeof *tile.rest);
     }
     typed(invert)(&tile, variance, param[EPS].number);
     if (param[MODE].choice == TRAIN) {
         typed(tell)(&tile, param[EPS].number, variance);
-        typed(move)(running_mean, width, param[MOMENTUM].number, tile.mean);
-        typed(move)(running_var, width, param[MOMENTUM].number, variance);
+        typed(move)(&mean, width, param[MOMENTUM].number, tile.mean);
+        typed(move)(&var, width, param[MOMENTUM].number, variance);
     }
     typed(look_for_far)(pass, &tile);
 }
@@ -359,30 +375,9 @@ static void typed(normalise_tile)(void *argument, size_t i) {
         typed(normalise_far)(&tile);
 }
 
-/* Gives the call running statistics of its own, which are then moved: the caller's, or zeros. */
-static layers_code typed(own_running)(layers_call *call, int param, layers_error *error) {
-    layers_tensor *running = &call->params[param].tensor, own;
-    size_t D = dims_length(&call->dims, 'D');
-    layers_code code = layers_tensor_make(&own, call->dtype, &D, 1, error);
-    if (code != LAYERS_OK)
-        return code;
-    if (running->data)
-        memcpy(own.data, running->data, D * sizeof(REAL));
-    else
-        memset(own.data, 0, D * sizeof(REAL));
-    layers_tensor_clear(running);
-    *running = own;
-    call->params[param].given = true;
-    return LAYERS_OK;
-}
-
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     typed(pass) pass;
-    layers_code code = typed(own_running)(call, RUNNING_MEAN, error);
-    if (code == LAYERS_OK)
-        code = typed(own_running)(call, RUNNING_VAR, error);
-    if (code == LAYERS_OK)
-        code = typed(pass_make)(call, &pass, error);
+    layers_code code = typed(pass_make)(call, &pass, error);
     if (code != LAYERS_OK)
         return code;
     if (call->params[MODE].choice == TRAIN)

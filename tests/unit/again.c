@@ -125,6 +125,7 @@ static void take_inputs(layers_call *call, const layers_call *from) {
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
         layers_tensor_clear(&call->params[i].tensor);
         call->params[i].tensor = layers_tensor_share(&from->params[i].tensor);
+        call->params[i].number = from->params[i].number; /* adam's t has gone on */
     }
     if (call->operation->cache == LAYERS_CACHE_TAKEN) {
         layers_cache_unref(call->cache);

@@ -190,25 +190,40 @@ typedef struct {
     layers_dtype dtype;
     int choice, variant;
     uint64_t seed;
+    size_t times;        /* as long as usual, images and rows */
+    layers_dims derived; /* of the forward whose cache is taken: lengths that follow from others */
 } recipe;
 
-/* Lengths that tell letters apart, each an even number, so that a tail has several dimensions. */
+/* Lengths that tell letters apart, each an even number, so that a tail has several dimensions. A
+ * kernel, R by S, is no longer than any image, H by W. */
 static size_t length_of(char letter, int variant) {
+    if (letter == 'R' || letter == 'S')
+        return 2 + (size_t)(letter + variant) % 2;
+    if (letter == 'H' || letter == 'W')
+        return 3 + (size_t)(letter + variant) % 3;
     return 2 * (2 + ((size_t)letter + (size_t)variant) % 5);
 }
 
-static int shape_of(const char *pattern, int variant, size_t shape[LAYERS_MAX_RANK]) {
-    int rank = 0;
+static size_t length_in(const recipe *r, char letter) {
+    for (int i = 0; i < r->derived.count; i++)
+        if (r->derived.dim[i].letter == letter)
+            return r->derived.dim[i].length;
+    bool kernel = letter == 'R' || letter == 'S';
+    return length_of(letter, r->variant) * (kernel ? 1 : r->times);
+}
+
+static int shape_of(const char *pattern, const recipe *r, size_t shape[LAYERS_MAX_RANK]) {
+    int rank = 0, variant = r->variant;
     if (!strcmp(pattern, "...")) {
         while (rank < 1 + variant % 4) {
-            shape[rank] = 2 + (size_t)(rank + variant) % 4;
+            shape[rank] = (2 + (size_t)(rank + variant) % 4) * r->times;
             rank++;
         }
         return rank;
     }
     for (const char *p = pattern; *p; p++) {
         if (*p >= 'A' && *p <= 'Z')
-            shape[rank++] = length_of(*p, variant);
+            shape[rank++] = length_in(r, *p);
         else if (*p == '.' && p[1] == '.' && p[2] == '.') {
             size_t length = shape[rank - 1];
             shape[rank - 1] = 2;
@@ -223,7 +238,7 @@ static int shape_of(const char *pattern, int variant, size_t shape[LAYERS_MAX_RA
 /* Labels are 0 or 1: every length is more than that. */
 static layers_tensor valid_tensor(const char *pattern, bool labels, recipe *r, double low) {
     size_t shape[LAYERS_MAX_RANK];
-    int rank = shape_of(pattern, r->variant, shape);
+    int rank = shape_of(pattern, r, shape);
     if (labels)
         return tensor_random(LAYERS_I64, shape, rank, &r->seed, 0, 2);
     return tensor_random(r->dtype, shape, rank, &r->seed, low, low + 2);
@@ -252,6 +267,13 @@ static void fill_param(layers_value *value, const layers_param *param, recipe *r
 
 static layers_call make_call(const layers_operation *operation, recipe r) {
     layers_call call = {.operation = operation, .dtype = r.dtype};
+    if (operation->cache == LAYERS_CACHE_TAKEN) {
+        layers_call giver = make_call(giver_of(operation), r);
+        run(&giver);
+        call.cache = layers_cache_ref(giver.cache);
+        r.derived = giver.dims;
+        layers_call_clear(&giver);
+    }
     for (int i = 0; operation->inputs[i].name; i++)
         call.inputs[i] =
             valid_tensor(operation->inputs[i].shape, operation->inputs[i].labels, &r, -1);
@@ -261,16 +283,26 @@ static layers_call make_call(const layers_operation *operation, recipe r) {
         if (param->instead_of ? param == other : !other || strcmp(param->name, other->instead_of))
             fill_param(&call.params[i], param, &r);
     }
-    if (operation->cache == LAYERS_CACHE_TAKEN) {
-        layers_call giver = make_call(giver_of(operation), r);
-        run(&giver);
-        call.cache = layers_cache_ref(giver.cache);
-        layers_call_clear(&giver);
-    }
     return call;
 }
 
 layers_call valid_call(const layers_operation *operation, layers_dtype dtype, int choice,
                        uint64_t seed) {
-    return make_call(operation, (recipe){dtype, choice, (int)(seed % 20), seed});
+    return make_call(operation, (recipe){.times = 1,
+                                         .dtype = dtype,
+                                         .choice = choice,
+                                         .variant = (int)(seed % 20),
+                                         .seed = seed});
+}
+
+layers_call large_call(const layers_operation *operation, layers_dtype dtype) {
+    enum { RANK_2 = 1 }; /* the variant of which "..." has two dimensions */
+    bool images = strlen(operation->inputs[0].shape) > strlen("N D...");
+    return make_call(operation,
+                     (recipe){.dtype = dtype,
+                              .variant = RANK_2,
+                              .seed = 7,
+                              .times = images                                       ? 4
+                                       : !strcmp(operation->inputs[0].shape, "...") ? 160
+                                                                                    : 60});
 }

@@ -66,6 +66,9 @@ const layers_operation *giver_of(const layers_operation *operation);
 layers_call valid_call(const layers_operation *operation, layers_dtype dtype, int choice,
                        uint64_t seed);
 
+/* The same, in its first choice, but so large that a pool is asked to help. */
+layers_call large_call(const layers_operation *operation, layers_dtype dtype);
+
 /* How many choices valid_call takes: the values of the operation's largest choice, 1 where there is
  * none, and the parameters that stand in another's place. Of an operation that takes a cache, those
  * of its giver. */

@@ -77,8 +77,22 @@ static layers_call backward_of(const layers_operation *op, const layers_call *fo
     return backward;
 }
 
+/* Gives x numbers of which no two are close, and none is close to 0: where the largest changes, or
+ * a sign, differences are not the derivative. */
+static void make_distinct(layers_tensor *x, uint64_t seed) {
+    for (size_t i = 0; i < x->size; i++)
+        set_element(x, i, 2 * ((double)i + 0.25) / (double)x->size - 1);
+    for (size_t i = x->size - 1; i > 0; i--) { /* shuffled */
+        size_t j = (size_t)(uniform(&seed) * (double)(i + 1));
+        double kept = element(x, j);
+        set_element(x, j, element(x, i));
+        set_element(x, i, kept);
+    }
+}
+
 static void check_backward(const layers_operation *op, int choice, uint64_t seed) {
     layers_call forward = valid_call(giver_of(op), LAYERS_F64, choice, seed);
+    make_distinct(&forward.inputs[0], seed);
     layers_call original = over_again(&forward);
     run(&original);
     layers_tensor dout = tensor_random(LAYERS_F64, original.outputs[0].shape,

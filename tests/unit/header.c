@@ -42,13 +42,28 @@ static void put_fields(FILE *out, const char *list, const layers_field *fields) 
     }
 }
 
+/* "P = ⌊(H − pool_height) / stride⌋ + 1", for the letters that outputs have. */
+static void put_derived(FILE *out, const layers_operation *operation) {
+    for (const layers_derived *derived = operation->derived; derived && derived->letter;
+         derived++) {
+        bool shown = false;
+        for (const layers_field *field = operation->outputs; field->name; field++)
+            shown |= strchr(field->shape, derived->letter) != NULL;
+        char text[TEXT];
+        snprintf(text, sizeof text, "%c = %s", derived->letter, derived->formula);
+        if (shown)
+            put_lines(out, INDENT + 4, text);
+    }
+}
+
 /* "number above 0, 1e-05 where absent" */
 static void describe_number(const layers_param *param, char text[TEXT]) {
     int used =
         snprintf(text, TEXT, "%s %s %.16g", param->kind == LAYERS_INTEGER ? "integer" : "number",
                  param->open_minimum ? "above" : "from", param->minimum);
     if (param->maximum < 1e300)
-        used += snprintf(text + used, TEXT - (size_t)used, " to %.16g", param->maximum);
+        used += snprintf(text + used, TEXT - (size_t)used, " %s %.16g",
+                         param->open_maximum ? "to below" : "to", param->maximum);
     if (param->has_fallback)
         snprintf(text + used, TEXT - (size_t)used, ", %.16g where absent", param->fallback);
 }
@@ -85,6 +100,7 @@ static void put_operation(FILE *out, const layers_operation *operation) {
         put_lines(out, INDENT, "cache: that of the layer's forward");
     put_params(out, operation->params);
     put_fields(out, "outputs", operation->outputs);
+    put_derived(out, operation);
     if (operation->cache == LAYERS_CACHE_GIVEN)
         put_lines(out, INDENT, "cache: for backward");
 }

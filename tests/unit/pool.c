@@ -85,32 +85,6 @@ Test(pool, no_pieces_are_no_work) {
     layers_pool_free(NULL);
 }
 
-/* Large enough for the pool to be asked. */
-static layers_call large_call(const char *layer, const char *operation, layers_dtype dtype) {
-    uint64_t seed = 7;
-    bool affine = !strcmp(layer, "affine");
-    size_t rows = affine ? 700 : 1500, columns = affine ? 520 : 301;
-    layers_call call = call_of(layer, operation, dtype);
-    call.inputs[0] = tensor_random(dtype, SHAPE(rows, columns), &seed, -3, 3);
-    if (affine) {
-        call.inputs[1] = tensor_random(dtype, SHAPE(columns, 530), &seed, -1, 1);
-        call.inputs[2] = tensor_random(dtype, SHAPE(530), &seed, -1, 1);
-    } else if (!strcmp(layer, "batchnorm")) {
-        call.inputs[1] = tensor_random(dtype, SHAPE(columns), &seed, 0.5, 2);
-        call.inputs[2] = tensor_random(dtype, SHAPE(columns), &seed, -1, 1);
-        call.params[0].given = true; /* mode: train */
-    } else if (!strcmp(layer, "dropout")) {
-        call.params[0] = (layers_value){.given = true, .number = 0.7};
-        call.params[1].given = true; /* mode: train */
-        call.params[2] = (layers_value){.given = true, .number = 11};
-    } else if (!strcmp(operation, "loss")) {
-        call.inputs[1] = tensor_make(LAYERS_I64, SHAPE(rows));
-        for (size_t i = 0; i < rows; i++)
-            ((int64_t *)call.inputs[1].data)[i] = (int64_t)(uniform(&seed) * (double)columns);
-    }
-    return call;
-}
-
 static void expect_same_outputs(const layers_call *a, const layers_call *b, unsigned threads) {
     for (int i = 0; a->operation->outputs[i].name; i++) {
         size_t bytes;
@@ -132,14 +106,14 @@ static layers_call backward_of(const layers_call *forward, layers_pool *pool) {
     return call;
 }
 
-static void expect_same(const char *layer, const char *operation, layers_dtype dtype) {
-    layers_call alone = large_call(layer, operation, dtype), alone_back;
+static void expect_same(const layers_operation *operation, layers_dtype dtype) {
+    layers_call alone = large_call(operation, dtype), alone_back;
     run(&alone);
     if (alone.cache)
         alone_back = backward_of(&alone, NULL);
     for (unsigned threads = 1; threads < 4; threads++) {
         layers_pool *pool = layers_pool_make(threads, NULL);
-        layers_call helped = large_call(layer, operation, dtype);
+        layers_call helped = large_call(operation, dtype);
         helped.pool = pool;
         run(&helped);
         expect_same_outputs(&alone, &helped, threads);
@@ -160,5 +134,5 @@ Test(pool, does_not_change_a_byte) {
     for (const layers_operation *const *row = layers_operations; *row; row++)
         for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
             if ((*row)->cache != LAYERS_CACHE_TAKEN)
-                expect_same((*row)->layer, (*row)->name, dtype);
+                expect_same(*row, dtype);
 }

@@ -23,8 +23,10 @@ static void put_range(openapi *o, json_t *object, const layers_param *param) {
         openapi_put(o, object, "minimum", json_real(param->minimum));
         openapi_put(o, object, "open_minimum", json_boolean(param->open_minimum));
     }
-    if (param->maximum < 1e300)
+    if (param->maximum < 1e300) {
         openapi_put(o, object, "maximum", json_real(param->maximum));
+        openapi_put(o, object, "open_maximum", json_boolean(param->open_maximum));
+    }
     if (param->has_fallback)
         openapi_put(o, object, "fallback", json_real(param->fallback));
 }

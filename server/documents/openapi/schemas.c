@@ -153,7 +153,8 @@ static json_t *ranged(openapi *o, const layers_param *param) {
         openapi_put(o, schema, param->open_minimum ? "exclusiveMinimum" : "minimum",
                     number_of_kind(param, param->minimum));
     if (param->maximum < 1e300)
-        openapi_put(o, schema, "maximum", number_of_kind(param, param->maximum));
+        openapi_put(o, schema, param->open_maximum ? "exclusiveMaximum" : "maximum",
+                    number_of_kind(param, param->maximum));
     if (param->has_fallback)
         openapi_put(o, schema, "default", number_of_kind(param, param->fallback));
     return schema;
