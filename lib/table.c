@@ -9,6 +9,15 @@ extern const layers_operation batchnorm_forward, batchnorm_backward;
 extern const layers_operation dropout_forward, dropout_backward;
 extern const layers_operation svm_loss;
 extern const layers_operation softmax_loss;
+extern const layers_operation layernorm_forward, layernorm_backward;
+extern const layers_operation conv_forward, conv_backward;
+extern const layers_operation max_pool_forward, max_pool_backward;
+extern const layers_operation spatial_batchnorm_forward, spatial_batchnorm_backward;
+extern const layers_operation spatial_groupnorm_forward, spatial_groupnorm_backward;
+extern const layers_operation sgd_update;
+extern const layers_operation sgd_momentum_update;
+extern const layers_operation rmsprop_update;
+extern const layers_operation adam_update;
 
 const layers_operation *const layers_operations[] = {
     &affine_forward,
@@ -21,6 +30,20 @@ const layers_operation *const layers_operations[] = {
     &dropout_backward, /* dropout.c */
     &svm_loss,         /* svm.c */
     &softmax_loss,     /* softmax.c */
+    &layernorm_forward,
+    &layernorm_backward, /* layernorm.c */
+    &conv_forward,
+    &conv_backward, /* conv.c */
+    &max_pool_forward,
+    &max_pool_backward, /* max_pool.c */
+    &spatial_batchnorm_forward,
+    &spatial_batchnorm_backward, /* spatial_batchnorm.c */
+    &spatial_groupnorm_forward,
+    &spatial_groupnorm_backward, /* spatial_groupnorm.c */
+    &sgd_update,                 /* sgd.c */
+    &sgd_momentum_update,        /* sgd_momentum.c */
+    &rmsprop_update,             /* rmsprop.c */
+    &adam_update,                /* adam.c */
     NULL,
 };
 

@@ -246,6 +246,137 @@ struct layers_call {
  *     inputs[1] y "N", labels: labels, 0 <= y < C
  *     outputs[0] loss "": mean loss of the examples
  *     outputs[1] dx "N C": gradient of the loss by x
+ *
+ * layernorm/forward: Layer normalisation: each row by its own mean and variance.
+ *     inputs[0] x "N D": examples
+ *     inputs[1] gamma "D": scale of each feature
+ *     inputs[2] beta "D": shift of each feature
+ *     params[0] eps number above 0, 1e-05 where absent: added to the variance
+ *     outputs[0] out "N D": the normalised examples
+ *     cache: for backward
+ *
+ * layernorm/backward: Gradients of layernorm/forward.
+ *     inputs[0] dout "N D": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N D": gradient of x
+ *     outputs[1] dgamma "D": gradient of gamma
+ *     outputs[2] dbeta "D": gradient of beta
+ *
+ * conv/forward: Convolution: out = b + Σ w · window of x, zeros around it, the kernel not flipped.
+ *     inputs[0] x "N C H W": N images of C channels
+ *     inputs[1] w "F C R S": F kernels
+ *     inputs[2] b "F": biases
+ *     params[0] stride integer from 1 to 9007199254740991, 1 where absent: rows and columns from
+ *         one window to the next
+ *     params[1] pad integer from 0 to 9007199254740991, 0 where absent: zeros put around x on each
+ *         side
+ *     outputs[0] out "N F P Q": F channels
+ *         P = ⌊(H + 2·pad − R) / stride⌋ + 1
+ *         Q = ⌊(W + 2·pad − S) / stride⌋ + 1
+ *     cache: for backward
+ *
+ * conv/backward: Gradients of conv/forward, dw and db summed over the batch.
+ *     inputs[0] dout "N F P Q": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N C H W": gradient of x
+ *     outputs[1] dw "F C R S": gradient of w
+ *     outputs[2] db "F": gradient of b
+ *
+ * max_pool/forward: The largest of each window.
+ *     inputs[0] x "N C H W": N images of C channels
+ *     params[0] pool_height integer from 1 to 9007199254740991, required: rows of a window
+ *     params[1] pool_width integer from 1 to 9007199254740991, required: columns of a window
+ *     params[2] stride integer from 1 to 9007199254740991, required: rows and columns from one
+ *         window to the next
+ *     outputs[0] out "N C P Q": the largest of each window
+ *         P = ⌊(H − pool_height) / stride⌋ + 1
+ *         Q = ⌊(W − pool_width) / stride⌋ + 1
+ *     cache: for backward
+ *
+ * max_pool/backward: Gradient of max_pool/forward: that of each window goes to its largest.
+ *     inputs[0] dout "N C P Q": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N C H W": gradient of x
+ *
+ * spatial_batchnorm/forward: Batch normalisation of each channel, over N, H and W.
+ *     inputs[0] x "N C H W": examples
+ *     inputs[1] gamma "C": scale of each channel
+ *     inputs[2] beta "C": shift of each channel
+ *     params[0] mode 0 "train" or 1 "test", required: "train" normalises by the batch, "test" by
+ *         the running statistics
+ *     params[1] eps number above 0, 1e-05 where absent: added to the variance
+ *     params[2] momentum number from 0 to 1, 0.9 where absent: share of the running statistics that
+ *         stays
+ *     params[3] running_mean "C": running mean of each channel; zeros where absent
+ *     params[4] running_var "C": running variance of each channel; zeros where absent
+ *     outputs[0] out "N C H W": the normalised examples
+ *     cache: for backward
+ *
+ * spatial_batchnorm/backward: Gradients of spatial_batchnorm/forward.
+ *     inputs[0] dout "N C H W": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N C H W": gradient of x
+ *     outputs[1] dgamma "C": gradient of gamma
+ *     outputs[2] dbeta "C": gradient of beta
+ *
+ * spatial_groupnorm/forward: Group normalisation: each group of an example's channels by its own
+ *     mean and variance.
+ *     inputs[0] x "N C H W": examples
+ *     inputs[1] gamma "C": scale of each channel
+ *     inputs[2] beta "C": shift of each channel
+ *     params[0] groups integer from 1 to 9007199254740991, required: of channels that are
+ *         normalised together; divides C
+ *     params[1] eps number above 0, 1e-05 where absent: added to the variance
+ *     outputs[0] out "N C H W": the normalised examples
+ *     cache: for backward
+ *
+ * spatial_groupnorm/backward: Gradients of spatial_groupnorm/forward.
+ *     inputs[0] dout "N C H W": gradient of out
+ *     cache: that of the layer's forward
+ *     outputs[0] dx "N C H W": gradient of x
+ *     outputs[1] dgamma "C": gradient of gamma
+ *     outputs[2] dbeta "C": gradient of beta
+ *
+ * sgd/update: Stochastic gradient descent: next_w = w − learning_rate · dw.
+ *     inputs[0] w "...": weights
+ *     inputs[1] dw "...": gradient of w
+ *     params[0] learning_rate number from 0, 0.01 where absent: length of the step
+ *     outputs[0] next_w "...": the weights after the step
+ *
+ * sgd_momentum/update: Gradient descent with momentum: v = momentum · v − learning_rate · dw,
+ *     next_w = w + v.
+ *     inputs[0] w "...": weights
+ *     inputs[1] dw "...": gradient of w
+ *     params[0] learning_rate number from 0, 0.01 where absent: length of the step
+ *     params[1] momentum number from 0 to 1, 0.9 where absent: share of the velocity that stays
+ *     params[2] velocity "...": the last step; zeros where absent
+ *     outputs[0] next_w "...": the weights after the step
+ *
+ * rmsprop/update: RMSProp: c = decay_rate · c + (1 − decay_rate) · dw², next_w = w − learning_rate
+ *     · dw / (sqrt(c) + epsilon).
+ *     inputs[0] w "...": weights
+ *     inputs[1] dw "...": gradient of w
+ *     params[0] learning_rate number from 0, 0.01 where absent: length of the step
+ *     params[1] decay_rate number from 0 to 1, 0.99 where absent: share of the mean square that
+ *         stays
+ *     params[2] epsilon number above 0, 1e-08 where absent: added to the root
+ *     params[3] cache "...": mean square of the gradients; zeros where absent
+ *     outputs[0] next_w "...": the weights after the step
+ *
+ * adam/update: Adam: t, m and v move, next_w = w − learning_rate · (m / (1 − beta1ᵗ)) / (sqrt(v /
+ *     (1 − beta2ᵗ)) + epsilon).
+ *     inputs[0] w "...": weights
+ *     inputs[1] dw "...": gradient of w
+ *     params[0] learning_rate number from 0, 0.001 where absent: length of the step
+ *     params[1] beta1 number from 0 to below 1, 0.9 where absent: share of the mean gradient that
+ *         stays
+ *     params[2] beta2 number from 0 to below 1, 0.999 where absent: share of the mean square that
+ *         stays
+ *     params[3] epsilon number above 0, 1e-08 where absent: added to the root
+ *     params[4] m "...": mean of the gradients; zeros where absent
+ *     params[5] v "...": mean of their squares; zeros where absent
+ *     params[6] t integer from 0 to 9007199254740991, 0 where absent: steps made
+ *     outputs[0] next_w "...": the weights after the step
  */
 
 /* All operations, ended by NULL. */
