@@ -55,7 +55,7 @@ CFLAGS_SERVER := -O2
 LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
-LIB_SRC := $(wildcard lib/*.c lib/layers/*.c)
+LIB_SRC := $(wildcard lib/*.c lib/layers/*.c lib/convolution/*.c)
 SERVER_SRC := $(sort $(shell find server -name "*.c" -o -name "*.cc"))
 WEB := server/documents/web
 CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
@@ -252,7 +252,10 @@ endef
 $(B)/%.o: %.c
 	@echo "  compile  $<"
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c17 $(BASE) $(if $(filter lib/%,$<),$(CFLAGS_LIB),$(CFLAGS_SERVER)) $(INCLUDES) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) -std=c17 $(BASE) $(if $(filter lib/%,$<),$(CFLAGS_LIB),$(CFLAGS_SERVER)) $(INCLUDES) $(CFLAGS_FILE) $(CFLAGS) -c $< -o $@
+
+# The products that a convolution is made of are rounded as a BLAS's are, as the processor does best.
+$(B)/lib/convolution/tile.o: CFLAGS_FILE := -ffp-contract=fast
 
 $(B)/%.o: %.cc
 	@echo "  compile  $<"
@@ -301,7 +304,9 @@ $(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
 
-$(B)/unit-tests: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) $(B)/liblayers.a
+# The tiles of other processors than this one are tested by themselves.
+$(B)/unit-tests: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) \
+                 $(filter $(B)/lib/convolution/%,$(LIB_OBJ)) $(B)/liblayers.a
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(BLAS_LIBS) $(SERVER_LIBS)

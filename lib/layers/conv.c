@@ -1,8 +1,20 @@
-/* conv: out_nfpq = b_f + Σ_crs w_fcrs · xpad_nc,p·stride+r,q·stride+s. */
+/* conv: out_nfpq = b_f + Σ_crs w_fcrs · xpad_nc,p·stride+r,q·stride+s, where xpad is x with `pad`
+ * zeros around each plane: a correlation, whose kernel is not flipped.
+ *
+ * Backward:
+ *     dx_nchw = Σ w_fcrs · dout_nfpq, over the f, and the p, q, r and s with p·stride + r − pad = h
+ *               and q·stride + s − pad = w
+ *     dw_fcrs = Σ_npq dout_nfpq · xpad_nc,p·stride+r,q·stride+s      db_f = Σ_npq dout_nfpq
+ * The zeros around x are numbers like others: 0 · inf is NaN in out and dw. convolution/ has how
+ * each is computed. The cache shares x and w. */
 #ifndef REAL
 #include <string.h>
 
+#include "blocks.h"
 #include "call.h"
+#include "convolution/correlate.h"
+#include "convolution/weights.h"
+#include "kernel.h"
 
 enum { X, W, B };     /* forward's inputs; X and W are saved as well */
 enum { DX, DW, DB };  /* backward's outputs */
@@ -45,6 +57,21 @@ static const layers_derived derived[] = {
     {'Q', windows_across, "⌊(W + 2·pad − S) / stride⌋ + 1"},
     {0},
 };
+
+static geometry geometry_of(const layers_call *call, const double *stride, const double *pad) {
+    const layers_dims *dims = &call->dims;
+    return geometry_flattened((geometry){.N = dims_length(dims, 'N'),
+                                         .C = dims_length(dims, 'C'),
+                                         .H = dims_length(dims, 'H'),
+                                         .W = dims_length(dims, 'W'),
+                                         .F = dims_length(dims, 'F'),
+                                         .R = dims_length(dims, 'R'),
+                                         .S = dims_length(dims, 'S'),
+                                         .P = dims_length(dims, 'P'),
+                                         .Q = dims_length(dims, 'Q'),
+                                         .stride = (size_t)*stride,
+                                         .pad = (size_t)*pad});
+}
 
 #define THIS_FILE "layers/conv.c"
 #include "both_dtypes.h"
@@ -119,58 +146,103 @@ const layers_operation conv_backward = {
 
 #else /* the kernels, for REAL */
 
-#define EACH_TAP                                                                                   \
-    size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C'),                   \
-           H = dims_length(&call->dims, 'H'), Wi = dims_length(&call->dims, 'W'),                  \
-           F = dims_length(&call->dims, 'F'), R = dims_length(&call->dims, 'R'),                   \
-           S = dims_length(&call->dims, 'S'), P = dims_length(&call->dims, 'P'),                   \
-           Q = dims_length(&call->dims, 'Q');                                                      \
-    for (size_t n = 0; n < N; n++)                                                                 \
-        for (size_t f = 0; f < F; f++)                                                             \
-            for (size_t p = 0; p < P; p++)                                                         \
-                for (size_t q = 0; q < Q; q++)
-#define TAPS                                                                                       \
-    for (size_t c = 0; c < C; c++)                                                                 \
-        for (size_t r = 0; r < R; r++)                                                             \
-            for (size_t s = 0; s < S; s++)                                                         \
-                if (p * stride + r >= pad && p * stride + r - pad < H && q * stride + s >= pad &&  \
-                    q * stride + s - pad < Wi)
-#define X_AT x[((n * C + c) * H + p * stride + r - pad) * Wi + q * stride + s - pad]
-
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
-    (void)error;
-    const REAL *x = call->inputs[X].data, *w = call->inputs[W].data, *b = call->inputs[B].data;
-    REAL *out = call->outputs[0].data;
-    size_t stride = (size_t)call->params[STRIDE].number, pad = (size_t)call->params[PAD].number;
-    EACH_TAP {
-        double sum = 0;
-        TAPS sum += (double)w[((f * C + c) * R + r) * S + s] * X_AT;
-        out[((n * F + f) * P + p) * Q + q] = (REAL)(sum + b[f]);
+    const correlation c = {
+        geometry_of(call, &call->params[STRIDE].number, &call->params[PAD].number),
+        typed(tile_kind)(), call_pool(call, 1, call->work)};
+    return typed(correlate)(&c, call->inputs[X].data, call->inputs[W].data, call->inputs[B].data,
+                            call->outputs[0].data, error);
+}
+
+/* db = Σ_npq dout */
+typedef struct {
+    size_t N, F, size; /* of a plane */
+    const REAL *dout;
+    REAL *db;
+} typed(biases);
+
+KERNEL double typed(sum_plane)(const REAL *plane, size_t size) {
+    double sum = 0;
+    for (size_t i0 = 0; i0 < size; i0 += ROW_PIECE) {
+        double lane[LANES] = {0}, rest = 0;
+        size_t end = at_most(size, i0 + ROW_PIECE), i = i0;
+        for (; i + LANES <= end; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                lane[l] += plane[i + l];
+        for (; i < end; i++)
+            rest += plane[i];
+        sum += pairwise_sum(lane, LANES) + rest;
     }
-    return LAYERS_OK;
+    return sum;
+}
+
+static void typed(sum_channel)(void *argument, size_t f) {
+    const typed(biases) *b = argument;
+    double sum = 0;
+    for (size_t n = 0; n < b->N; n++)
+        sum += typed(sum_plane)(b->dout + (n * b->F + f) * b->size, b->size);
+    b->db[f] = (REAL)sum;
+}
+
+/* dx where some of w is not finite: what lies outside dout must not meet it, since 0 · inf is NaN.
+ * Tap by tap. */
+typedef struct {
+    const geometry *g;
+    const REAL *dout, *w;
+    REAL *dx;
+} typed(taps);
+
+static void typed(add_tap)(const typed(taps) * t, REAL w, size_t r, size_t s, const REAL *dout,
+                           REAL *dx) {
+    const geometry *g = t->g;
+    for (size_t p = 0; p < g->P; p++) {
+        size_t h = p * g->stride + r - g->pad; /* wraps where it is outside */
+        if (h >= g->H)
+            continue;
+        for (size_t q = 0; q < g->Q; q++) {
+            size_t column = q * g->stride + s - g->pad;
+            if (column < g->W)
+                dx[h * g->W + column] += w * dout[p * g->Q + q];
+        }
+    }
+}
+
+static void typed(add_taps)(void *argument, size_t i) {
+    const typed(taps) *t = argument;
+    const geometry *g = t->g;
+    size_t n = i / g->C, c = i % g->C;
+    REAL *dx = t->dx + i * g->H * g->W;
+    memset(dx, 0, g->H * g->W * sizeof *dx);
+    for (size_t f = 0; f < g->F; f++)
+        for (size_t k = 0; k < g->R * g->S; k++)
+            typed(add_tap)(t, t->w[(f * g->C + c) * g->R * g->S + k], k / g->S, k % g->S,
+                           t->dout + (n * g->F + f) * g->P * g->Q, dx);
+}
+
+KERNEL bool typed(are_finite)(const REAL *number, size_t count) {
+    REAL sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += number[i] * 0;
+    return sum == 0;
 }
 
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    const REAL *x = call->cache->saved[X].data, *w = call->cache->saved[W].data,
-               *dout = call->inputs[0].data;
-    REAL *dx = call->outputs[DX].data, *dw = call->outputs[DW].data, *db = call->outputs[DB].data;
-    size_t stride = (size_t)call->cache->number[STRIDE], pad = (size_t)call->cache->number[PAD];
-    memset(dx, 0, call->outputs[DX].size * sizeof(REAL));
-    memset(dw, 0, call->outputs[DW].size * sizeof(REAL));
-    memset(db, 0, call->outputs[DB].size * sizeof(REAL));
-    EACH_TAP {
-        REAL up = dout[((n * F + f) * P + p) * Q + q];
-        db[f] += up;
-        TAPS {
-            dx[&X_AT - x] += up * w[((f * C + c) * R + r) * S + s];
-            dw[((f * C + c) * R + r) * S + s] += up * X_AT;
-        }
-    }
-    return LAYERS_OK;
+    const layers_cache *cache = call->cache;
+    const correlation c = {geometry_of(call, &cache->number[STRIDE], &cache->number[PAD]),
+                           typed(tile_kind)(), call_pool(call, 1, call->work)};
+    const geometry *g = &c.g;
+    const REAL *dout = call->inputs[0].data, *x = cache->saved[X].data, *w = cache->saved[W].data;
+    REAL *dx = call->outputs[DX].data;
+    layers_code code = LAYERS_OK;
+    if (typed(are_finite)(w, call->outputs[DW].size))
+        code = typed(correlate_back)(&c, dout, w, dx, error);
+    else
+        layers_pool_run(c.pool, g->N * g->C, typed(add_taps), &(typed(taps)){g, dout, w, dx});
+    if (code == LAYERS_OK)
+        code = typed(correlate_weights)(&c, x, dout, call->outputs[DW].data, error);
+    typed(biases) biases = {g->N, g->F, g->P * g->Q, dout, call->outputs[DB].data};
+    layers_pool_run(c.pool, g->F, typed(sum_channel), &biases);
+    return code;
 }
 
-#undef EACH_TAP
-#undef TAPS
-#undef X_AT
 #endif

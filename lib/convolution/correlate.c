@@ -1,0 +1,481 @@
+/* Correlation of images with kernels: correlate.h says how. */
+#ifndef REAL
+#include "convolution/correlate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "convolution/axis.h"
+#include "convolution/tile.h"
+#include "kernel.h"
+#include "layers/tensor.h"
+
+enum {
+    BAND = 1 << 17,     /* elements of a band as it is laid out, about */
+    BANDS_TOGETHER = 8, /* that are computed between two meetings of the threads */
+    PANELS = 1 << 21,   /* elements of the kernels that are packed at a time, about */
+};
+
+/* The taps of the kernel that some results have: all taps for all results, forward. Backward, with
+ * a stride, each row and column of dx meets every stride-th of the kernel. */
+typedef struct {
+    size_t row, column; /* residues, of axis_result */
+    size_t taps;
+    size_t first; /* of its taps in the plan's list */
+} residue;
+
+typedef struct {
+    size_t images, planes, height, width; /* of the source */
+    axis rows, columns;
+    size_t channels, result_height, result_width; /* of the results */
+    size_t channel_factors; /* from a channel's factors in w to the next one's */
+    bool in_place;          /* the source is used where it lies */
+    size_t residues;
+    residue *residue;
+    /* Of the taps of one residue after the other: where their elements lie in a band, from a
+     * place's own on, and where their factors lie in w, from the channel's first on. */
+    size_t taps;
+    uint32_t *offset;
+    size_t *factor;
+} plan;
+
+geometry geometry_flattened(geometry g) {
+    if (g.R != 1 || g.S != 1 || g.stride != 1 || g.pad != 0)
+        return g;
+    g.W *= g.H;
+    g.Q *= g.P;
+    g.H = g.P = 1;
+    return g;
+}
+
+static size_t row_length(const plan *p) {
+    return p->in_place ? p->width : axis_laid_out(&p->columns);
+}
+
+static size_t plane_length(const plan *p) {
+    return p->in_place ? p->height * p->width : axis_laid_out(&p->rows) * row_length(p);
+}
+
+static size_t band_size(const plan *p) {
+    return p->planes * axis_laid_out(&p->rows) * axis_laid_out(&p->columns);
+}
+
+/* Whole rows, as many as are not too large; parts of a row where one is. */
+static void choose_bands(plan *p) {
+    p->rows.band = p->rows.places;
+    p->columns.band = p->columns.places;
+    if (p->in_place)
+        return;
+    while (p->rows.band > 1 && band_size(p) > BAND)
+        p->rows.band = divide_up(p->rows.band, 2);
+    while (p->columns.band > TILE_LANES_MOST && band_size(p) > BAND)
+        p->columns.band = divide_up(p->columns.band, 2);
+}
+
+/* Takes the source where it lies, if places are elements of it and none lies outside, and a vector
+ * is not longer than a row. */
+static bool lies_ready(const plan *p) {
+    const axis *rows = &p->rows, *columns = &p->columns;
+    return rows->step == 1 && columns->step == 1 && rows->base == 0 && columns->base == 0 &&
+           rows->first == 0 && columns->first == 0 && rows->result_step == 1 &&
+           rows->places + rows->reach <= rows->length &&
+           columns->places + columns->reach <= columns->length &&
+           columns->places >= TILE_LANES_MOST && p->planes * p->height * p->width <= UINT32_MAX;
+}
+
+static void plan_clear(plan *p) {
+    free(p->residue);
+    free(p->offset);
+    free(p->factor);
+}
+
+static layers_code no_memory(layers_error *error) {
+    return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
+}
+
+static layers_code plan_lists(plan *p, size_t residues, size_t taps, layers_error *error) {
+    p->residue = calloc(residues, sizeof *p->residue);
+    p->offset = calloc(taps, sizeof *p->offset);
+    p->factor = calloc(taps, sizeof *p->factor);
+    if (p->residue && p->offset && p->factor)
+        return LAYERS_OK;
+    if (residues == 0 || taps == 0) /* calloc may give NULL */
+        return LAYERS_OK;
+    plan_clear(p);
+    return no_memory(error);
+}
+
+static axis forward_axis(size_t length, size_t kernel, size_t places, const geometry *g) {
+    return (axis){.places = places,
+                  .step = g->stride,
+                  .base = -(int64_t)g->pad,
+                  .length = length,
+                  .phases = at_most(g->stride, kernel),
+                  .reach = kernel ? (kernel - 1) / g->stride : 0,
+                  .result_step = 1,
+                  .results = places};
+}
+
+/* Backward the source is dout, and result h of dx meets, of residue a = (h + pad) mod stride, the
+ * taps r = a, a + stride, ... in the rows ⌊(h + pad) / stride⌋, and so on upwards. */
+static axis backward_axis(size_t length, size_t kernel, size_t results, const geometry *g) {
+    int64_t stride = (int64_t)g->stride, pad = (int64_t)g->pad;
+    int64_t residues = (int64_t)at_most(g->stride, kernel);
+    int64_t reach = (int64_t)divide_up(kernel, g->stride) - 1;
+    int64_t first = ceil_of(pad - (residues - 1), stride);
+    return (axis){.first = first,
+                  .places = (size_t)(floor_of((int64_t)results - 1 + pad, stride) + 1 - first),
+                  .step = 1,
+                  .base = -reach,
+                  .length = length,
+                  .phases = 1,
+                  .reach = (size_t)reach,
+                  .result_step = g->stride,
+                  .result_pad = pad,
+                  .results = results};
+}
+
+static void add_tap(plan *p, size_t offset, size_t factor) {
+    p->offset[p->taps] = (uint32_t)offset;
+    p->factor[p->taps++] = factor;
+}
+
+/* All taps, in the order that w has them in. */
+static void list_forward(plan *p, const geometry *g) {
+    p->residue[p->residues++] = (residue){.taps = g->C * g->R * g->S};
+    for (size_t c = 0; c < g->C; c++)
+        for (size_t r = 0; r < g->R; r++)
+            for (size_t s = 0; s < g->S; s++)
+                add_tap(p,
+                        c * plane_length(p) +
+                            axis_offset(&p->rows, r % g->stride, r / g->stride) * row_length(p) +
+                            axis_offset(&p->columns, s % g->stride, s / g->stride),
+                        p->taps);
+}
+
+static void list_residue(plan *p, const geometry *g, size_t row, size_t column) {
+    size_t first = p->taps;
+    for (size_t f = 0; f < g->F; f++)
+        for (size_t r = row, i = p->rows.reach; r < g->R; r += g->stride, i--)
+            for (size_t s = column, j = p->columns.reach; s < g->S; s += g->stride, j--)
+                add_tap(p, f * plane_length(p) + i * row_length(p) + j,
+                        (f * g->C * g->R + r) * g->S + s);
+    p->residue[p->residues++] =
+        (residue){.row = row, .column = column, .taps = p->taps - first, .first = first};
+}
+
+static layers_code plan_forward(plan *p, const geometry *g, layers_error *error) {
+    *p = (plan){.images = g->N,
+                .planes = g->C,
+                .height = g->H,
+                .width = g->W,
+                .rows = forward_axis(g->H, g->R, g->P, g),
+                .columns = forward_axis(g->W, g->S, g->Q, g),
+                .channels = g->F,
+                .result_height = g->P,
+                .result_width = g->Q,
+                .channel_factors = g->C * g->R * g->S};
+    p->in_place = lies_ready(p);
+    choose_bands(p);
+    layers_code code = plan_lists(p, 1, g->C * g->R * g->S, error);
+    if (code == LAYERS_OK)
+        list_forward(p, g);
+    return code;
+}
+
+static layers_code plan_backward(plan *p, const geometry *g, layers_error *error) {
+    size_t rows = at_most(g->stride, g->R), columns = at_most(g->stride, g->S);
+    *p = (plan){.images = g->N,
+                .planes = g->F,
+                .height = g->P,
+                .width = g->Q,
+                .rows = backward_axis(g->P, g->R, g->H, g),
+                .columns = backward_axis(g->Q, g->S, g->W, g),
+                .channels = g->C,
+                .result_height = g->H,
+                .result_width = g->W,
+                .channel_factors = g->R * g->S};
+    p->in_place = lies_ready(p);
+    choose_bands(p);
+    layers_code code = plan_lists(p, rows * columns, g->F * g->R * g->S, error);
+    for (size_t row = 0; row < rows && code == LAYERS_OK; row++)
+        for (size_t column = 0; column < columns; column++)
+            list_residue(p, g, row, column);
+    return code;
+}
+
+/* Rows of the tiles that so many channels, at most a tile's, are computed in. */
+static size_t rows_for(const tile_kind *kind, size_t channels) {
+    return channels <= kind->rows / 2 ? kind->rows / 2 : kind->rows;
+}
+
+/* How the places of a row come in vectors: whole ones, of which the last may overlap the one before
+ * it, and perhaps a half one. */
+typedef struct {
+    size_t whole, half;
+} row_cut;
+
+static row_cut cut_row(const tile_kind *kind, size_t columns) {
+    size_t whole = columns / kind->whole.lanes, left = columns % kind->whole.lanes;
+    return left == 0                  ? (row_cut){whole, 0}
+           : left <= kind->half.lanes ? (row_cut){whole, 1}
+                                      : (row_cut){whole + 1, 0};
+}
+
+#define THIS_FILE "convolution/correlate.c"
+#include "both_dtypes.h"
+
+#else /* for REAL */
+
+/* A correlation on its way. */
+typedef struct {
+    const plan *plan;
+    const tile_kind *kind;
+    const REAL *source, *w, *bias;
+    REAL *result;
+    size_t first, channels; /* those of the results that are computed now */
+    size_t parts;           /* a band's channels are shared by so many tasks */
+    size_t unit;            /* the first of the bands that are computed together */
+    REAL *panels;           /* w: as many channels as a tile has rows, one tap behind the other */
+    REAL *bands;            /* one for each task */
+    size_t band_length;
+} typed(work);
+
+static void typed(pack_panel)(void *argument, size_t i) {
+    const typed(work) *work = argument;
+    const plan *p = work->plan;
+    size_t rows = work->kind->rows, channels = at_most(rows, work->channels - i * rows);
+    size_t width = rows_for(work->kind, channels);
+    const REAL *from = work->w + (work->first + i * rows) * p->channel_factors;
+    REAL *to = work->panels + i * rows * p->taps;
+    for (size_t t = 0; t < p->taps; t++)
+        for (size_t row = 0; row < width; row++)
+            *to++ = row < channels ? from[row * p->channel_factors + p->factor[t]] : 0;
+}
+
+/* ---- laying out ------------------------------------------------------------------------------ */
+
+KERNEL void typed(copy_strided)(REAL *restrict to, const REAL *restrict from, size_t count,
+                                size_t stride) {
+    for (size_t i = 0; i < count; i++)
+        to[i] = from[i * stride];
+}
+
+/* The columns of one row, which is NULL where it is outside. Returns the end. */
+static REAL *typed(lay_row)(const axis *columns, int64_t first, const REAL *row, REAL *to) {
+    size_t places = columns->band + columns->reach;
+    for (size_t a = 0; a < columns->phases; a++, to += places) {
+        int64_t start = first * (int64_t)columns->step + columns->base + (int64_t)a;
+        int64_t length = row ? (int64_t)columns->length : 0, left = length - start;
+        size_t low = start < 0 ? at_most(places, divide_up((size_t)-start, columns->step)) : 0;
+        size_t high = left > 0 ? at_most(places, divide_up((size_t)left, columns->step)) : 0;
+        high = high < low ? low : high;
+        memset(to, 0, low * sizeof *to);
+        if (high > low && columns->step == 1)
+            memcpy(to + low, row + (start + (int64_t)low), (high - low) * sizeof *to);
+        else if (high > low)
+            typed(copy_strided)(to + low, row + (start + (int64_t)(low * columns->step)),
+                                high - low, columns->step);
+        memset(to + high, 0, (places - high) * sizeof *to);
+    }
+    return to;
+}
+
+/* The band of rows i and columns j of an image. */
+static void typed(lay_out)(const plan *p, const REAL *image, size_t i, size_t j, REAL *to) {
+    const axis *rows = &p->rows, *columns = &p->columns;
+    int64_t first = rows->first + (int64_t)(i * rows->band);
+    int64_t first_column = columns->first + (int64_t)(j * columns->band);
+    for (size_t c = 0; c < p->planes; c++, image += p->height * p->width)
+        for (size_t a = 0; a < rows->phases; a++)
+            for (size_t k = 0; k < rows->band + rows->reach; k++) {
+                int64_t row = (first + (int64_t)k) * (int64_t)rows->step + rows->base + (int64_t)a;
+                bool inside = row >= 0 && row < (int64_t)rows->length;
+                to = typed(lay_row)(columns, first_column,
+                                    inside ? image + (size_t)row * p->width : NULL, to);
+            }
+    memset(to, 0, TILE_LANES_MOST * sizeof *to); /* a vector may reach beyond the end */
+}
+
+/* ---- summing --------------------------------------------------------------------------------- */
+
+/* Places in rows and columns, and the results that they are, of a tile's channels. */
+typedef struct {
+    const REAL *x;
+    size_t row_length;
+    size_t rows, columns;
+    REAL *result;
+    size_t result_row, result_step, result_plane;
+} typed(grid);
+
+/* One tile, by way of memory of its own where vectors are not results as they are. */
+static void typed(sum_tile)(const typed(grid) * grid, const tile_sums *sums, tile *t, bool few,
+                            size_t vectors) {
+    void (*sum)(const tile *) = sums->sum[few][vectors - 1];
+    size_t places = at_most(sums->lanes, grid->columns);
+    t->sums = grid->result;
+    t->apart = grid->result_plane;
+    if (places == sums->lanes && grid->result_step == 1) {
+        sum(t);
+        return;
+    }
+    REAL own[TILE_ROWS_MOST * TILE_VECTORS * TILE_LANES_MOST];
+    size_t to[TILE_VECTORS];
+    memcpy(to, t->to, sizeof to);
+    for (size_t v = 0; v < vectors; v++)
+        t->to[v] = v * sums->lanes;
+    t->sums = own;
+    t->apart = TILE_VECTORS * sums->lanes;
+    sum(t);
+    for (size_t row = 0; row < t->rows; row++)
+        for (size_t v = 0; v < vectors; v++)
+            for (size_t i = 0; i < places; i++)
+                grid->result[row * grid->result_plane + to[v] + i * grid->result_step] =
+                    own[row * t->apart + t->to[v] + i];
+}
+
+/* `count` vectors of each row, from the place `first` on. */
+static void typed(sum_vectors)(const typed(grid) * grid, const tile_sums *sums, size_t first,
+                               size_t count, tile *t, bool few) {
+    size_t lanes = sums->lanes, vectors = 0;
+    size_t last = grid->columns > lanes ? grid->columns - lanes : 0;
+    for (size_t row = 0; row < grid->rows; row++)
+        for (size_t i = 0; i < count; i++) {
+            size_t place = at_most(first + i * lanes, last);
+            t->at[vectors] = row * grid->row_length + place;
+            t->to[vectors] = row * grid->result_row + place * grid->result_step;
+            if (++vectors == TILE_VECTORS || (row + 1 == grid->rows && i + 1 == count)) {
+                typed(sum_tile)(grid, sums, t, few, vectors);
+                vectors = 0;
+            }
+        }
+}
+
+/* Some places of one residue, in the panel `i` of channels. */
+static void typed(sum_panel)(const typed(work) * work, const residue *residue,
+                             const typed(grid) * places, size_t i) {
+    const tile_kind *kind = work->kind;
+    size_t first = i * kind->rows, channels = at_most(kind->rows, work->channels - first);
+    size_t rows = rows_for(kind, channels);
+    bool few = rows < kind->rows;
+    typed(grid) grid = *places;
+    grid.result += first * grid.result_plane;
+    tile t = {.terms = residue->taps,
+              .a = work->panels + first * work->plan->taps + residue->first * rows,
+              .offset = work->plan->offset + residue->first,
+              .x = grid.x,
+              .rows = channels,
+              .bias = work->bias ? work->bias + work->first + first : NULL};
+    row_cut cut = cut_row(kind, grid.columns);
+    typed(sum_vectors)(&grid, &kind->whole, 0, cut.whole, &t, few);
+    if (cut.half)
+        typed(sum_vectors)(&grid, &kind->half, cut.whole * kind->whole.lanes, 1, &t, few);
+}
+
+/* A band of an image, in one part of the channels. */
+static void typed(run_task)(void *argument, size_t task) {
+    const typed(work) *work = argument;
+    const plan *p = work->plan;
+    size_t unit = work->unit + task / work->parts, part = task % work->parts;
+    size_t across = axis_bands(&p->columns), down = axis_bands(&p->rows);
+    size_t j = unit % across, i = unit / across % down, image = unit / across / down;
+    size_t panels = divide_up(work->channels, work->kind->rows);
+    const REAL *source = work->source + image * p->planes * p->height * p->width;
+    REAL *band = work->bands + task * work->band_length;
+    size_t plane = p->result_height * p->result_width;
+    if (!p->in_place)
+        typed(lay_out)(p, source, i, j, band);
+    for (size_t n = 0; n < p->residues; n++) {
+        const residue *residue = &p->residue[n];
+        size_t row, rows_end, column, columns_end;
+        if (!axis_results(&p->rows, i, residue->row, &row, &rows_end) ||
+            !axis_results(&p->columns, j, residue->column, &column, &columns_end))
+            continue;
+        typed(grid) grid = {
+            .x = (p->in_place ? source : band) + row * row_length(p) + column,
+            .row_length = row_length(p),
+            .rows = rows_end - row,
+            .columns = columns_end - column,
+            .result = work->result + (image * p->channels + work->first) * plane +
+                      axis_result(&p->rows, i, row, residue->row) * p->result_width +
+                      axis_result(&p->columns, j, column, residue->column),
+            .result_row = p->rows.result_step * p->result_width,
+            .result_step = p->columns.result_step,
+            .result_plane = plane,
+        };
+        for (size_t k = part * panels / work->parts; k < (part + 1) * panels / work->parts; k++)
+            typed(sum_panel)(work, residue, &grid, k);
+    }
+}
+
+static void typed(run_channels)(typed(work) * work, layers_pool *pool) {
+    const plan *p = work->plan;
+    size_t units = p->images * axis_bands(&p->rows) * axis_bands(&p->columns);
+    size_t panels = divide_up(work->channels, work->kind->rows);
+    if (units == 0)
+        return;
+    work->parts = at_most(panels, divide_up(BANDS_TOGETHER, units));
+    size_t together = p->in_place ? units : divide_up(BANDS_TOGETHER, work->parts);
+    layers_pool_run(pool, panels, typed(pack_panel), work);
+    for (work->unit = 0; work->unit < units; work->unit += together)
+        layers_pool_run(pool, at_most(together, units - work->unit) * work->parts, typed(run_task),
+                        work);
+}
+
+static layers_code typed(run)(typed(work) * work, layers_pool *pool, layers_error *error) {
+    const plan *p = work->plan;
+    layers_tensor memory;
+    if (p->rows.places == 0 || p->columns.places == 0) /* all of x is between the windows */
+        return LAYERS_OK;
+    size_t rows = work->kind->rows, most = PANELS / (p->taps + 1) / rows * rows;
+    size_t channels = at_most(p->channels, most > rows ? most : rows);
+    size_t panels = divide_up(channels, rows) * rows * p->taps;
+    work->band_length = p->in_place ? 0 : band_size(p) + TILE_LANES_MOST;
+    size_t length = panels + 2 * BANDS_TOGETHER * work->band_length;
+    layers_code code =
+        layers_tensor_make(&memory, sizeof(REAL) == 8 ? LAYERS_F64 : LAYERS_F32, &length, 1, error);
+    if (code != LAYERS_OK)
+        return code;
+    work->panels = memory.data;
+    work->bands = work->panels + panels;
+    for (work->first = 0; work->first < p->channels; work->first += channels) {
+        work->channels = at_most(channels, p->channels - work->first);
+        typed(run_channels)(work, pool);
+    }
+    layers_tensor_clear(&memory);
+    return LAYERS_OK;
+}
+
+layers_code typed(correlate)(const correlation *c, const REAL *x, const REAL *w, const REAL *b,
+                             REAL *out, layers_error *error) {
+    plan plan;
+    layers_code code = plan_forward(&plan, &c->g, error);
+    if (code != LAYERS_OK)
+        return code;
+    typed(work)
+        work = {.plan = &plan, .kind = c->kind, .source = x, .w = w, .bias = b, .result = out};
+    code = typed(run)(&work, c->pool, error);
+    plan_clear(&plan);
+    return code;
+}
+
+layers_code typed(correlate_back)(const correlation *c, const REAL *dout, const REAL *w, REAL *dx,
+                                  layers_error *error) {
+    plan plan;
+    const geometry *g = &c->g;
+    size_t size = g->N * g->C * g->H * g->W;
+    if (g->stride > g->R || g->stride > g->S) /* some of x is under no tap */
+        memset(dx, 0, size * sizeof *dx);
+    if (size == 0 || g->R == 0 || g->S == 0)
+        return LAYERS_OK;
+    layers_code code = plan_backward(&plan, g, error);
+    if (code != LAYERS_OK)
+        return code;
+    typed(work) work = {.plan = &plan, .kind = c->kind, .source = dout, .w = w, .result = dx};
+    code = typed(run)(&work, c->pool, error);
+    plan_clear(&plan);
+    return code;
+}
+
+#endif
