@@ -32,9 +32,11 @@ def layerd_call(case, forward=None):
 
 
 def floor(case):
-    """Bare OpenBLAS of a product, a copy of anything else"""
-    if not case.is_product:
+    """Bare OpenBLAS of a product, a copy of what is measured in bytes"""
+    if not case.counts_flops:
         return shim.copy, []
+    if case.kind != "product":
+        return None, None
     products = case.products()
 
     def work(times):
@@ -44,38 +46,48 @@ def floor(case):
 
 
 def numpy(case):
+    """Results are the arrays given back, and those that were given as parameters as they came back"""
     import peer_numpy
-    work = function_of(peer_numpy, lambda array: array, case)
-    if not work:
+    call = call_of(peer_numpy, lambda array: array, case)
+    if not call:
         return None, None
-    result = work()
-    if case.operation.name == "forward":  # (out, cache)
-        result = result[:1]
-    return timed(work), [np.ravel(a) for a in (result if isinstance(result, tuple) else (result,))]
+    result, params = call()
+    arrays = result if isinstance(result, tuple) else (result,)
+    if case.operation.name in ("forward", "update"):  # (out, cache), (next_w, config)
+        arrays = arrays[:1]
+    arrays += tuple(params[p["name"]] for p in case.operation.params if p["kind"] == "tensor")
+    return timed(call), [np.array(a).ravel() for a in arrays]
 
 
 def pytorch(case):
     import peer_torch
     try:
-        work = function_of(peer_torch, peer_torch.tensor, case)
-        if work:
-            work()
-            return timed(work), []
+        call = call_of(peer_torch, peer_torch.tensor, case)
+        if call:
+            call()
+            return timed(call), []
     except ValueError:  # batchnorm of one row
         pass
     return None, None
 
 
-def function_of(module, convert, case):
-    """The operation as a function of nothing, by a peer's module"""
+def call_of(module, convert, case):
+    """The operation as a function of nothing, by a peer's module: (what it gives, its parameters as
+    it left them), or None where the module does not know it"""
     function = getattr(module, f"{case.operation.layer}_{case.operation.name}", None)
     if not function:
         return None
     given = [convert(a) for a in case.arrays()]
     if case.forward:
-        given.append(function_of(module, convert, case.forward)()[1])
-    params = case.params()
-    return (lambda: function(*given, dict(params))) if params else lambda: function(*given)
+        (_, cache), _ = call_of(module, convert, case.forward)()
+        given.append(cache)
+    params = {name: convert(value) if isinstance(value, np.ndarray) else value
+              for name, value in case.params().items()}
+
+    def call():
+        own = dict(params)
+        return function(*given, *([own] if own else [])), own
+    return call
 
 
 def timed(work):

@@ -1,6 +1,7 @@
-"""kernels: every operation beside NumPy, PyTorch, bare OpenBLAS and the bandwidth of a copy, on one
-processor and on all. Each of them is a process of its own (kernels.py), which is stopped while
-another is timed: threads that spin after their work would take the processor from the others."""
+"""kernels: every operation, or those of the layers that LAYERS names, beside NumPy, PyTorch, bare
+OpenBLAS and the bandwidth of a copy, on one processor and on all. Each of them is a process of its
+own (kernels.py), which is stopped while another is timed: threads that spin after their work would
+take the processor from the others."""
 import os
 import pickle
 import signal
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 import shim
-from kernel_cases import cases
+from kernel_cases import PASSES, cases, check_layers
 from report import at_least, at_most, in_turns, median, ratio, result, table
 from servers import PROCESSORS, started
 
@@ -65,7 +66,7 @@ def is_numpys(ours, theirs, dtype):
 def timed(index, case, contenders):
     """{who: seconds, one a round}, or why it is not timed"""
     results = {who: asked.ask(index) for who, asked in contenders.items()
-               if who != ALONE or (case.is_product and not case.is_largest)}
+               if who != ALONE or (case.kind == "product" and not case.is_largest)}
     if results["NumPy"] is None:
         return "peer_numpy.py does not know it"
     if not is_numpys(results["layerd"], results["NumPy"], case.dtype):
@@ -95,7 +96,9 @@ def ratios_of(case, seen):
     """{what: how many times as fast as it}; of a copy, what part of its bandwidth"""
     ours = seen["layerd"]
     found = {who: ratio(seen[who], ours) for who in (*PEERS, ALONE) if who in seen}
-    if case.is_product:
+    if "floor" not in seen:
+        return found
+    if case.counts_flops:
         return found | {"OpenBLAS": ratio(seen["floor"], ours)}
     return found | {"copy": median(case.amount() / t / copy_rate(copied)
                                    for t, copied in zip(ours, seen["floor"]))}
@@ -103,12 +106,13 @@ def ratios_of(case, seen):
 
 def row_of(case, seen, ratios):
     ms = {who: median(seconds) * 1e3 for who, seconds in seen.items()}
+    rate = case.amount() / ms["layerd"] / 1e6
     cells = [case.text(), ms["layerd"]]
     for peer in PEERS:
         cells += [ms.get(peer), ratios.get(peer)]
-    rate = case.amount() / ms["layerd"] / 1e6
-    if case.is_product:
-        return cells + [ms["floor"], ratios["OpenBLAS"], ratios.get(ALONE), rate, None, None]
+    if case.counts_flops:
+        return cells + [ms.get("floor"), ratios.get("OpenBLAS"), ratios.get(ALONE), rate, None,
+                        None]
     return cells + [None, None, None, None, rate, ratios["copy"]]
 
 
@@ -120,34 +124,64 @@ def table_of(found, refused, threads):
     rows = [row_of(*row) for row in found]
     rows += [[f"{case.text()}: not timed, {why}"] + [None] * (len(columns) - 1)
              for case, why in refused]
-    copies = [t for case, seen, _ in found if not case.is_product for t in seen["floor"]]
-    return table(f"Kernels, {threads_text(threads)}", columns, rows,
-                 f"copy: {copy_rate(median(copies)) / 1e9:.1f} GB/s, bytes read and written, "
-                 "beyond the caches")
+    return table(f"Kernels, {threads_text(threads)}", columns, rows, note_of(found))
+
+
+def note_of(found):
+    """What is counted"""
+    copies = [t for case, seen, _ in found if not case.counts_flops for t in seen["floor"]]
+    if not copies:
+        return ""
+    names = dict.fromkeys(case.name for case, _, _ in found)
+    passes = "".join(f"\n    {name}: {PASSES[name]}" for name in names if name in PASSES)
+    return (f"copy: {copy_rate(median(copies)) / 1e9:.1f} GB/s, bytes read and written, beyond the "
+            "caches\n  GB/s: bytes that must be, each input and output once"
+            + (passes and ", but of" + passes))
 
 
 def threads_text(threads):
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
+def of_kind(kind, what, largest=False):
+    """The ratio to `what` of a case of this kind"""
+    return lambda case, ratios: (
+        ratios.get(what) if case.kind == kind and (case.is_largest or not largest) else None)
+
+
+def of_best(kind):
+    return lambda case, ratios: (
+        min(ratios[peer] for peer in PEERS if peer in ratios) if case.kind == kind else None)
+
+
+BEST = f"best of {' and '.join(PEERS)}"
+TARGETS = [  # (what is over what, wanted, its figure for a case and its ratios)
+    ("OpenBLAS ÷ product", 0.95, of_kind("product", "OpenBLAS")),
+    (f"{BEST} ÷ kernel", 1, of_best("kernel")),
+    ("NumPy ÷ seeded", 3, lambda case, ratios: ratios["NumPy"] if case.is_seeded else None),
+    ("elementwise ÷ bandwidth of a copy", 0.7, lambda case, ratios: (
+        ratios["copy"] if case.is_elementwise and case.is_largest else None)),
+    ("PyTorch ÷ conv", 1, of_kind("conv", "PyTorch")),
+    ("NumPy ÷ conv", 5, of_kind("conv", "NumPy")),
+    ("PyTorch ÷ max_pool", 1.5, of_kind("pool", "PyTorch")),
+    (f"{BEST} ÷ normalisation", 1.2, of_best("norm")),
+    ("normalisation ÷ bandwidth of a copy", 0.7, of_kind("norm", "copy", largest=True)),
+    (f"{BEST} ÷ update", 1.2, of_best("update")),
+    ("update ÷ bandwidth of a copy", 0.7, of_kind("update", "copy", largest=True)),
+    ("1 thread ÷ small product", 0.95, of_kind("product", ALONE)),
+]
+
+
 def targets_of(found, refused, threads):
     """Each by the row that is worst"""
-    def worst(name, wanted, figure):
-        rows = [(figure(case, ratios), case.text()) for case, _, ratios in found]
-        value, text = min((row for row in rows if row[0] is not None), default=(0, "not timed"))
-        return at_least(f"{name}: {text}, {threads_text(threads)}", wanted, value)
-
     if refused:
         yield at_most(f"kernels not timed, {threads_text(threads)}", 0, len(refused))
-    yield worst("OpenBLAS ÷ product", 0.95, lambda case, ratios: ratios.get("OpenBLAS"))
-    yield worst(f"best of {' and '.join(PEERS)} ÷ kernel", 1, lambda case, ratios: (
-        None if case.is_product else min(ratios[peer] for peer in PEERS if peer in ratios)))
-    yield worst("NumPy ÷ seeded", 3, lambda case, ratios: (
-        ratios["NumPy"] if case.is_seeded else None))
-    yield worst("elementwise ÷ bandwidth of a copy", 0.7, lambda case, ratios: (
-        ratios["copy"] if case.is_elementwise and case.is_largest else None))
-    if threads > 1:
-        yield worst("1 thread ÷ small product", 0.95, lambda case, ratios: ratios.get(ALONE))
+    for name, wanted, figure in TARGETS:
+        rows = [(figure(case, ratios), case.text()) for case, _, ratios in found]
+        rows = [row for row in rows if row[0] is not None]
+        if rows:
+            value, text = min(rows)
+            yield at_least(f"{name}: {text}, {threads_text(threads)}", wanted, value)
 
 
 def bars_of(found, threads):
@@ -160,6 +194,7 @@ def bars_of(found, threads):
 
 
 def run():
+    check_layers()
     tables, bars, targets = [], [], []
     for threads in sorted({1, PROCESSORS}):
         rows = measured(threads)

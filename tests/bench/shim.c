@@ -17,12 +17,19 @@ static double now(void) {
 
 /* ---- the table --------------------------------------------------------------------------- */
 
+/* A number that fits where a parameter has no fallback. */
+static double some_number(const layers_param *param) {
+    if (param->has_fallback)
+        return param->fallback;
+    return param->kind == LAYERS_INTEGER ? 1 : 0.5;
+}
+
 static void describe_params(FILE *out, const layers_param *param) {
     static const char *const kinds[] = {"number", "integer", "choice", "tensor", "mask"};
     for (; param && param->name; param++)
-        fprintf(out, "param\t%s\t%s\t%s\t%.17g\n", param->name, kinds[param->kind],
-                param->kind == LAYERS_CHOICE ? param->choices[0] : "",
-                param->has_fallback ? param->fallback : 0.5);
+        fprintf(out, "param\t%s\t%s\t%s\t%.17g\t%s\n", param->name, kinds[param->kind],
+                param->kind == LAYERS_CHOICE ? param->choices[0] : "", some_number(param),
+                param->shape ? param->shape : "");
 }
 
 /* Operation `i` as lines of words with tabs between; its text is the caller's to free. NULL past
@@ -40,6 +47,8 @@ char *bench_describe(int i) {
     if (!out)
         return NULL;
     fprintf(out, "name\t%s\t%s\n", operation->layer, operation->name);
+    fprintf(out, "work\t%g\t%s\n", operation->work.times,
+            operation->work.lengths ? operation->work.lengths : "");
     for (const layers_field *field = operation->inputs; field->name; field++)
         fprintf(out, "input\t%s\t%s\t%d\n", field->name, field->shape, field->labels);
     for (const layers_field *field = operation->outputs; field->name; field++)
@@ -80,17 +89,27 @@ void bench_close(bench *b) {
     free(b);
 }
 
-/* A copy of `data` in a tensor of the library's own, as the daemon's inputs are. False where there
- * is no memory. */
-bool bench_input(bench *b, int i, int rank, const size_t *shape, const void *data) {
-    layers_tensor *input = &b->call.inputs[i];
-    layers_dtype dtype = b->call.operation->inputs[i].labels ? LAYERS_I64 : b->call.dtype;
-    if (layers_tensor_make(input, dtype, shape, rank, &b->error) != LAYERS_OK)
+/* Makes `tensor`, of the library's own memory as the daemon's are, a copy of `data`. */
+static bool copy_of(bench *b, layers_tensor *tensor, layers_dtype dtype, int rank,
+                    const size_t *shape, const void *data) {
+    if (layers_tensor_make(tensor, dtype, shape, rank, &b->error) != LAYERS_OK)
         return false;
     size_t bytes = 0;
-    layers_dtype_bytes(dtype, input->size, &bytes);
-    memcpy(input->data, data, bytes);
+    layers_dtype_bytes(dtype, tensor->size, &bytes);
+    memcpy(tensor->data, data, bytes);
     return true;
+}
+
+/* Sets an input. False where there is no memory. */
+bool bench_input(bench *b, int i, int rank, const size_t *shape, const void *data) {
+    bool labels = b->call.operation->inputs[i].labels;
+    return copy_of(b, &b->call.inputs[i], labels ? LAYERS_I64 : b->call.dtype, rank, shape, data);
+}
+
+/* Sets a parameter that is a tensor. False where there is no memory. */
+bool bench_tensor(bench *b, int i, int rank, const size_t *shape, const void *data) {
+    b->call.params[i].given = true;
+    return copy_of(b, &b->call.params[i].tensor, b->call.dtype, rank, shape, data);
 }
 
 void bench_number(bench *b, int i, double number) {
@@ -127,6 +146,12 @@ const char *bench_error(const bench *b) {
 const void *bench_output(const bench *b, int i, size_t *size) {
     *size = b->call.outputs[i].size;
     return b->call.outputs[i].data;
+}
+
+/* A parameter that came back from the last run. */
+const void *bench_tensor_after(const bench *b, int i, size_t *size) {
+    *size = b->call.params[i].tensor.size;
+    return b->call.params[i].tensor.data;
 }
 
 /* ---- floors ------------------------------------------------------------------------------ */

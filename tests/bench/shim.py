@@ -11,8 +11,10 @@ blas = c.CDLL(str((THREADED_BLAS / "libopenblas.so.0").resolve()))
 library.bench_describe.restype = c.c_void_p
 library.bench_open.restype = c.c_void_p
 library.bench_error.restype = c.c_char_p
-library.bench_output.restype = c.c_void_p
 library.bench_input.restype = c.c_bool
+library.bench_tensor.restype = c.c_bool
+for found in ("bench_output", "bench_tensor_after"):
+    getattr(library, found).restype = c.c_void_p
 COPIED = 64 << 20  # bytes: larger than the caches
 use_threads = library.bench_threads
 for timed in ("bench_run", "bench_copy", "bench_product", "bench_mask"):
@@ -36,9 +38,11 @@ class Operation:
                 self.inputs.append({"name": words[0], "shape": words[1], "labels": words[2] == "1"})
             elif kind == "output":
                 self.outputs.append({"name": words[0], "shape": words[1]})
+            elif kind == "work":
+                self.work = float(words[0]), words[1].split()
             else:
                 self.params.append({"name": words[0], "kind": words[1], "choice": words[2],
-                                    "number": float(words[3])})
+                                    "number": float(words[3]), "shape": words[4]})
 
 
 def operations():
@@ -60,18 +64,25 @@ class Call:
         self.dtype = next(a.dtype for a in arrays if a.dtype.kind == "f")
         self.call = c.c_void_p(library.bench_open(operation.index, DTYPES[self.dtype.name]))
         for i, array in enumerate(arrays):
-            shape = (c.c_size_t * array.ndim)(*array.shape)
-            if not library.bench_input(self.call, i, array.ndim, shape, pointer(array)):
-                raise SystemExit(library.bench_error(self.call).decode())
+            self.give(library.bench_input, i, array)
+        self.params = params or {}
         for i, param in enumerate(operation.params):
-            if param["name"] in (params or {}):
-                self.set(i, param, params[param["name"]])
+            if param["name"] in self.params:
+                self.set(i, param, self.params[param["name"]])
         if forward:
             library.bench_cache(self.call, forward.call)
+
+    def give(self, to, i, array):
+        """A copy of the array"""
+        shape = (c.c_size_t * array.ndim)(*array.shape)
+        if not to(self.call, i, array.ndim, shape, pointer(array)):
+            raise SystemExit(library.bench_error(self.call).decode())
 
     def set(self, i, param, value):
         if param["kind"] == "choice":
             library.bench_choice(self.call, i)
+        elif param["kind"] == "tensor":
+            self.give(library.bench_tensor, i, value)
         else:
             library.bench_number(self.call, i, c.c_double(value))
 
@@ -83,12 +94,19 @@ class Call:
         return seconds
 
     def outputs(self):
-        """Copies of what the last call gave, flat"""
+        """Copies of what the last call gave, flat: the outputs, and the given tensors that came
+        back among the parameters"""
         for i in range(len(self.operation.outputs)):
-            size = c.c_size_t()
-            data = library.bench_output(self.call, i, c.byref(size))
-            real = c.POINTER(c.c_double if self.dtype.itemsize == 8 else c.c_float)
-            yield np.ctypeslib.as_array(c.cast(data, real), (size.value,)).copy()
+            yield self.copied(library.bench_output, i)
+        for i, param in enumerate(self.operation.params):
+            if param["kind"] == "tensor" and param["name"] in self.params:
+                yield self.copied(library.bench_tensor_after, i)
+
+    def copied(self, found, i):
+        size = c.c_size_t()
+        data = found(self.call, i, c.byref(size))
+        real = c.POINTER(c.c_double if self.dtype.itemsize == 8 else c.c_float)
+        return np.ctypeslib.as_array(c.cast(data, real), (size.value,)).copy()
 
     def __del__(self):
         library.bench_close(self.call)
