@@ -194,11 +194,11 @@ vectors: ## make the test vectors again, with Debian's NumPy
 	$(PYTHON) tests/vectors/make_accuracy.py
 
 .PHONY: bench
-bench: ## measure beside peers and floors; PARTS="requests kernels" runs only these
+bench: ## measure beside peers and floors; PARTS="memory kernels" only these, LAYERS="conv" only its kernels
 	@$(call install,$(PACKAGES))
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@B=$(B) CC=$(CC) CXX=$(CXX) BLAS_CFLAGS="$(BLAS_CFLAGS)" BLAS_LIBS="$(BLAS_LIBS)" \
-	    tests/bench/run $(PARTS)
+	    LAYERS="$(LAYERS)" tests/bench/run $(PARTS)
 
 .PHONY: soak
 soak: all ## load for MINUTES=60, and what the daemon takes over time

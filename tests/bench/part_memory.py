@@ -1,15 +1,19 @@
-"""memory: what the large call takes at its peak, in both forms, once and again and again, and what
-a live cache holds."""
+"""memory: what the large call takes at its peak, in both forms, once and again and again, what a
+live cache holds, and what a convolution takes beside its inputs and outputs."""
 import json
+import os
+import subprocess
 
 import numpy as np
 
 import tensor_file
+from kernel_cases import cases
 from part_large import D, FORMS, M, PATH, bodies_of, inputs, out_of
 from report import at_most, median, result, table
-from servers import Connection, answer_of, layerd, memory, reset_peak
+from servers import PROCESSORS, Connection, answer_of, layerd, memory, reset_peak
 
 ROUNDS, CALLS = 5, (1, 10)
+PROCESSES = 3  # of a convolution
 
 
 # few rows of the same product: the code and OpenBLAS's buffers, which are not the call's, are there
@@ -93,6 +97,29 @@ def caches():
                           copy[1] / copy[2])]
 
 
+# ---- what a convolution takes --------------------------------------------------------------------
+
+def peak_beyond_inputs(layer, index):
+    command = ["/usr/bin/python3", "-B", "tests/bench/peak.py", layer, str(index), str(PROCESSORS)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(PROCESSORS)}
+    return int(subprocess.check_output(command, env=environment))
+
+
+def convolutions():
+    """In float64. Windows as columns would be R·S times the images: 231 MB of the largest."""
+    rows = []
+    for i, case in enumerate(cases(["conv"])):
+        if case.dtype != "float64":
+            continue
+        outputs = sum(case.bytes(field) for field in case.operation.outputs)
+        peak = median(peak_beyond_inputs("conv", i) for _ in range(PROCESSES))
+        rows.append([case.text(), outputs / 1e6, peak / 1e6, (peak - outputs) / 1e6])
+    made = table("Convolution: memory of a process that makes one, MB",
+                 ["", "outputs", "peak beyond inputs", "and outputs"], rows)
+    worst = max(rows, key=lambda row: row[3])
+    return made, [at_most(f"{worst[0]}: MB beyond inputs and outputs", 64, worst[3])]
+
+
 def run():
-    (large, peak_targets), (live, cache_targets) = peaks(), caches()
-    return result([large, live], targets=peak_targets + cache_targets)
+    parts = [peaks(), caches(), convolutions()]
+    return result([made for made, _ in parts], targets=sum((targets for _, targets in parts), []))
