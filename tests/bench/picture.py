@@ -4,7 +4,7 @@ import math
 from itertools import groupby
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, ROW, HEADING, TOP = 860, 330, 60, 22, 36, 56
+WIDTH, LEFT, RIGHT, ROW, HEADING, TOP = 900, 370, 60, 22, 36, 56
 INK, LINE, FAST, SLOW = "#6e7781", "#6e778155", "#2f81b7", "#c9843a"
 
 
