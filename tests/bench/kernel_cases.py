@@ -30,7 +30,8 @@ def conv(x, w, pad):
 def pool(size, height):
     """Of stride 2, to so many rows"""
     params = {"pool_height": size, "pool_width": size, "stride": 2}
-    return Setting(dict(zip("NCHWPQ", (*IMAGES, height, height))), params, f"{size}×{size} stride 2")
+    text = f"{size}×{size} stride 2"
+    return Setting(dict(zip("NCHWPQ", (*IMAGES, height, height))), params, text)
 
 
 IMAGES = (64, 32, 32, 32)
@@ -170,4 +171,5 @@ def check_layers():
     if missing := known - set(LAYERS):
         raise SystemExit(f"kernel_cases.py: no settings of {', '.join(sorted(missing))}")
     if wrong := set(chosen()) - known:
-        raise SystemExit(f"no layer {', '.join(sorted(wrong))}; there are {', '.join(sorted(known))}")
+        names = (", ".join(sorted(layers)) for layers in (wrong, known))
+        raise SystemExit("no layer {}; there are {}".format(*names))

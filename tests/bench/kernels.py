@@ -46,7 +46,7 @@ def floor(case):
 
 
 def numpy(case):
-    """Results are the arrays given back, and those that were given as parameters as they came back"""
+    """Results are the arrays given back, and those given as parameters as they came back"""
     import peer_numpy
     call = call_of(peer_numpy, lambda array: array, case)
     if not call:

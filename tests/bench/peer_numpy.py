@@ -1,5 +1,5 @@
 """The layers as the course's assignments write them in NumPy, convolution and pooling in their fast
-form: windows gathered into columns, one product, columns added up. A forward returns (out, cache), a
+form: windows gathered into columns, a product, columns added up. A forward returns (out, cache), a
 backward its gradients, a loss (loss, dx), an update (next_w, config)."""
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -120,7 +120,7 @@ def columns_of(x, height, width, stride):
 
 
 def images_of(columns, shape, height, width, stride):
-    """x of this shape, each element the sum of its places in the windows: columns_of turned round"""
+    """x of this shape, each element the sum of its places in the windows"""
     N, C, H, W = shape
     P, Q = (H - height) // stride + 1, (W - width) // stride + 1
     columns = columns.reshape(C, height, width, N, P, Q)

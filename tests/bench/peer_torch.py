@@ -1,5 +1,5 @@
 """The layers in PyTorch, by its own functions and its autograd; named and called as in
-peer_numpy.py. A forward's cache is its graph. Updates are in place, by expressions of tensors, which
+peer_numpy.py. A forward's cache is its graph. Updates are in place, by expressions of tensors: they
 are faster than torch.optim's functions."""
 import torch
 import torch.nn.functional as F
