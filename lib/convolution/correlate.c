@@ -14,7 +14,7 @@
 enum {
     BAND = 1 << 17,     /* elements of a band as it is laid out, about */
     BANDS_TOGETHER = 8, /* that are computed between two meetings of the threads */
-    PANELS = 1 << 21,   /* elements of the kernels that are packed at a time, about */
+    FACTORS = 1 << 21,  /* elements of turned kernels at a time, about */
 };
 
 /* The taps of the kernel that some results have: all taps for all results, forward. Backward, with
@@ -205,11 +205,6 @@ static layers_code plan_backward(plan *p, const geometry *g, layers_error *error
     return code;
 }
 
-/* Rows of the tiles that so many channels, at most a tile's, are computed in. */
-static size_t rows_for(const tile_kind *kind, size_t channels) {
-    return channels <= kind->rows / 2 ? kind->rows / 2 : kind->rows;
-}
-
 /* How the places of a row come in vectors: whole ones, of which the last may overlap the one before
  * it, and perhaps a half one. */
 typedef struct {
@@ -232,26 +227,25 @@ static row_cut cut_row(const tile_kind *kind, size_t columns) {
 typedef struct {
     const plan *plan;
     const tile_kind *kind;
+    layers_pool *pool;
     const REAL *source, *w, *bias;
     REAL *result;
     size_t first, channels; /* those of the results that are computed now */
+    const REAL *factors;    /* theirs, of each the taps in the order of the plan's list */
+    REAL *turned;           /* memory for them, where w has them in another order */
     size_t parts;           /* a band's channels are shared by so many tasks */
     size_t unit;            /* the first of the bands that are computed together */
-    REAL *panels;           /* w: as many channels as a tile has rows, one tap behind the other */
     REAL *bands;            /* one for each task */
     size_t band_length;
 } typed(work);
 
-static void typed(pack_panel)(void *argument, size_t i) {
+static void typed(turn)(void *argument, size_t i) {
     const typed(work) *work = argument;
     const plan *p = work->plan;
-    size_t rows = work->kind->rows, channels = at_most(rows, work->channels - i * rows);
-    size_t width = rows_for(work->kind, channels);
-    const REAL *from = work->w + (work->first + i * rows) * p->channel_factors;
-    REAL *to = work->panels + i * rows * p->taps;
+    const REAL *from = work->w + (work->first + i) * p->channel_factors;
+    REAL *to = work->turned + i * p->taps;
     for (size_t t = 0; t < p->taps; t++)
-        for (size_t row = 0; row < width; row++)
-            *to++ = row < channels ? from[row * p->channel_factors + p->factor[t]] : 0;
+        to[t] = from[p->factor[t]];
 }
 
 /* ---- laying out ------------------------------------------------------------------------------ */
@@ -352,20 +346,20 @@ static void typed(sum_vectors)(const typed(grid) * grid, const tile_sums *sums, 
         }
 }
 
-/* Some places of one residue, in the panel `i` of channels. */
-static void typed(sum_panel)(const typed(work) * work, const residue *residue,
-                             const typed(grid) * places, size_t i) {
+/* Some places of one residue, in as many channels as a tile has rows. */
+static void typed(sum_channels)(const typed(work) * work, const residue *residue,
+                                const typed(grid) * places, size_t first) {
     const tile_kind *kind = work->kind;
-    size_t first = i * kind->rows, channels = at_most(kind->rows, work->channels - first);
-    size_t rows = rows_for(kind, channels);
-    bool few = rows < kind->rows;
+    size_t rows = at_most(kind->rows, work->channels - first);
+    bool few = rows <= kind->rows / 2;
     typed(grid) grid = *places;
     grid.result += first * grid.result_plane;
-    tile t = {.terms = residue->taps,
-              .a = work->panels + first * work->plan->taps + residue->first * rows,
+    tile t = {.rows = rows,
+              .terms = residue->taps,
+              .a = work->factors + first * work->plan->taps + residue->first,
+              .a_apart = work->plan->taps,
               .offset = work->plan->offset + residue->first,
               .x = grid.x,
-              .rows = channels,
               .bias = work->bias ? work->bias + work->first + first : NULL};
     row_cut cut = cut_row(kind, grid.columns);
     typed(sum_vectors)(&grid, &kind->whole, 0, cut.whole, &t, few);
@@ -380,7 +374,7 @@ static void typed(run_task)(void *argument, size_t task) {
     size_t unit = work->unit + task / work->parts, part = task % work->parts;
     size_t across = axis_bands(&p->columns), down = axis_bands(&p->rows);
     size_t j = unit % across, i = unit / across % down, image = unit / across / down;
-    size_t panels = divide_up(work->channels, work->kind->rows);
+    size_t rows = work->kind->rows, blocks = divide_up(work->channels, rows);
     const REAL *source = work->source + image * p->planes * p->height * p->width;
     REAL *band = work->bands + task * work->band_length;
     size_t plane = p->result_height * p->result_width;
@@ -404,45 +398,52 @@ static void typed(run_task)(void *argument, size_t task) {
             .result_step = p->columns.result_step,
             .result_plane = plane,
         };
-        for (size_t k = part * panels / work->parts; k < (part + 1) * panels / work->parts; k++)
-            typed(sum_panel)(work, residue, &grid, k);
+        for (size_t k = part * blocks / work->parts; k < (part + 1) * blocks / work->parts; k++)
+            typed(sum_channels)(work, residue, &grid, k * rows);
     }
 }
 
-static void typed(run_channels)(typed(work) * work, layers_pool *pool) {
+static void typed(run_channels)(typed(work) * work) {
     const plan *p = work->plan;
     size_t units = p->images * axis_bands(&p->rows) * axis_bands(&p->columns);
-    size_t panels = divide_up(work->channels, work->kind->rows);
     if (units == 0)
         return;
-    work->parts = at_most(panels, divide_up(BANDS_TOGETHER, units));
+    work->parts =
+        at_most(divide_up(work->channels, work->kind->rows), divide_up(BANDS_TOGETHER, units));
     size_t together = p->in_place ? units : divide_up(BANDS_TOGETHER, work->parts);
-    layers_pool_run(pool, panels, typed(pack_panel), work);
     for (work->unit = 0; work->unit < units; work->unit += together)
-        layers_pool_run(pool, at_most(together, units - work->unit) * work->parts, typed(run_task),
-                        work);
+        layers_pool_run(work->pool, at_most(together, units - work->unit) * work->parts,
+                        typed(run_task), work);
 }
 
-static layers_code typed(run)(typed(work) * work, layers_pool *pool, layers_error *error) {
+/* By some channels at a time where the kernels have to be turned, so that these take little. */
+static void typed(run_all)(typed(work) * work, size_t channels) {
+    for (work->first = 0; work->first < work->plan->channels; work->first += channels) {
+        work->channels = at_most(channels, work->plan->channels - work->first);
+        work->factors = work->turned ? work->turned : work->w;
+        if (work->turned)
+            layers_pool_run(work->pool, work->channels, typed(turn), work);
+        typed(run_channels)(work);
+    }
+}
+
+static layers_code typed(run)(typed(work) * work, bool turns, layers_error *error) {
     const plan *p = work->plan;
     layers_tensor memory;
     if (p->rows.places == 0 || p->columns.places == 0) /* all of x is between the windows */
         return LAYERS_OK;
-    size_t rows = work->kind->rows, most = PANELS / (p->taps + 1) / rows * rows;
-    size_t channels = at_most(p->channels, most > rows ? most : rows);
-    size_t panels = divide_up(channels, rows) * rows * p->taps;
+    size_t rows = work->kind->rows, some = FACTORS / (p->taps + 1) / rows * rows;
+    size_t channels = turns ? at_most(p->channels, some > rows ? some : rows) : p->channels;
+    size_t turned = turns ? channels * p->taps : 0;
     work->band_length = p->in_place ? 0 : band_size(p) + TILE_LANES_MOST;
-    size_t length = panels + 2 * BANDS_TOGETHER * work->band_length;
+    size_t length = turned + 2 * BANDS_TOGETHER * work->band_length;
     layers_code code =
         layers_tensor_make(&memory, sizeof(REAL) == 8 ? LAYERS_F64 : LAYERS_F32, &length, 1, error);
     if (code != LAYERS_OK)
         return code;
-    work->panels = memory.data;
-    work->bands = work->panels + panels;
-    for (work->first = 0; work->first < p->channels; work->first += channels) {
-        work->channels = at_most(channels, p->channels - work->first);
-        typed(run_channels)(work, pool);
-    }
+    work->turned = turns ? memory.data : NULL;
+    work->bands = (REAL *)memory.data + turned;
+    typed(run_all)(work, channels);
     layers_tensor_clear(&memory);
     return LAYERS_OK;
 }
@@ -453,9 +454,14 @@ layers_code typed(correlate)(const correlation *c, const REAL *x, const REAL *w,
     layers_code code = plan_forward(&plan, &c->g, error);
     if (code != LAYERS_OK)
         return code;
-    typed(work)
-        work = {.plan = &plan, .kind = c->kind, .source = x, .w = w, .bias = b, .result = out};
-    code = typed(run)(&work, c->pool, error);
+    typed(work) work = {.plan = &plan,
+                        .kind = c->kind,
+                        .pool = c->pool,
+                        .source = x,
+                        .w = w,
+                        .bias = b,
+                        .result = out};
+    code = typed(run)(&work, false, error);
     plan_clear(&plan);
     return code;
 }
@@ -472,8 +478,9 @@ layers_code typed(correlate_back)(const correlation *c, const REAL *dout, const 
     layers_code code = plan_backward(&plan, g, error);
     if (code != LAYERS_OK)
         return code;
-    typed(work) work = {.plan = &plan, .kind = c->kind, .source = dout, .w = w, .result = dx};
-    code = typed(run)(&work, c->pool, error);
+    typed(work) work = {
+        .plan = &plan, .kind = c->kind, .pool = c->pool, .source = dout, .w = w, .result = dx};
+    code = typed(run)(&work, true, error);
     plan_clear(&plan);
     return code;
 }

@@ -5,7 +5,7 @@
  * each vector of x is loaded from where it lies, `offset[k]` beyond its first place, and goes to
  * every row's sum with that row's factor:
  *
- *     sums[row · apart + to[v] + lane] = Σ_k a[k · rows + row] · x[at[v] + offset[k] + lane]
+ *     sums[row · apart + to[v] + lane] = Σ_k a[row · a_apart + k] · x[at[v] + offset[k] + lane]
  *
  * Terms are added one after the other in blocks of TILE_BLOCK, and then the blocks' sums, so that
  * the error grows with TILE_BLOCK + K / TILE_BLOCK instead of K. Processors that multiply and add
@@ -21,20 +21,21 @@
 enum { TILE_BLOCK = 256, TILE_VECTORS = 3, TILE_ROWS_MOST = 8, TILE_LANES_MOST = 16 };
 
 typedef struct {
-    size_t terms;           /* K */
-    const void *a;          /* (K, rows) */
+    size_t rows;   /* at most those of the kind */
+    size_t terms;  /* K */
+    const void *a; /* (rows, K) */
+    size_t a_apart;
     const uint32_t *offset; /* K */
     const void *x;
     size_t at[TILE_VECTORS];
     void *sums;
     size_t to[TILE_VECTORS];
     size_t apart;
-    size_t rows;      /* so many of the rows are stored */
     const void *bias; /* (rows), added last; NULL for none */
     bool add;         /* to what stands in sums, instead of setting it */
 } tile;
 
-/* By rows, all or half of them, and by vectors, from 1 on. */
+/* By rows, all or at most half of them, and by vectors, from 1 on. */
 typedef struct {
     size_t lanes; /* of a vector; 0: there are no such tiles */
     void (*sum[2][TILE_VECTORS])(const tile *tile);

@@ -10,13 +10,26 @@ typedef REAL vec __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_a
 
 #define ADD(row)                                                                                   \
     if (row < rows) {                                                                              \
-        const REAL factor = a[row];                                                                \
+        const REAL factor = a##row[k];                                                             \
         s##row##_0 += factor * x_0;                                                                \
         if (vectors > 1)                                                                           \
             s##row##_1 += factor * x_1;                                                            \
         if (vectors > 2)                                                                           \
             s##row##_2 += factor * x_2;                                                            \
     }
+
+/* A row that is not there is computed as the last one again, and not stored. */
+#define FACTORS(row) const REAL *a##row = a + (row < last ? row : last) * t->a_apart;
+
+/* The lines that sums go to come while these are computed. */
+#define FETCH(row)                                                                                 \
+    if (row < rows)                                                                                \
+        for (int v = 0; v < vectors; v++) {                                                        \
+            const REAL *to =                                                                       \
+                (const REAL *)t->sums + (row < last ? row : last) * t->apart + t->to[v];           \
+            __builtin_prefetch(to, 1);                                                             \
+            __builtin_prefetch(to + BYTES / sizeof(REAL) - 1, 1);                                  \
+        }
 
 #define PUT_ONE(row, v)                                                                            \
     if (v < vectors) {                                                                             \
@@ -36,6 +49,9 @@ typedef REAL vec __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_a
 TARGET static inline __attribute__((always_inline)) void sum(const tile *t, const int rows,
                                                              const int vectors) {
     const REAL *a = t->a, *x = t->x;
+    size_t last = t->rows - 1;
+    EACH_ROW(FACTORS)
+    EACH_ROW(FETCH)
     const REAL *from_0 = x + t->at[0], *from_1 = vectors > 1 ? x + t->at[1] : from_0,
                *from_2 = vectors > 2 ? x + t->at[2] : from_0;
     bool add = t->add;
@@ -43,7 +59,7 @@ TARGET static inline __attribute__((always_inline)) void sum(const tile *t, cons
     do {
         EACH_ROW(CLEAR)
         size_t end = t->terms - k > TILE_BLOCK ? k + TILE_BLOCK : t->terms;
-        for (; k < end; k++, a += rows) {
+        for (; k < end; k++) {
             size_t offset = t->offset[k];
             const vec x_0 = *(const vec *)(from_0 + offset);
             const vec x_1 = vectors > 1 ? *(const vec *)(from_1 + offset) : x_0;
@@ -79,6 +95,8 @@ FUNCTION(2, 3)
 #undef FUNCTION
 #undef PUT
 #undef PUT_ONE
+#undef FETCH
+#undef FACTORS
 #undef ADD
 #undef CLEAR
 #undef EACH_ROW

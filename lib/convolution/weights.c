@@ -74,18 +74,11 @@ typedef struct {
     const geometry *g;
     side rows, columns;
     run_cut cut;
-    uint32_t *offset[2]; /* of the places of a band in x: of any, and of the last one of a row */
+    uint32_t *offset; /* of a band's places in x */
 } plan;
 
 static size_t band_size(const plan *p) {
     return p->g->C * side_elements(&p->rows) * side_elements(&p->columns);
-}
-
-static void list_places(const plan *p, size_t columns, uint32_t *offset) {
-    size_t C = p->g->C, row = side_elements(&p->columns) * C;
-    for (size_t i = 0; i < p->rows.band; i++)
-        for (size_t j = 0; j < columns; j++)
-            *offset++ = (uint32_t)(i * p->rows.apart * row + j * p->columns.apart * C);
 }
 
 static layers_code plan_make(plan *p, const geometry *g, const tile_kind *kind,
@@ -98,14 +91,14 @@ static layers_code plan_make(plan *p, const geometry *g, const tile_kind *kind,
         p->rows.band = divide_up(p->rows.band, 2);
     while (p->columns.band > 1 && band_size(p) > BAND)
         p->columns.band = divide_up(p->columns.band, 2);
-    size_t places = p->rows.band * p->columns.band;
-    uint32_t *offset = calloc(2 * places, sizeof *offset);
-    if (!offset)
+    p->offset = calloc(p->rows.band * p->columns.band, sizeof *p->offset);
+    if (!p->offset)
         return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
-    p->offset[0] = offset;
-    p->offset[1] = offset + places;
-    list_places(p, p->columns.band, p->offset[0]);
-    list_places(p, side_places(&p->columns, side_bands(&p->columns) - 1), p->offset[1]);
+    for (size_t i = 0, k = 0; i < p->rows.band; i++)
+        for (size_t j = 0; j < p->columns.band; j++)
+            p->offset[k++] =
+                (uint32_t)((i * p->rows.apart * side_elements(&p->columns) + j * p->columns.apart) *
+                           g->C);
     return LAYERS_OK;
 }
 
@@ -138,8 +131,8 @@ typedef struct {
     size_t first, channels; /* of dout, whose part of dw is summed now */
     size_t unit, units;     /* the bands that are added now */
     REAL *totals;           /* (channels, R, cut.length) */
-    REAL *bands, *panels;   /* of each of these bands: x, and dout */
-    size_t band_length, panel_length;
+    REAL *bands;            /* x of each of these */
+    size_t band_length;
 } typed(work);
 
 /* Elements of a band's row and column, channels side by side. */
@@ -182,43 +175,10 @@ static void typed(lay_out)(const typed(work) * work, const band *band, REAL *to)
     memset(to, 0, TILE_LANES_MOST * sizeof *to); /* a vector may reach beyond the end */
 }
 
-/* Rows of the tiles for the panel `i`, and how many of them are channels. */
-static size_t typed(rows_of)(const typed(work) * work, size_t i, size_t *channels) {
-    size_t rows = work->kind->rows;
-    *channels = at_most(rows, work->channels - i * rows);
-    return *channels <= rows / 2 ? rows / 2 : rows;
-}
-
-/* dout by panels: as many channels as a tile has rows, one place behind the other. */
-static void typed(pack)(const typed(work) * work, const band *band, REAL *to) {
-    const plan *p = work->plan;
-    const geometry *g = p->g;
-    size_t rows = work->kind->rows, channels;
-    for (size_t i = 0; i * rows < work->channels;
-         i++, to += p->rows.band * p->columns.band * rows) {
-        size_t width = typed(rows_of)(work, i, &channels);
-        for (size_t row = 0; row < width; row++) {
-            const REAL *plane = work->dout +
-                                ((band->image * g->F + work->first + i * rows + row) * g->P +
-                                 band->i * p->rows.band) *
-                                    g->Q +
-                                band->j * p->columns.band;
-            for (size_t k = 0; k < band->rows; k++)
-                if (row < channels)
-                    typed(spread)(to + k * band->columns * width + row, plane + k * g->Q,
-                                  band->columns, width);
-                else
-                    for (size_t l = 0; l < band->columns; l++)
-                        to[(k * band->columns + l) * width + row] = 0;
-        }
-    }
-}
-
 static void typed(prepare_band)(void *argument, size_t i) {
     const typed(work) *work = argument;
     band band = band_of(work->plan, work->unit + i);
     typed(lay_out)(work, &band, work->bands + i * work->band_length);
-    typed(pack)(work, &band, work->panels + i * work->panel_length);
 }
 
 /* `count` vectors of one row of the kernel, from the element `first` of its run on. */
@@ -234,29 +194,42 @@ static void typed(add_vectors)(const tile_sums *sums, size_t first, size_t count
     }
 }
 
-/* All bands' part of some channels and one row of the kernel. */
+/* The places of one band, whole rows of dout or one part of a row: its terms. */
+static void typed(add_places)(const typed(work) * work, tile *t, size_t r) {
+    const plan *p = work->plan;
+    bool few = t->rows <= work->kind->rows / 2;
+    size_t run = r * side_elements(&p->columns) * p->g->C;
+    typed(add_vectors)(&work->kind->whole, 0, p->cut.whole, run, t, few);
+    typed(add_vectors)(&work->kind->half, p->cut.whole * work->kind->whole.lanes, p->cut.half, run,
+                       t, few);
+}
+
+/* All bands' part of as many channels as a tile has rows, and one row of the kernel. */
 static void typed(add_bands)(void *argument, size_t task) {
     const typed(work) *work = argument;
     const plan *p = work->plan;
     const geometry *g = p->g;
-    size_t i = task / g->R, r = task % g->R, channels;
-    bool few = typed(rows_of)(work, i, &channels) < work->kind->rows;
-    size_t panel = i * work->kind->rows;
+    size_t r = task % g->R, first = task / g->R * work->kind->rows;
+    size_t rows = at_most(work->kind->rows, work->channels - first);
     for (size_t n = 0; n < work->units; n++) {
         band band = band_of(p, work->unit + n);
-        tile t = {.terms = band.rows * band.columns,
-                  .a = work->panels + n * work->panel_length +
-                       panel * p->rows.band * p->columns.band,
-                  .offset = p->offset[band.columns < p->columns.band],
-                  .x = work->bands + n * work->band_length,
-                  .sums = work->totals + (panel * g->R + r) * p->cut.length,
-                  .apart = g->R * p->cut.length,
-                  .rows = channels,
-                  .add = work->unit + n > 0};
-        size_t run = r * side_elements(&p->columns) * g->C;
-        typed(add_vectors)(&work->kind->whole, 0, p->cut.whole, run, &t, few);
-        typed(add_vectors)(&work->kind->half, p->cut.whole * work->kind->whole.lanes, p->cut.half,
-                           run, &t, few);
+        bool whole = band.columns == g->Q;
+        const REAL *dout =
+            work->dout +
+            ((band.image * g->F + work->first + first) * g->P + band.i * p->rows.band) * g->Q +
+            band.j * p->columns.band;
+        for (size_t k = 0; k < (whole ? 1 : band.rows); k++) {
+            tile t = {.rows = rows,
+                      .terms = whole ? band.rows * band.columns : band.columns,
+                      .a = dout + k * g->Q,
+                      .a_apart = g->P * g->Q,
+                      .offset = p->offset + k * p->columns.band,
+                      .x = work->bands + n * work->band_length,
+                      .sums = work->totals + (first * g->R + r) * p->cut.length,
+                      .apart = g->R * p->cut.length,
+                      .add = work->unit + n + k > 0};
+            typed(add_places)(work, &t, r);
+        }
     }
 }
 
@@ -273,13 +246,13 @@ static void typed(put)(const typed(work) * work, REAL *dw) {
 
 static void typed(sum_channels)(typed(work) * work, REAL *dw, layers_pool *pool) {
     const plan *p = work->plan;
-    size_t panels = divide_up(work->channels, work->kind->rows), bands = bands_of(p);
+    size_t blocks = divide_up(work->channels, work->kind->rows), bands = bands_of(p);
     if (bands == 0)
         memset(work->totals, 0, work->channels * p->g->R * p->cut.length * sizeof(REAL));
     for (work->unit = 0; work->unit < bands; work->unit += BANDS_TOGETHER) {
         work->units = at_most(BANDS_TOGETHER, bands - work->unit);
         layers_pool_run(pool, work->units, typed(prepare_band), work);
-        layers_pool_run(pool, panels * p->g->R, typed(add_bands), work);
+        layers_pool_run(pool, blocks * p->g->R, typed(add_bands), work);
     }
     typed(put)(work, dw + work->first * p->g->C * p->g->R * p->g->S);
 }
@@ -292,15 +265,13 @@ static layers_code typed(run)(typed(work) * work, REAL *dw, layers_pool *pool,
     size_t most = TOTALS / one / rows * rows;
     size_t channels = at_most(p->g->F, most > rows ? most : rows), totals = channels * one;
     work->band_length = band_size(p) + TILE_LANES_MOST;
-    work->panel_length = divide_up(channels, rows) * rows * p->rows.band * p->columns.band;
-    size_t length = totals + BANDS_TOGETHER * (work->band_length + work->panel_length);
+    size_t length = totals + BANDS_TOGETHER * work->band_length;
     layers_code code =
         layers_tensor_make(&memory, sizeof(REAL) == 8 ? LAYERS_F64 : LAYERS_F32, &length, 1, error);
     if (code != LAYERS_OK)
         return code;
     work->totals = memory.data;
     work->bands = work->totals + totals;
-    work->panels = work->bands + BANDS_TOGETHER * work->band_length;
     for (work->first = 0; work->first < p->g->F; work->first += channels) {
         work->channels = at_most(channels, p->g->F - work->first);
         typed(sum_channels)(work, dw, pool);
@@ -320,7 +291,7 @@ layers_code typed(correlate_weights)(const correlation *c, const REAL *x, const 
         return code;
     typed(work) work = {.plan = &plan, .kind = c->kind, .x = x, .dout = dout};
     code = typed(run)(&work, dw, c->pool, error);
-    free(plan.offset[0]);
+    free(plan.offset);
     return code;
 }
 

@@ -161,27 +161,31 @@ typedef struct {
     REAL *db;
 } typed(biases);
 
-KERNEL double typed(sum_plane)(const REAL *plane, size_t size) {
-    double sum = 0;
-    for (size_t i0 = 0; i0 < size; i0 += ROW_PIECE) {
-        double lane[LANES] = {0}, rest = 0;
-        size_t end = at_most(size, i0 + ROW_PIECE), i = i0;
-        for (; i + LANES <= end; i += LANES)
-            for (size_t l = 0; l < LANES; l++)
-                lane[l] += plane[i + l];
-        for (; i < end; i++)
-            rest += plane[i];
-        sum += pairwise_sum(lane, LANES) + rest;
-    }
-    return sum;
+/* Adds a piece of a plane to LANES sums. */
+KERNEL void typed(add_piece)(const REAL *piece, size_t size, double *restrict lane) {
+    size_t i = 0;
+    for (; i + LANES <= size; i += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += piece[i + l];
+    for (size_t l = 0; i < size; i++, l++)
+        lane[l] += piece[i];
 }
 
 static void typed(sum_channel)(void *argument, size_t f) {
     const typed(biases) *b = argument;
-    double sum = 0;
+    double sum = 0, lane[LANES] = {0};
+    size_t added = 0;
     for (size_t n = 0; n < b->N; n++)
-        sum += typed(sum_plane)(b->dout + (n * b->F + f) * b->size, b->size);
-    b->db[f] = (REAL)sum;
+        for (size_t i = 0; i < b->size; i += ROW_PIECE) {
+            size_t size = at_most(ROW_PIECE, b->size - i);
+            typed(add_piece)(b->dout + (n * b->F + f) * b->size + i, size, lane);
+            if ((added += size) < ROW_PIECE)
+                continue;
+            sum += pairwise_sum(lane, LANES);
+            memset(lane, 0, sizeof lane);
+            added = 0;
+        }
+    b->db[f] = (REAL)(sum + pairwise_sum(lane, LANES));
 }
 
 /* dx where some of w is not finite: what lies outside dout must not meet it, since 0 · inf is NaN.
