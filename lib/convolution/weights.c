@@ -135,29 +135,54 @@ typedef struct {
     size_t band_length;
 } typed(work);
 
-/* Elements of a band's row and column, channels side by side. */
-KERNEL void typed(spread)(REAL *restrict to, const REAL *restrict from, size_t count,
-                          size_t apart) {
-    for (size_t i = 0; i < count; i++)
-        to[i * apart] = from[i];
+typedef REAL typed(four)
+    __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+/* Four elements of four planes, to four pixels. */
+INLINED void typed(turn_four)(REAL *restrict to, size_t C, const REAL *restrict from,
+                              size_t plane) {
+    typed(four) a = *(const typed(four) *)from, b = *(const typed(four) *)(from + plane),
+                c = *(const typed(four) *)(from + 2 * plane),
+                d = *(const typed(four) *)(from + 3 * plane);
+    typed(four) ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    *(typed(four) *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(typed(four) *)(to + C) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(typed(four) *)(to + 2 * C) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(typed(four) *)(to + 3 * C) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
-/* One channel's part of a row of a band; `row` is NULL where that is outside. */
+/* `count` elements of each of C planes, the channels of a pixel side by side. */
+KERNEL void typed(interleave)(REAL *to, size_t C, const REAL *from, size_t plane, size_t count) {
+    size_t fours = C / 4 * 4, i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (size_t c = 0; c < fours; c += 4)
+            typed(turn_four)(to + i * C + c, C, from + c * plane + i, plane);
+    for (; i < count; i++)
+        for (size_t c = 0; c < fours; c++)
+            to[i * C + c] = from[c * plane + i];
+    for (size_t c = fours; c < C; c++)
+        for (i = 0; i < count; i++)
+            to[i * C + c] = from[c * plane + i];
+}
+
+/* A row of a band; `row` is the first channel's, NULL where that is outside. */
 static void typed(lay_row)(const plan *p, const band *band, const REAL *row, REAL *to) {
     const side *columns = &p->columns;
     size_t C = p->g->C, count = side_elements(columns), step;
-    for (size_t e = 0; e < count; e += step) {
+    for (size_t e = 0; e < count; e += step, to += step * C) {
         int64_t from = side_source(columns, band->j, e), length = (int64_t)columns->length;
         step = columns->apart == columns->stride ? count : columns->kernel; /* one run */
         size_t low = from < 0 ? at_most(step, (size_t)-from) : 0;
         size_t high = length > from ? at_most(step, (size_t)(length - from)) : 0;
         high = row && high > low ? high : low;
-        for (size_t i = 0; i < low; i++)
-            to[(e + i) * C] = 0;
+        memset(to, 0, low * C * sizeof *to);
         if (high > low)
-            typed(spread)(to + (e + low) * C, row + (from + (int64_t)low), high - low, C);
-        for (size_t i = high; i < step; i++)
-            to[(e + i) * C] = 0;
+            typed(interleave)(to + low * C, C, row + (from + (int64_t)low), p->g->H * p->g->W,
+                              high - low);
+        memset(to + high * C, 0, (step - high) * C * sizeof *to);
     }
 }
 
@@ -165,13 +190,12 @@ static void typed(lay_out)(const typed(work) * work, const band *band, REAL *to)
     const plan *p = work->plan;
     const geometry *g = p->g;
     size_t width = side_elements(&p->columns) * g->C;
-    for (size_t e = 0; e < side_elements(&p->rows); e++, to += width)
-        for (size_t c = 0; c < g->C; c++) {
-            int64_t row = side_source(&p->rows, band->i, e);
-            bool inside = row >= 0 && row < (int64_t)g->H;
-            const REAL *plane = work->x + (band->image * g->C + c) * g->H * g->W;
-            typed(lay_row)(p, band, inside ? plane + (size_t)row * g->W : NULL, to + c);
-        }
+    for (size_t e = 0; e < side_elements(&p->rows); e++, to += width) {
+        int64_t row = side_source(&p->rows, band->i, e);
+        bool inside = row >= 0 && row < (int64_t)g->H;
+        const REAL *image = work->x + band->image * g->C * g->H * g->W;
+        typed(lay_row)(p, band, inside ? image + (size_t)row * g->W : NULL, to);
+    }
     memset(to, 0, TILE_LANES_MOST * sizeof *to); /* a vector may reach beyond the end */
 }
 
