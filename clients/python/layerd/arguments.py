@@ -56,14 +56,23 @@ def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:
     return found
 
 
-def _cast(values: Mapping[str, Value], dtype: np.dtype) -> dict[str, Value]:
+def _cast(values: Mapping[str, Value], dtype: np.dtype, are_parameters: bool = False
+          ) -> dict[str, Value]:
     """The same, with C-ordered arrays of `dtype`, int64 and uint8."""
     result: dict[str, Value] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            value = _cast(value, dtype)
+            value = _cast(value, dtype, are_parameters=True)
         elif isinstance(value, np.ndarray):
-            kind = _INT64 if value.dtype.kind in "iu" else dtype
-            value = value.astype(MASK if value.dtype == MASK else kind, order="C", copy=False)
+            kind = _kind(value.dtype, dtype, are_parameters)
+            value = value.astype(kind, order="C", copy=False)
         result[name] = value
     return result
+
+
+def _kind(held: np.dtype, dtype: np.dtype, is_parameter: bool) -> np.dtype:
+    """The dtype in which an array of dtype `held` is sent. Integers are labels, but as parameters
+    numbers; truth values as parameters are a mask."""
+    if held == MASK or is_parameter and held.kind == "b":
+        return MASK
+    return _INT64 if held.kind in "iu" and not is_parameter else dtype

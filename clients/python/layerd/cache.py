@@ -15,8 +15,9 @@ class Cache(np.lib.mixins.NDArrayOperatorsMixin):
     dtypes  those of the arrays that the forward was given, by name
 
     One of layerd.layers also looks like the course's own: `x, w, b = cache` or `cache[1]` for
-    affine, `dropout_param, mask = cache` for dropout, and for relu the array x, with its operators
-    and attributes.
+    affine, `dropout_param, mask = cache` for dropout, `x, w, b, conv_param = cache` for conv,
+    `x, pool_param = cache` for max_pool, and for relu the array x, with its operators and
+    attributes.
 
     Copies are the same cache. A pickled one is a reference that does not keep the cache alive.
     """

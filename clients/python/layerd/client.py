@@ -88,7 +88,8 @@ class Client:
 
         Arguments go by the operation's own names. Arrays and lists of floats are tensors, all sent
         in their common dtype, or in that of the Cache among the arguments; those of integers are
-        labels. A dictionary (bn_param) may hold arrays, numbers and strings.
+        labels. A dictionary (bn_param) may hold arrays, numbers and strings; arrays in it are
+        numbers, those of bool and uint8 masks.
 
         Returns the answer by its names: arrays of the caller's own, numbers, dictionaries, and as
         `cache` a Cache. Raises layerd.Error: InvalidRequest where arguments do not fit.

@@ -128,8 +128,8 @@ class Ends(unittest.TestCase):
             "if __name__ == '__main__':\n"
             "    out, cache = relu_forward(np.ones((2, 2)))\n"
             + "".join(f"    {line}\n" for line in code.splitlines()) +
-            "    from layerd import layers\n"
-            "    assert layers._client.cache_info(cache)['layer'] == 'relu'\n"
+            "    from layerd import calls\n"
+            "    assert calls._client.cache_info(cache)['layer'] == 'relu'\n"
             "    assert relu_backward(out, cache).sum() == 4\n"
             "    print(cache.handle)\n")
         self.assertEqual(len(own), 2)

@@ -1,0 +1,59 @@
+"""What the drop-in's modules share: the client that they call, and what the course's arrays are made
+into and back."""
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import numpy as np
+
+from .arguments import floating
+from .client import Client
+
+_client: Optional[Client] = None
+
+
+def set_client(client: Client) -> None:
+    """Has every later call of the drop-in go through `client`."""
+    global _client
+    _client = client
+
+
+def call(path: str, **values: Any) -> dict[str, Any]:
+    """Client.call, of the client that was set, or else of one made now."""
+    global _client
+    if _client is None:
+        _client = Client()
+    return _client.call(path, **values)
+
+
+def numbers(*values: Any) -> list[np.ndarray]:
+    """As arrays; those of integers as floats of the dtype that NumPy would compute in. A single
+    number is of the first one's, as to NumPy 1 it does not decide the dtype of a result; with NumPy
+    2, to which np.float64(1) is no such number, it does not here either."""
+    arrays = [np.asarray(value) for value in values]
+    if {array.dtype.kind for array in arrays} != {"f"}:
+        common = floating(*[array.dtype for array in arrays])
+        shaped = [array.dtype for array in arrays if array.ndim]
+        dtype = floating(*shaped) if shaped else common
+        arrays = [array if array.dtype.kind == "f" else array.astype(dtype) for array in arrays]
+    return [array if array.ndim else array.astype(arrays[0].dtype) for array in arrays]
+
+
+def row(value: np.ndarray, width: tuple[int, ...]) -> np.ndarray:
+    """The vector of this shape that NumPy would broadcast a value to, to add it to rows. Where it
+    would not, the value, for the daemon to say what is wrong with it."""
+    one_row = value.ndim < 2 or value.ndim == 2 and len(value) == 1
+    if not one_row or not width or value.size not in (1, *width):
+        return value
+    vector = np.empty(width, value.dtype)
+    vector[:] = value.reshape(-1)
+    return vector
+
+
+def like(array: np.ndarray, *dtypes: np.dtype) -> np.ndarray:
+    """A result, computed in the dtype of the whole call, in that of the inputs it depends on."""
+    return array.astype(floating(*dtypes), copy=False)
+
+
+def only(param: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """What an operation takes of a dictionary in which the course's code may keep more."""
+    return {name: param[name] for name in names if name in param}
