@@ -43,7 +43,8 @@ def _plain(value: Any) -> Value:
 def _is_whole(held: Any) -> bool:
     """Whether what a parameter holds is no number: a string, or an array, a mask of rank 0 too."""
     array = np.asarray(held)  # not np.ndim, which takes any AttributeError for its own (origins.py)
-    return isinstance(held, str) or array.ndim > 0 or array.dtype == MASK
+    is_mask = isinstance(held, np.ndarray) and array.dtype == MASK  # not np.uint8(2)
+    return isinstance(held, str) or array.ndim > 0 or is_mask
 
 
 def _float_dtypes(values: Mapping[str, Value]) -> list[np.dtype]:

@@ -317,7 +317,7 @@ def _of_channels(name: str, value: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The vector of channels in a value that NumPy broadcasts to images."""
     if x.ndim != 4:
         return value  # for the daemon to say what is wrong with x
-    shape = (1, 1, 1, *value.shape)[-4:]
+    shape = (1, 1, 1, 1, *value.shape)[-4:]
     if value.ndim > 4 or shape != (1, shape[1], 1, 1):
         raise ValueError(f"{name} has shape {value.shape}, but must have (1, {x.shape[1]}, 1, 1), "
                          f"with x of shape {x.shape}")
