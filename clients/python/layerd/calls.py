@@ -1,5 +1,5 @@
-"""What the drop-in's modules share: the client that they call, and what the course's arrays are made
-into and back."""
+"""What the drop-in's modules share: the client that they call, and what becomes of the course's
+arrays on the way there and back."""
 from collections.abc import Mapping
 from typing import Any, Optional
 

@@ -37,7 +37,7 @@ from .calls import like as _like
 from .calls import numbers as _numbers
 from .calls import only as _only
 from .calls import row as _row
-from .calls import set_client  # noqa: F401  pylint: disable=unused-import
+from .calls import set_client as set_client  # noqa: F401  pylint: disable=useless-import-alias
 
 _Kept = _t.Union[_cache.Cache, _t.Sequence, np.ndarray]  # what a backward takes as a cache
 _Gradients = tuple[np.ndarray, np.ndarray, np.ndarray]

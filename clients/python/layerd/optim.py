@@ -2,13 +2,13 @@
 
 Every rule takes the weights w, their gradient dw and a dictionary config, and returns the next
 weights and config, for the next step. As in the course: what config lacks is set in it, what moves
-(velocity, cache, m, v, t) is stored in it anew, other keys are left alone; without a config there is
-a new one. sgd changes w itself; the others leave it as it was.
+(velocity, cache, m, v, t) is stored in it anew, other keys are left alone; without a config there
+is a new one. sgd changes w itself; the others leave it as it was.
 
-w and dw are of one shape, or of such as NumPy broadcasts. Arrays are computed in their common dtype.
+w and dw are of one shape, or of shapes that NumPy broadcasts; all is computed in the common dtype.
 
-Where config has an `a`, as ECE 239AS's does, rmsprop's moving square is that, and adam's moments are
-`v` and `a`, not `m` and `v`.
+Where config has an `a`, as ECE 239AS's does, rmsprop's moving square is that, and adam's moments
+are `v` and `a`, not `m` and `v`.
 """
 import typing as _t
 
@@ -57,8 +57,8 @@ def adam(w: np.ndarray, dw: np.ndarray, config: _t.Optional[dict] = None) -> _St
     """t = t + 1; m = beta1 · m + (1 - beta1) · dw; v = beta2 · v + (1 - beta2) · dw²;
     next_w = w - learning_rate · (m / (1 - beta1ᵗ)) / (sqrt(v / (1 - beta2ᵗ)) + epsilon).
 
-    config: learning_rate (1e-3), beta1 (0.9), beta2 (0.999), epsilon (1e-8), m and v like w (zeros),
-    t (0)
+    config: learning_rate (1e-3), beta1 (0.9), beta2 (0.999), epsilon (1e-8), m and v like w
+    (zeros), t (0)
     """
     moving = {"m": "v", "v": "a"} if config and "a" in config else {"m": "m", "v": "v"}
     return _update("adam", w, dw, config, moving,

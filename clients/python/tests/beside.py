@@ -16,8 +16,9 @@ def dtypes(count):
 
 
 def compare_layers(case, name, dout, *inputs):
-    """Runs a layer ("conv_{}_naive") forward and backward in both modules: values, shapes and dtypes
-    of what comes back must be alike, of what is then in a dictionary among the inputs too."""
+    """Runs a layer ("conv_{}_naive") forward and backward in both modules: values, shapes and
+    dtypes of what comes back must be alike, and of what is then in dictionaries among the inputs.
+    """
     found = []
     for module in layers, reference:
         its_own = copy.deepcopy(inputs)

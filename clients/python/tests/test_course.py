@@ -100,6 +100,19 @@ class Course(unittest.TestCase):
         self.assertAlmostEqual((first > 0).mean(), 0.3, delta=0.05)
         self.assertEqual(param, {"p": 0.3, "mode": "train"})
 
+    def test_a_mask_can_be_sent(self):
+        for dtype in FLOATS:
+            x, kept = numbers(3, 4, dtype=dtype), np.random.RandomState(2).rand(3, 4) < 0.5
+            for mask in (kept, kept.astype(np.uint8), kept.astype(int), kept.astype(dtype),
+                         np.asfortranarray(kept)):
+                answer = self.client.call("dropout/forward", x=x, dropout_param={
+                    "p": 0.5, "mode": "train", "mask": mask})
+                self.assertEqual(answer["out"].tolist(), (x * kept / 0.5).tolist())
+                self.assertEqual(answer["out"].dtype, dtype)
+                self.assertNotIn("mask", answer["dropout_param"])
+                dx = self.client.call("dropout/backward", dout=x, cache=answer["cache"])["dx"]
+                self.assertEqual(dx.tolist(), answer["out"].tolist())
+
     def test_a_seed_of_none_is_none(self):
         x, param = numbers(6, 5), {"p": 0.5, "mode": "train", "seed": None}
         self.assertEqual(layers.dropout_forward(x, param)[0].shape, x.shape)

@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 import reference
-from beside import compare, compare_layers, dtypes, tolerance
+from beside import compare, compare_layers, dtypes
 from support import in_each_form, numbers
 
 import layerd
@@ -107,8 +107,8 @@ class BesideNumPy(unittest.TestCase):
 
     def test_dtypes_are_those_of_numpy(self):
         for dx, dw, db, dd in dtypes(4):
-            x, w, b = numbers(2, 2, 4, 4, dtype=dx), numbers(3, 2, 3, 3, dtype=dw), numbers(3, dtype=db)
-            compare_layers(self, CONV, numbers(2, 3, 4, 4, dtype=dd), x, w, b,
+            x, w = numbers(2, 2, 4, 4, dtype=dx), numbers(3, 2, 3, 3, dtype=dw)
+            compare_layers(self, CONV, numbers(2, 3, 4, 4, dtype=dd), x, w, numbers(3, dtype=db),
                            {"stride": 1, "pad": 1})
             compare_layers(self, POOL, numbers(2, 2, 2, 2, dtype=dd), x,
                            {"pool_height": 2, "pool_width": 2, "stride": 2})
@@ -178,13 +178,14 @@ class Course(unittest.TestCase):
             array += 1
 
     def test_caches_are_the_courses(self):
-        x, w, b, param = numbers(2, 2, 4, 4), numbers(3, 2, 3, 3), numbers(3), {"stride": 1, "pad": 1}
+        x, w, b = numbers(2, 2, 4, 4), numbers(3, 2, 3, 3), numbers(3)
+        param = {"stride": 1, "pad": 1}
         out, cache = layers.conv_forward_naive(x, w, b, param)
         for kept, given in zip(cache, (x, w, b, param)):
             self.assertIs(kept, given)
         want = reference.conv_backward_naive(out, (x, w, b, param))
         again = pickle.loads(pickle.dumps(cache))
-        for one in cache, again, (x, w, b, param), [x, w, b, param, "the columns of fast_layers.py"]:
+        for one in cache, again, (x, w, b, param), [x, w, b, param, "columns of fast_layers.py"]:
             compare(self, layers.conv_backward_naive(out, one), want, (1e-11, 1e-12))
         param = {"pool_height": 2, "pool_width": 2, "stride": 2, "more": "of the caller's"}
         out, cache = layers.max_pool_forward_naive(x, param)
@@ -200,7 +201,8 @@ class Course(unittest.TestCase):
         self.assertEqual(param, before)
 
     def test_fast_names_are_the_naive_ones(self):
-        x, w, b, param = numbers(2, 2, 5, 5), numbers(3, 2, 2, 2), numbers(3), {"stride": 2, "pad": 0}
+        x, w, b = numbers(2, 2, 5, 5), numbers(3, 2, 2, 2), numbers(3)
+        param = {"stride": 2, "pad": 0}
         pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
         want, kept = reference.conv_forward_naive(x, w, b, param)
         for how in "fast", "im2col", "strides":
@@ -220,14 +222,15 @@ class Course(unittest.TestCase):
         dx, dw, db = layers.conv_backward_naive(out, cache)
         self.assertEqual((dx.shape, dw.tolist(), db.tolist()),
                          (x.shape, np.zeros(w.shape).tolist(), [0, 0, 0]))
-        out, cache = layers.max_pool_forward_naive(x, {"pool_height": 2, "pool_width": 2, "stride": 2})
+        out, cache = layers.max_pool_forward_naive(x, {"pool_height": 2, "pool_width": 2,
+                                                       "stride": 2})
         self.assertEqual(out.shape, (0, 2, 2, 2))
         self.assertEqual(layers.max_pool_backward_naive(out, cache).shape, x.shape)
 
     def test_errors_name_what_is_wrong(self):
         x, w, b = numbers(2, 3, 4, 4), numbers(5, 3, 3, 3), numbers(5)
-        _, pooled = layers.max_pool_forward_naive(x, {"pool_height": 2, "pool_width": 2, "stride": 2})
         pool = {"pool_height": 2, "pool_width": 2, "stride": 1}
+        _, pooled = layers.max_pool_forward_naive(x, pool)
 
         def conv(x, w, b, **param):
             return lambda: layers.conv_forward_naive(x, w, b, param)
@@ -239,7 +242,7 @@ class Course(unittest.TestCase):
                 (conv(x, w, b, stride=0), "/conv_param/stride", "0"),
                 (conv(x, w, b, pad=-1), "/conv_param/pad", "-1"),
                 (conv(x, w, b, pad=0.5), "/conv_param/pad", "0.5"),
-                (lambda: layers.max_pool_forward_naive(x, {"stride": 1}), "/pool_param/pool_height"),
+                (lambda: layers.max_pool_forward_naive(x, {}), "/pool_param/pool_height"),
                 (lambda: layers.max_pool_forward_naive(x, {**pool, "pool_height": 5}),
                  "/pool_param/pool_height", "5", "4"),
                 (lambda: layers.max_pool_backward_naive(x, pooled), "/dout", "(2, 3, 4, 4)"),

@@ -70,10 +70,12 @@ class Published(unittest.TestCase):
 @in_each_form
 class BesideNumPy(unittest.TestCase):
     def test_layernorm(self):
-        for shape, param in (((5, 4), {}), ((1, 7), {"eps": 1e-3}), ((3, 1), {"eps": np.float32(0.5)}),
+        for shape, param in (((5, 4), {}), ((1, 7), {"eps": 1e-3}),
+                             ((3, 1), {"eps": np.float32(0.5)}),
                              ((0, 4), {"mode": "train", "train": "train"})):
             gamma, beta = numbers(shape[1], seed=1), numbers(shape[1], seed=2)
-            compare_layers(self, LAYER, numbers(*shape, seed=3), numbers(*shape), gamma, beta, param)
+            compare_layers(self, LAYER, numbers(*shape, seed=3), numbers(*shape), gamma, beta,
+                           param)
 
     def test_layernorm_vectors_of_any_shape_that_numpy_takes(self):
         for shape in (4,), (1, 4), (1,), (1, 1), ():
@@ -108,14 +110,14 @@ class BesideNumPy(unittest.TestCase):
                                      ((1, 4, 2, 2), np.int32(4), {"mode": "train"}),
                                      ((3, 4, 1, 1), 2, {}), ((2, 3, 1, 1), 3, {})):
             gamma, beta = numbers(1, shape[1], 1, 1, seed=1), numbers(1, shape[1], 1, 1, seed=2)
-            compare_layers(self, GROUP, numbers(*shape, seed=3), numbers(*shape), gamma, beta, groups,
-                           param)
+            compare_layers(self, GROUP, numbers(*shape, seed=3), numbers(*shape), gamma, beta,
+                           groups, param)
 
     def test_spatial_groupnorm_vectors_of_any_shape_that_numpy_takes(self):
         for shape in (1, 4, 1, 1), (4, 1, 1), (1, 1, 1, 1), (1,), ():
             gamma = 1 + numbers(*shape, seed=1) ** 2
-            compare_layers(self, GROUP, numbers(2, 4, 3, 3, seed=3), numbers(2, 4, 3, 3), gamma, gamma,
-                           2, {})
+            compare_layers(self, GROUP, numbers(2, 4, 3, 3, seed=3), numbers(2, 4, 3, 3), gamma,
+                           gamma, 2, {})
 
     def test_spatial_groupnorm_dtypes_are_those_of_numpy(self):
         for dx, dg, db, dd in dtypes(4):

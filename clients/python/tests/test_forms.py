@@ -50,8 +50,20 @@ class SafetensorsForm(unittest.TestCase):
         for shape in (), (1, 0, 2):
             body = written(Safetensors, dropout_param={"mask": np.zeros(shape, np.uint8)})
             self.assertIn(b'"shape":%s,' % str(list(shape)).encode(), body)
-        self.assertEqual(json.loads(written(Json, p={"mask": np.uint8([[1], [0]])}))["p"],
-                         {"mask": {"shape": [2, 1], "data": [1, 0]}})
+        for mask in np.uint8([[1], [0]]), np.array([[True], [False]]):
+            self.assertEqual(json.loads(written(Json, p={"mask": mask}))["p"],
+                             {"mask": {"shape": [2, 1], "data": [1, 0]}})
+            self.assertEqual(written(Safetensors, p={"mask": mask})[-2:], b"\1\0")
+
+    def test_integers_are_labels_but_as_parameters_numbers(self):
+        body = written(Safetensors, y=np.int32([1]), bn_param={"running_mean": [1, 2]})
+        length, = struct.unpack("<Q", body[:8])
+        header = json.loads(body[8:8 + length])
+        self.assertEqual((header["y"]["dtype"], header["bn_param.running_mean"]["dtype"]),
+                         ("I64", "F64"))
+        for number in 2, np.int64(2), np.uint8(2), np.array(2):
+            body = written(Safetensors, conv_param={"stride": number})
+            self.assertIn(b'"conv_param.stride": "2"', body)
 
     def test_read(self):
         answer = read(Safetensors, file_of(

@@ -52,6 +52,42 @@ class Gradients(unittest.TestCase):
             self.check(lambda *inputs: layers.batchnorm_forward(*inputs, {"mode": mode})[0],
                        layers.batchnorm_backward(dout, cache), x, gamma, beta, dout)
 
+    def check_layer(self, name, dout, *inputs_and_params):
+        """One whose parameters, after its arrays, are given as they are."""
+        inputs = [value for value in inputs_and_params if isinstance(value, np.ndarray)]
+        params = inputs_and_params[len(inputs):]
+        forward = getattr(layers, name.format("forward"))
+        _, cache = forward(*inputs, *params)
+        got = getattr(layers, name.format("backward"))(dout, cache)
+        self.check(lambda *changed: forward(*changed, *params)[0],
+                   got if isinstance(got, tuple) else [got], *inputs, dout)
+
+    def test_layernorm(self):
+        self.check_layer("layernorm_{}", numbers(4, 5, seed=3), 5 * numbers(4, 5) + 12,
+                         numbers(5, seed=1), numbers(5, seed=2), {})
+
+    def test_conv(self):
+        self.check_layer("conv_{}_naive", numbers(2, 2, 5, 4, seed=3), numbers(2, 3, 5, 4),
+                         numbers(2, 3, 3, 3, seed=1), numbers(2, seed=2), {"stride": 1, "pad": 1})
+        self.check_layer("conv_{}_naive", numbers(1, 2, 1, 3, seed=3), numbers(1, 2, 3, 5),
+                         numbers(2, 2, 2, 1, seed=1), numbers(2, seed=2), {"stride": 2, "pad": 0})
+
+    def test_max_pool(self):
+        self.check_layer("max_pool_{}_naive", numbers(2, 2, 3, 2, seed=1), numbers(2, 2, 6, 4),
+                         {"pool_height": 2, "pool_width": 2, "stride": 2})
+        self.check_layer("max_pool_{}_naive", numbers(2, 2, 2, 2, seed=1), numbers(2, 2, 6, 5),
+                         {"pool_height": 3, "pool_width": 3, "stride": 2})
+
+    def test_spatial_batchnorm(self):
+        for mode in "train", "test":
+            self.check_layer("spatial_batchnorm_{}", numbers(2, 3, 4, 2, seed=3),
+                             numbers(2, 3, 4, 2), numbers(3, seed=1), numbers(3, seed=2),
+                             {"mode": mode})
+
+    def test_spatial_groupnorm(self):
+        self.check_layer("spatial_groupnorm_{}", numbers(2, 6, 2, 3, seed=3), numbers(2, 6, 2, 3),
+                         numbers(1, 6, 1, 1, seed=1), numbers(1, 6, 1, 1, seed=2), 2, {})
+
     def test_dropout(self):
         x, dout = numbers(4, 3), numbers(4, 3, seed=1)
         param = {"p": 0.4, "mode": "train", "seed": 5}

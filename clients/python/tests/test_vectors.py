@@ -70,23 +70,10 @@ class Vectors(unittest.TestCase):
                     dtype, got = self.run_step(step, caches)
                     self.compare(got, step["answer"], step, dtype)
 
-    def test_affine(self):
-        self.answers_of("affine.json")
-
-    def test_relu(self):
-        self.answers_of("relu.json")
-
-    def test_batchnorm(self):
-        self.answers_of("batchnorm.json")
-
-    def test_dropout(self):
-        self.answers_of("dropout.json")
-
-    def test_svm(self):
-        self.answers_of("svm.json")
-
-    def test_softmax(self):
-        self.answers_of("softmax.json")
+    def test_answers(self):
+        for file in sorted(VECTORS.glob("*.json")):
+            if file.name != "errors.json":
+                self.answers_of(file.name)
 
     def test_errors(self):
         for case in cases("errors.json"):
