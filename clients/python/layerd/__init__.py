@@ -1,6 +1,7 @@
 """Neural-network layers computed by a layerd daemon.
 
-    from layerd.layers import *            # the course's layers.py, by the same names
+    from layerd.layers import *            # the course's layers.py, by the same names,
+    from layerd.optim import adam          # and its optim.py, layer_utils.py, fast_layers.py
 
     with layerd.Client() as client:        # any operation, by its path
         answer = client.call("affine/forward", x=x, w=w, b=b)

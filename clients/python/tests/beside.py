@@ -47,7 +47,7 @@ def compare(case, got, want, tolerance):
         case.assertEqual(len(got), len(want))
         for ours, theirs in zip(got, want):
             compare(case, ours, theirs, tolerance)
-    elif isinstance(want, np.ndarray):
+    elif isinstance(want, (np.ndarray, np.generic)):
         case.assertEqual((got.shape, got.dtype), (want.shape, want.dtype))
         np.testing.assert_allclose(got, want, *tolerance)
     else:
