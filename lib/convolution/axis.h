@@ -48,8 +48,9 @@ static inline size_t axis_laid_out(const axis *axis) {
     return axis->phases * (axis->band + axis->reach);
 }
 
-/* Where a place's elements begin in a band, for a phase and a shift. */
-static inline size_t axis_offset(const axis *axis, size_t phase, size_t shift) {
+/* Where, from a place's first element on, that of a tap of the kernel lies. */
+static inline size_t axis_tap(const axis *axis, size_t tap) {
+    size_t shift = tap / axis->step, phase = tap - shift * axis->step;
     return phase * (axis->band + axis->reach) + shift;
 }
 

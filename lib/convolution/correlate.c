@@ -90,20 +90,14 @@ static void plan_clear(plan *p) {
     free(p->factor);
 }
 
-static layers_code no_memory(layers_error *error) {
-    return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
-}
-
 static layers_code plan_lists(plan *p, size_t residues, size_t taps, layers_error *error) {
-    p->residue = calloc(residues, sizeof *p->residue);
-    p->offset = calloc(taps, sizeof *p->offset);
-    p->factor = calloc(taps, sizeof *p->factor);
+    p->residue = calloc(residues + 1, sizeof *p->residue); /* there may be none */
+    p->offset = calloc(taps + 1, sizeof *p->offset);
+    p->factor = calloc(taps + 1, sizeof *p->factor);
     if (p->residue && p->offset && p->factor)
         return LAYERS_OK;
-    if (residues == 0 || taps == 0) /* calloc may give NULL */
-        return LAYERS_OK;
     plan_clear(p);
-    return no_memory(error);
+    return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
 }
 
 static axis forward_axis(size_t length, size_t kernel, size_t places, const geometry *g) {
@@ -143,14 +137,14 @@ static void add_tap(plan *p, size_t offset, size_t factor) {
 
 /* All taps, in the order that w has them in. */
 static void list_forward(plan *p, const geometry *g) {
+    const axis *rows = &p->rows, *columns = &p->columns;
     p->residue[p->residues++] = (residue){.taps = g->C * g->R * g->S};
     for (size_t c = 0; c < g->C; c++)
         for (size_t r = 0; r < g->R; r++)
             for (size_t s = 0; s < g->S; s++)
                 add_tap(p,
-                        c * plane_length(p) +
-                            axis_offset(&p->rows, r % g->stride, r / g->stride) * row_length(p) +
-                            axis_offset(&p->columns, s % g->stride, s / g->stride),
+                        c * plane_length(p) + axis_tap(rows, r) * row_length(p) +
+                            axis_tap(columns, s),
                         p->taps);
 }
 
@@ -303,6 +297,17 @@ typedef struct {
     size_t result_row, result_step, result_plane;
 } typed(grid);
 
+/* Puts the first `places` of each vector of a tile's sums where they belong. */
+static void typed(scatter)(const typed(grid) * grid, const tile *t, const size_t *to,
+                           size_t vectors, size_t places) {
+    const REAL *sums = t->sums;
+    for (size_t row = 0; row < t->rows; row++)
+        for (size_t v = 0; v < vectors; v++)
+            for (size_t i = 0; i < places; i++)
+                grid->result[row * grid->result_plane + to[v] + i * grid->result_step] =
+                    sums[row * t->apart + t->to[v] + i];
+}
+
 /* One tile, by way of memory of its own where vectors are not results as they are. */
 static void typed(sum_tile)(const typed(grid) * grid, const tile_sums *sums, tile *t, bool few,
                             size_t vectors) {
@@ -322,11 +327,7 @@ static void typed(sum_tile)(const typed(grid) * grid, const tile_sums *sums, til
     t->sums = own;
     t->apart = TILE_VECTORS * sums->lanes;
     sum(t);
-    for (size_t row = 0; row < t->rows; row++)
-        for (size_t v = 0; v < vectors; v++)
-            for (size_t i = 0; i < places; i++)
-                grid->result[row * grid->result_plane + to[v] + i * grid->result_step] =
-                    own[row * t->apart + t->to[v] + i];
+    typed(scatter)(grid, t, to, vectors, places);
 }
 
 /* `count` vectors of each row, from the place `first` on. */

@@ -1,6 +1,6 @@
 /* Tiles for each kind of processor, in both dtypes. This file alone is compiled with contraction to
  * FMA (the Makefile says so). */
-#include "tile.h"
+#include "convolution/tile.h"
 
 #define JOIN_(a, b, c) a##_##b##_##c
 #define JOIN(a, b, c)  JOIN_(a, b, c)
@@ -23,12 +23,12 @@ static bool has_avx2(void) {
 #define ROWS   8
 #define KIND   avx512
 #define BYTES  64
-#include "tile_kernel.h"
+#include "convolution/tile_kernel.h"
 #undef KIND
 #undef BYTES
 #define KIND  avx512_half
 #define BYTES 32
-#include "tile_kernel.h"
+#include "convolution/tile_kernel.h"
 #undef KIND
 #undef BYTES
 #undef ROWS
@@ -38,7 +38,7 @@ static bool has_avx2(void) {
 #define ROWS   4
 #define KIND   avx2
 #define BYTES  32
-#include "tile_kernel.h"
+#include "convolution/tile_kernel.h"
 #undef KIND
 #undef BYTES
 #undef ROWS
@@ -49,7 +49,7 @@ static bool has_avx2(void) {
 #define ROWS  4
 #define KIND  any
 #define BYTES 16
-#include "tile_kernel.h"
+#include "convolution/tile_kernel.h"
 
 /* The sums of a kind of vectors with all rows and with half of them. */
 #define SUMS(kind, rows, half_rows, real, bytes)                                                   \

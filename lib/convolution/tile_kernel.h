@@ -2,8 +2,8 @@
  * as many rows, in double and in float. Every sum has a name of its own: of arrays of vectors
  * compilers do not always see that they may stay in registers. */
 #define REAL double
-#include "tile_rows.h"
+#include "convolution/tile_rows.h"
 #undef REAL
 #define REAL float
-#include "tile_rows.h"
+#include "convolution/tile_rows.h"
 #undef REAL
