@@ -3,12 +3,13 @@
 #ifndef REAL
 #include <math.h>
 
-#include "call.h"
+#include "kernel.h"
+#include "updates.h"
 
-enum { W, DW };                                         /* inputs */
 enum { LEARNING_RATE, BETA1, BETA2, EPSILON, M, V, T }; /* config */
 
-#define THIS_FILE "layers/adam.c"
+#define NANOSECONDS (sizeof(REAL) / 5.0) /* an element, for one thread */
+#define THIS_FILE   "layers/adam.c"
 #include "both_dtypes.h"
 
 const layers_operation adam_update = {
@@ -16,29 +17,12 @@ const layers_operation adam_update = {
     .name = "update",
     .summary = "Adam: t, m and v move, next_w = w − learning_rate · (m / (1 − beta1ᵗ)) / (sqrt(v / "
                "(1 − beta2ᵗ)) + epsilon).",
-    .inputs =
-        (const layers_field[]){
-            {.name = "w", .shape = "...", .summary = "weights"},
-            {.name = "dw", .shape = "...", .summary = "gradient of w"},
-            {0},
-        },
-    .outputs =
-        (const layers_field[]){
-            {.name = "next_w", .shape = "...", .summary = "the weights after the step"},
-            {0},
-        },
+    .inputs = update_inputs,
+    .outputs = update_outputs,
     .params_name = "config",
     .params =
         (const layers_param[]){
-            {
-                .name = "learning_rate",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-3,
-                .minimum = 0,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "length of the step",
-            },
+            UPDATE_LEARNING_RATE(1e-3),
             {
                 .name = "beta1",
                 .kind = LAYERS_NUMBER,
@@ -59,16 +43,7 @@ const layers_operation adam_update = {
                 .open_maximum = true,
                 .summary = "share of the mean square that stays",
             },
-            {
-                .name = "epsilon",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-8,
-                .minimum = 0,
-                .open_minimum = true,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "added to the root",
-            },
+            UPDATE_EPSILON,
             {
                 .name = "m",
                 .kind = LAYERS_TENSOR,
@@ -97,20 +72,47 @@ const layers_operation adam_update = {
 
 #else /* the kernel, for REAL */
 
+typedef struct {
+    const REAL *w, *dw, *m_before, *v_before;
+    REAL *m, *v, *next_w, rate, epsilon;
+    REAL m_stays, m_comes, m_share; /* beta1, 1 − beta1, 1 − beta1ᵗ */
+    REAL v_stays, v_comes, v_share;
+} typed(pass);
+
+KERNEL void typed(step)(const void *pass, size_t first, size_t end) {
+    const typed(pass) s = *(const typed(pass) *)pass;
+    INDEPENDENT
+    for (size_t i = first; i < end; i++) {
+        REAL m = s.m_stays * s.m_before[i] + s.m_comes * s.dw[i];
+        REAL v = s.v_stays * s.v_before[i] + s.v_comes * (s.dw[i] * s.dw[i]);
+        s.m[i] = m;
+        s.v[i] = v;
+        s.next_w[i] = s.w[i] - s.rate * (m / s.m_share) / ((REAL)sqrt(v / s.v_share) + s.epsilon);
+    }
+}
+
 static layers_code typed(update)(layers_call *call, layers_error *error) {
     (void)error;
     layers_value *config = call->params;
-    const REAL *w = call->inputs[W].data, *dw = call->inputs[DW].data;
-    const REAL *m_before = config[M].before.data, *v_before = config[V].before.data;
-    REAL *m = config[M].tensor.data, *v = config[V].tensor.data, *next_w = call->outputs[0].data;
     double beta1 = config[BETA1].number, beta2 = config[BETA2].number, t = ++config[T].number;
-    REAL m_share = (REAL)(1 - pow(beta1, t)), v_share = (REAL)(1 - pow(beta2, t));
-    REAL rate = (REAL)config[LEARNING_RATE].number, epsilon = (REAL)config[EPSILON].number;
-    for (size_t i = 0; i < call->inputs[W].size; i++) {
-        m[i] = (REAL)beta1 * m_before[i] + (REAL)(1 - beta1) * dw[i];
-        v[i] = (REAL)beta2 * v_before[i] + (REAL)(1 - beta2) * (dw[i] * dw[i]);
-        next_w[i] = w[i] - rate * (m[i] / m_share) / ((REAL)sqrt(v[i] / v_share) + epsilon);
-    }
+    typed(pass) pass = {
+        .w = call->inputs[UPDATE_W].data,
+        .dw = call->inputs[UPDATE_DW].data,
+        .m_before = config[M].before.data,
+        .v_before = config[V].before.data,
+        .m = config[M].tensor.data,
+        .v = config[V].tensor.data,
+        .next_w = call->outputs[0].data,
+        .rate = (REAL)config[LEARNING_RATE].number,
+        .epsilon = (REAL)config[EPSILON].number,
+        .m_stays = (REAL)beta1,
+        .m_comes = (REAL)(1 - beta1),
+        .m_share = (REAL)(1 - pow(beta1, t)),
+        .v_stays = (REAL)beta2,
+        .v_comes = (REAL)(1 - beta2),
+        .v_share = (REAL)(1 - pow(beta2, t)),
+    };
+    update_elements(call, NANOSECONDS, typed(step), &pass);
     return LAYERS_OK;
 }
 

@@ -3,12 +3,13 @@
 #ifndef REAL
 #include <math.h>
 
-#include "call.h"
+#include "kernel.h"
+#include "updates.h"
 
-enum { W, DW };                                     /* inputs */
 enum { LEARNING_RATE, DECAY_RATE, EPSILON, CACHE }; /* config */
 
-#define THIS_FILE "layers/rmsprop.c"
+#define NANOSECONDS (sizeof(REAL) / 8.0) /* an element, for one thread */
+#define THIS_FILE   "layers/rmsprop.c"
 #include "both_dtypes.h"
 
 const layers_operation rmsprop_update = {
@@ -16,29 +17,12 @@ const layers_operation rmsprop_update = {
     .name = "update",
     .summary = "RMSProp: c = decay_rate · c + (1 − decay_rate) · dw², next_w = w − learning_rate · "
                "dw / (sqrt(c) + epsilon).",
-    .inputs =
-        (const layers_field[]){
-            {.name = "w", .shape = "...", .summary = "weights"},
-            {.name = "dw", .shape = "...", .summary = "gradient of w"},
-            {0},
-        },
-    .outputs =
-        (const layers_field[]){
-            {.name = "next_w", .shape = "...", .summary = "the weights after the step"},
-            {0},
-        },
+    .inputs = update_inputs,
+    .outputs = update_outputs,
     .params_name = "config",
     .params =
         (const layers_param[]){
-            {
-                .name = "learning_rate",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-2,
-                .minimum = 0,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "length of the step",
-            },
+            UPDATE_LEARNING_RATE(1e-2),
             {
                 .name = "decay_rate",
                 .kind = LAYERS_NUMBER,
@@ -48,16 +32,7 @@ const layers_operation rmsprop_update = {
                 .maximum = 1,
                 .summary = "share of the mean square that stays",
             },
-            {
-                .name = "epsilon",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-8,
-                .minimum = 0,
-                .open_minimum = true,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "added to the root",
-            },
+            UPDATE_EPSILON,
             {
                 .name = "cache",
                 .kind = LAYERS_TENSOR,
@@ -71,18 +46,36 @@ const layers_operation rmsprop_update = {
 
 #else /* the kernel, for REAL */
 
+typedef struct {
+    const REAL *w, *dw, *cache_before;
+    REAL *cache, *next_w, rate, stays, comes, epsilon;
+} typed(pass);
+
+KERNEL void typed(step)(const void *pass, size_t first, size_t end) {
+    const typed(pass) s = *(const typed(pass) *)pass;
+    INDEPENDENT
+    for (size_t i = first; i < end; i++) {
+        REAL cache = s.stays * s.cache_before[i] + s.comes * (s.dw[i] * s.dw[i]);
+        s.cache[i] = cache;
+        s.next_w[i] = s.w[i] - s.rate * s.dw[i] / ((REAL)sqrt(cache) + s.epsilon);
+    }
+}
+
 static layers_code typed(update)(layers_call *call, layers_error *error) {
     (void)error;
     const layers_value *config = call->params;
-    const REAL *w = call->inputs[W].data, *dw = call->inputs[DW].data,
-               *before = config[CACHE].before.data;
-    REAL *c = config[CACHE].tensor.data, *next_w = call->outputs[0].data;
-    REAL rate = (REAL)config[LEARNING_RATE].number, epsilon = (REAL)config[EPSILON].number;
-    REAL stays = (REAL)config[DECAY_RATE].number, comes = (REAL)(1 - config[DECAY_RATE].number);
-    for (size_t i = 0; i < call->inputs[W].size; i++) {
-        c[i] = stays * before[i] + comes * (dw[i] * dw[i]);
-        next_w[i] = w[i] - rate * dw[i] / ((REAL)sqrt(c[i]) + epsilon);
-    }
+    typed(pass) pass = {
+        .w = call->inputs[UPDATE_W].data,
+        .dw = call->inputs[UPDATE_DW].data,
+        .cache_before = config[CACHE].before.data,
+        .cache = config[CACHE].tensor.data,
+        .next_w = call->outputs[0].data,
+        .rate = (REAL)config[LEARNING_RATE].number,
+        .stays = (REAL)config[DECAY_RATE].number,
+        .comes = (REAL)(1 - config[DECAY_RATE].number),
+        .epsilon = (REAL)config[EPSILON].number,
+    };
+    update_elements(call, NANOSECONDS, typed(step), &pass);
     return LAYERS_OK;
 }
 

@@ -1,55 +1,60 @@
 /* sgd: next_w = w − learning_rate · dw. */
 #ifndef REAL
-#include <math.h>
+#include "kernel.h"
+#include "stream.h"
+#include "updates.h"
 
-#include "call.h"
-
-enum { W, DW };         /* inputs */
 enum { LEARNING_RATE }; /* config */
 
-#define THIS_FILE "layers/sgd.c"
+#define NANOSECONDS (sizeof(REAL) / 24.0) /* an element, for one thread */
+#define THIS_FILE   "layers/sgd.c"
 #include "both_dtypes.h"
 
 const layers_operation sgd_update = {
     .layer = "sgd",
     .name = "update",
     .summary = "Stochastic gradient descent: next_w = w − learning_rate · dw.",
-    .inputs =
-        (const layers_field[]){
-            {.name = "w", .shape = "...", .summary = "weights"},
-            {.name = "dw", .shape = "...", .summary = "gradient of w"},
-            {0},
-        },
-    .outputs =
-        (const layers_field[]){
-            {.name = "next_w", .shape = "...", .summary = "the weights after the step"},
-            {0},
-        },
+    .inputs = update_inputs,
+    .outputs = update_outputs,
     .params_name = "config",
-    .params =
-        (const layers_param[]){
-            {
-                .name = "learning_rate",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-2,
-                .minimum = 0,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "length of the step",
-            },
-            {0},
-        },
+    .params = (const layers_param[]){UPDATE_LEARNING_RATE(1e-2), {0}},
     .run = {update_f64, update_f32},
 };
 
 #else /* the kernel, for REAL */
 
+#include "lanes.h"
+
+typedef struct {
+    const REAL *w, *dw;
+    REAL *next_w, rate;
+    bool past_caches;
+} typed(pass);
+
+KERNEL void typed(step)(const void *pass, size_t first, size_t end) {
+    const typed(pass) s = *(const typed(pass) *)pass;
+    size_t i = first;
+    for (; i + LANES_IN <= end; i += LANES_IN) {
+        typed(lanes) next =
+            *(const typed(lanes) *)(s.w + i) - s.rate * *(const typed(lanes) *)(s.dw + i);
+        store_32(s.next_w + i, &next, s.past_caches);
+    }
+    for (; i < end; i++)
+        s.next_w[i] = s.w[i] - s.rate * s.dw[i];
+    end_stores(s.past_caches);
+}
+
 static layers_code typed(update)(layers_call *call, layers_error *error) {
     (void)error;
-    const REAL *w = call->inputs[W].data, *dw = call->inputs[DW].data;
-    REAL *next_w = call->outputs[0].data, rate = (REAL)call->params[LEARNING_RATE].number;
-    for (size_t i = 0; i < call->inputs[W].size; i++)
-        next_w[i] = w[i] - rate * dw[i];
+    typed(pass) pass = {
+        .w = call->inputs[UPDATE_W].data,
+        .dw = call->inputs[UPDATE_DW].data,
+        .next_w = call->outputs[0].data,
+        .rate = (REAL)call->params[LEARNING_RATE].number,
+        /* two arrays beside the result share the caches with it, not one */
+        .past_caches = call->output_bytes >= STREAM_FROM / 3 * 2,
+    };
+    update_elements(call, NANOSECONDS, typed(step), &pass);
     return LAYERS_OK;
 }
 

@@ -1,13 +1,12 @@
 /* sgd_momentum: v = momentum · v − learning_rate · dw, next_w = w + v. */
 #ifndef REAL
-#include <math.h>
+#include "kernel.h"
+#include "updates.h"
 
-#include "call.h"
-
-enum { W, DW };                             /* inputs */
 enum { LEARNING_RATE, MOMENTUM, VELOCITY }; /* config */
 
-#define THIS_FILE "layers/sgd_momentum.c"
+#define NANOSECONDS (sizeof(REAL) / 16.0) /* an element, for one thread */
+#define THIS_FILE   "layers/sgd_momentum.c"
 #include "both_dtypes.h"
 
 const layers_operation sgd_momentum_update = {
@@ -15,29 +14,12 @@ const layers_operation sgd_momentum_update = {
     .name = "update",
     .summary =
         "Gradient descent with momentum: v = momentum · v − learning_rate · dw, next_w = w + v.",
-    .inputs =
-        (const layers_field[]){
-            {.name = "w", .shape = "...", .summary = "weights"},
-            {.name = "dw", .shape = "...", .summary = "gradient of w"},
-            {0},
-        },
-    .outputs =
-        (const layers_field[]){
-            {.name = "next_w", .shape = "...", .summary = "the weights after the step"},
-            {0},
-        },
+    .inputs = update_inputs,
+    .outputs = update_outputs,
     .params_name = "config",
     .params =
         (const layers_param[]){
-            {
-                .name = "learning_rate",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-2,
-                .minimum = 0,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "length of the step",
-            },
+            UPDATE_LEARNING_RATE(1e-2),
             {
                 .name = "momentum",
                 .kind = LAYERS_NUMBER,
@@ -60,17 +42,34 @@ const layers_operation sgd_momentum_update = {
 
 #else /* the kernel, for REAL */
 
+typedef struct {
+    const REAL *w, *dw, *velocity_before;
+    REAL *velocity, *next_w, rate, momentum;
+} typed(pass);
+
+KERNEL void typed(step)(const void *pass, size_t first, size_t end) {
+    const typed(pass) s = *(const typed(pass) *)pass;
+    INDEPENDENT
+    for (size_t i = first; i < end; i++) {
+        REAL velocity = s.momentum * s.velocity_before[i] - s.rate * s.dw[i];
+        s.velocity[i] = velocity;
+        s.next_w[i] = s.w[i] + velocity;
+    }
+}
+
 static layers_code typed(update)(layers_call *call, layers_error *error) {
     (void)error;
-    const REAL *w = call->inputs[W].data, *dw = call->inputs[DW].data;
-    const REAL *before = call->params[VELOCITY].before.data;
-    REAL *v = call->params[VELOCITY].tensor.data, *next_w = call->outputs[0].data;
-    REAL rate = (REAL)call->params[LEARNING_RATE].number,
-         momentum = (REAL)call->params[MOMENTUM].number;
-    for (size_t i = 0; i < call->inputs[W].size; i++) {
-        v[i] = momentum * before[i] - rate * dw[i];
-        next_w[i] = w[i] + v[i];
-    }
+    const layers_value *config = call->params;
+    typed(pass) pass = {
+        .w = call->inputs[UPDATE_W].data,
+        .dw = call->inputs[UPDATE_DW].data,
+        .velocity_before = config[VELOCITY].before.data,
+        .velocity = config[VELOCITY].tensor.data,
+        .next_w = call->outputs[0].data,
+        .rate = (REAL)config[LEARNING_RATE].number,
+        .momentum = (REAL)config[MOMENTUM].number,
+    };
+    update_elements(call, NANOSECONDS, typed(step), &pass);
     return LAYERS_OK;
 }
 
