@@ -90,13 +90,17 @@ static void plan_clear(plan *p) {
     free(p->factor);
 }
 
-static layers_code plan_lists(plan *p, size_t residues, size_t taps, layers_error *error) {
+static bool plan_lists(plan *p, size_t residues, size_t taps) {
     p->residue = calloc(residues + 1, sizeof *p->residue); /* there may be none */
     p->offset = calloc(taps + 1, sizeof *p->offset);
     p->factor = calloc(taps + 1, sizeof *p->factor);
     if (p->residue && p->offset && p->factor)
-        return LAYERS_OK;
+        return true;
     plan_clear(p);
+    return false;
+}
+
+static layers_code no_memory(layers_error *error) {
     return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
 }
 
@@ -172,10 +176,10 @@ static layers_code plan_forward(plan *p, const geometry *g, layers_error *error)
                 .channel_factors = g->C * g->R * g->S};
     p->in_place = lies_ready(p);
     choose_bands(p);
-    layers_code code = plan_lists(p, 1, g->C * g->R * g->S, error);
-    if (code == LAYERS_OK)
-        list_forward(p, g);
-    return code;
+    if (!plan_lists(p, 1, g->C * g->R * g->S))
+        return no_memory(error);
+    list_forward(p, g);
+    return LAYERS_OK;
 }
 
 static layers_code plan_backward(plan *p, const geometry *g, layers_error *error) {
@@ -192,11 +196,12 @@ static layers_code plan_backward(plan *p, const geometry *g, layers_error *error
                 .channel_factors = g->R * g->S};
     p->in_place = lies_ready(p);
     choose_bands(p);
-    layers_code code = plan_lists(p, rows * columns, g->F * g->R * g->S, error);
-    for (size_t row = 0; row < rows && code == LAYERS_OK; row++)
+    if (!plan_lists(p, rows * columns, g->F * g->R * g->S))
+        return no_memory(error);
+    for (size_t row = 0; row < rows; row++)
         for (size_t column = 0; column < columns; column++)
             list_residue(p, g, row, column);
-    return code;
+    return LAYERS_OK;
 }
 
 /* How the places of a row come in vectors: whole ones, of which the last may overlap the one before
