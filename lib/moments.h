@@ -1,12 +1,22 @@
-/* Mean and variance of one feature, whatever its numbers are: for the few of which sums in double
- * do not tell. In long double, whose range none of the intermediate results leaves. For files that
- * both_dtypes.h includes, behind their #ifdef REAL; no include guard: it is for each REAL anew. */
+/* Mean and variance of some numbers, whatever they are: for the few sets of which sums in double do
+ * not tell. In long double, whose range none of the intermediate results leaves. For files that
+ * both_dtypes.h includes: what is behind #ifdef REAL is for each REAL anew. */
 #ifndef MOMENTS
 #define MOMENTS
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel.h"
+
 typedef struct {
     double mean, rest; /* the mean is their sum */
     double variance, inv_std;
 } moments;
+
+/* So many times the variance may squares be without a loss of digits. */
+enum { LOST = 16 };
 
 /* The first 29 of a number's 53 bits: products with counts are exact, and so are distances from it
  * where there are digits to spare. */
@@ -33,24 +43,46 @@ INLINED double quotient(double sum, double lost, double count, double *rest) {
 }
 #endif
 
-/* Of N numbers that are `stride` apart. Distances from the first of them are exact where they are
- * small: equal numbers have their mean and the variance 0. */
-static moments typed(moments_of)(const REAL *x, size_t N, size_t stride, double eps) {
-    long double sum = 0, left = 0, variance = 0, count = (long double)N;
-    for (size_t n = 0; n < N; n++) {
-        sum += x[n * stride];
-        left += (long double)x[n * stride] - x[0];
-    }
+#ifdef REAL
+
+/* Whether a mean, or a 1 / sqrt(var + eps), puts distances beyond the range of REAL: no number is
+ * far from a mean that is less than half of the last place of the largest. */
+INLINED bool typed(is_far)(double mean, double inv_std) {
+    const double edge = sizeof(REAL) == 4 ? 0x1p102 : 0x1p969;
+    const double least = sizeof(REAL) == 4 ? FLT_MIN : DBL_MIN;
+    const double most = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
+    return fabs(mean) >= edge || inv_std < least || inv_std > most;
+}
+
+/* Numbers: runs of `length` beside each other, whose first ones are `apart`. */
+typedef struct {
+    const REAL *x;
+    size_t runs, length, apart;
+} typed(set);
+
+/* Of a set. Distances from the first of them are exact where they are small: equal numbers have
+ * their mean and the variance 0. */
+static moments typed(moments_of)(const typed(set) * set, double eps) {
+    long double sum = 0, left = 0, variance = 0, count = (long double)set->runs * set->length;
+    const REAL *x = set->x;
+    for (size_t i = 0; i < set->runs; i++)
+        for (size_t j = 0; j < set->length; j++) {
+            sum += x[i * set->apart + j];
+            left += (long double)x[i * set->apart + j] - x[0];
+        }
     if (!isfinite(sum))
         return (moments){(double)(sum / count), 0, NAN, NAN};
     left /= count;
-    for (size_t n = 0; n < N; n++) {
-        long double distance = (long double)x[n * stride] - x[0] - left;
-        variance += distance * distance;
-    }
+    for (size_t i = 0; i < set->runs; i++)
+        for (size_t j = 0; j < set->length; j++) {
+            long double distance = (long double)x[i * set->apart + j] - x[0] - left;
+            variance += distance * distance;
+        }
     variance /= count;
     moments moments = {.mean = (double)(x[0] + left), .variance = (double)variance};
     moments.rest = (double)(x[0] - (long double)moments.mean + left);
     moments.inv_std = (double)(1 / sqrtl(variance + eps));
     return moments;
 }
+
+#endif

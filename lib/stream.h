@@ -16,6 +16,9 @@
 /* Bytes of a result from which it does. */
 enum { STREAM_FROM = 8 << 20 };
 
+/* The same where what is read has been read just before: the last cache may hold both. */
+enum { STREAM_ALL_FROM = 32 << 20 };
+
 /* Where the pages are small the processor does not fetch beyond the one that it is in: asks for
  * what comes a page after the next `bytes` of an array that ends at `end`. */
 INLINED void fetch_ahead(const void *from, size_t bytes, const void *end) {
@@ -39,6 +42,14 @@ INLINED void store_32(void *to, const void *from, bool past_caches) {
 #endif
     (void)past_caches;
     memcpy(to, from, 32);
+}
+
+/* A piece of a result, past the caches, from where it was computed. */
+INLINED void store_piece(void *to, const void *from, size_t bytes) {
+    size_t whole = (size_t)to % 16 == 0 ? bytes / 32 * 32 : 0;
+    for (size_t i = 0; i < whole; i += 32)
+        store_32((char *)to + i, (const char *)from + i, true);
+    memcpy((char *)to + whole, (const char *)from + whole, bytes - whole);
 }
 
 /* After the last of them: other threads see them before anything later. */

@@ -248,7 +248,7 @@ struct layers_call {
  *     outputs[1] dx "N C": gradient of the loss by x
  *
  * layernorm/forward: Layer normalisation: each row by its own mean and variance.
- *     inputs[0] x "N D": examples
+ *     inputs[0] x "N D": N examples of D features
  *     inputs[1] gamma "D": scale of each feature
  *     inputs[2] beta "D": shift of each feature
  *     params[0] eps number above 0, 1e-05 where absent: added to the variance
@@ -299,7 +299,7 @@ struct layers_call {
  *     outputs[0] dx "N C H W": gradient of x
  *
  * spatial_batchnorm/forward: Batch normalisation of each channel, over N, H and W.
- *     inputs[0] x "N C H W": examples
+ *     inputs[0] x "N C H W": N images of C channels
  *     inputs[1] gamma "C": scale of each channel
  *     inputs[2] beta "C": shift of each channel
  *     params[0] mode 0 "train" or 1 "test", required: "train" normalises by the batch, "test" by
@@ -321,7 +321,7 @@ struct layers_call {
  *
  * spatial_groupnorm/forward: Group normalisation: each group of an example's channels by its own
  *     mean and variance.
- *     inputs[0] x "N C H W": examples
+ *     inputs[0] x "N C H W": N images of C channels
  *     inputs[1] gamma "C": scale of each channel
  *     inputs[2] beta "C": shift of each channel
  *     params[0] groups integer from 1 to 9007199254740991, required: of channels that are

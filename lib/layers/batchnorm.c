@@ -19,14 +19,13 @@
 #include <string.h>
 
 #include "blocks.h"
+#include "bn_param.h"
 #include "call.h"
 #include "kernel.h"
+#include "normalised.h"
 
-enum { X, GAMMA, BETA };                                 /* forward's inputs */
-enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR }; /* bn_param */
-enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };      /* the cache */
-enum { DX, DGAMMA, DBETA };                              /* backward's outputs */
-enum { TRAIN, TEST };
+enum { X, GAMMA, BETA };    /* forward's inputs */
+enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
 /* Rows that are passed over together: what goes with a column is loaded once. */
 enum { NORMALISED_ABREAST = 4, GRADIENTS_ABREAST = 2 };
@@ -56,58 +55,9 @@ const layers_operation batchnorm_forward = {
             {0},
         },
     .params_name = "bn_param",
-    .params =
-        (const layers_param[]){
-            {
-                .name = "mode",
-                .kind = LAYERS_CHOICE,
-                .required = true,
-                .choices = {[TRAIN] = "train", [TEST] = "test"},
-                .summary = "\"train\" normalises by the batch, \"test\" by the running statistics",
-            },
-            {
-                .name = "eps",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-5,
-                .minimum = 0,
-                .open_minimum = true,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "added to the variance",
-            },
-            {
-                .name = "momentum",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 0.9,
-                .minimum = 0,
-                .maximum = 1,
-                .summary = "share of the running statistics that stays",
-            },
-            {
-                .name = "running_mean",
-                .kind = LAYERS_TENSOR,
-                .shape = "D",
-                .summary = "running mean of each feature; zeros where absent",
-            },
-            {
-                .name = "running_var",
-                .kind = LAYERS_TENSOR,
-                .shape = "D",
-                .summary = "running variance of each feature; zeros where absent",
-            },
-            {0},
-        },
+    .params = BN_PARAMS("D", "feature"),
     .cache = LAYERS_CACHE_GIVEN,
-    .saved =
-        (const layers_saved[]){
-            [SAVED_X] = {.name = "x"},
-            [SAVED_GAMMA] = {.name = "gamma"},
-            [MEAN] = {.name = "mean", .shape = "D", .dtype = LAYERS_F64},
-            [REST] = {.name = "rest", .shape = "D", .dtype = LAYERS_F64},
-            [INV_STD] = {.name = "inv_std", .shape = "D", .dtype = LAYERS_F64},
-            {0},
-        },
+    .saved = NORMALISED_SAVED("D"),
     .check = check_rows,
     .run = {forward_f64, forward_f32},
 };
@@ -218,15 +168,6 @@ static layers_code typed(pass_make)(layers_call *call, typed(pass) * pass, layer
     return LAYERS_OK;
 }
 
-/* Whether a column has distances from its mean, or a 1 / sqrt(var + eps), beyond the range of REAL:
- * no number is far from a mean that is less than half of the last place of the largest. */
-INLINED bool typed(is_far)(double mean, double inv_std) {
-    const double edge = sizeof(REAL) == 4 ? 0x1p102 : 0x1p969;
-    const double least = sizeof(REAL) == 4 ? FLT_MIN : DBL_MIN;
-    const double most = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
-    return fabs(mean) >= edge || inv_std < least || inv_std > most;
-}
-
 KERNEL bool typed(any_far)(const typed(tile) * columns) {
     int any = 0;
     for (size_t d = 0; d < columns->in.width; d++)
@@ -332,7 +273,8 @@ static void typed(tell)(const typed(tile) * tile, double eps, double *variance) 
     for (size_t d = 0; d < tile->in.width; d++) {
         if (!isnan(variance[d]))
             continue;
-        moments moments = typed(moments_of)(tile->in.x + d, tile->in.N, tile->in.D, eps);
+        const typed(set) column = {tile->in.x + d, tile->in.N, 1, tile->in.D};
+        moments moments = typed(moments_of)(&column, eps);
         tile->mean[d] = moments.mean;
         tile->rest[d] = moments.rest;
         variance[d] = moments.variance;

@@ -14,7 +14,6 @@ enum {
     TILE_ROWS = 64,  /* at least, */
     TILES_DOWN = 16, /* and about so many tiles, at most, from above to below */
     NEAR_ROWS = 16,  /* of a tile, whose mean is near that of all its rows */
-    LOST = 16,       /* so many times the variance may squares be without a loss of digits */
 };
 
 /* How (N, D) is cut. */

@@ -1,28 +1,33 @@
-/* layernorm: out = gamma · (x − mean) / sqrt(var + eps) + beta, mean and variance of each row. */
+/* layernorm: out = gamma · xhat + beta with xhat = (x − mean) / sqrt(var + eps), where mean and
+ * uncorrected variance are each row's own.
+ *
+ * Backward (Ba, Kiros and Hinton, "Layer Normalization", 2016; as in batchnorm, with rows for
+ * columns): with g = gamma · dout
+ *     dgamma = Σ_n dout · xhat      dbeta = Σ_n dout
+ *     dx = (g − Σ_d g / D − xhat · Σ_d g · xhat / D) / sqrt(var + eps)
+ *
+ * A row is read from memory once: while it is in the first-level cache its statistics are computed
+ * and used. runs.h has how. The cache shares x and gamma and adds mean and 1 / sqrt(var + eps) of
+ * each row. */
 #ifndef REAL
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "call.h"
+#include "kernel.h"
+#include "normalised.h"
 
-enum { X, GAMMA, BETA }; /* inputs */
-enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };
+enum { X, GAMMA, BETA };    /* forward's inputs */
+enum { EPS };               /* ln_param */
+enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
-#define EPS_OF(call)           (call)->params[0].number
-#define BATCH_STATISTICS(call) true
-static void sizes(const layers_call *call, size_t *sets, size_t *size) {
-    *sets = dims_length(&call->dims, 'N');
-    *size = dims_length(&call->dims, 'D');
-}
-static size_t place(const layers_call *call, size_t s, size_t i) {
-    return s * dims_length(&call->dims, 'D') + i;
-}
-static size_t channel(const layers_call *call, size_t s, size_t i) {
-    (void)call, (void)s;
-    return i;
-}
+/* Backward's rows are cut into so many blocks at most, of so many rows at least, each with sums of
+ * its own for dgamma and dbeta. */
+enum { BLOCKS = 16, BLOCK_ROWS = 16 };
 
-#define THIS_FILE "layers/layernorm.c"
+#define NANOSECONDS (0.6) /* an element, for one thread */
+#define THIS_FILE   "layers/layernorm.c"
 #include "both_dtypes.h"
 
 const layers_operation layernorm_forward = {
@@ -31,7 +36,7 @@ const layers_operation layernorm_forward = {
     .summary = "Layer normalisation: each row by its own mean and variance.",
     .inputs =
         (const layers_field[]){
-            {.name = "x", .shape = "N D", .summary = "examples"},
+            {.name = "x", .shape = "N D", .summary = "N examples of D features"},
             {.name = "gamma", .shape = "D", .summary = "scale of each feature"},
             {.name = "beta", .shape = "D", .summary = "shift of each feature"},
             {0},
@@ -44,26 +49,11 @@ const layers_operation layernorm_forward = {
     .params_name = "ln_param",
     .params =
         (const layers_param[]){
-            {
-                .name = "eps",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-5,
-                .minimum = 0,
-                .open_minimum = true,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "added to the variance",
-            },
+            EPS_PARAM,
             {0},
         },
     .cache = LAYERS_CACHE_GIVEN,
-    .saved =
-        (const layers_saved[]){[SAVED_X] = {.name = "x"},
-                               [SAVED_GAMMA] = {.name = "gamma"},
-                               [MEAN] = {.name = "mean", .shape = "N", .dtype = LAYERS_F64},
-                               [REST] = {.name = "rest", .shape = "N", .dtype = LAYERS_F64},
-                               [INV_STD] = {.name = "inv_std", .shape = "N", .dtype = LAYERS_F64},
-                               {0}},
+    .saved = NORMALISED_SAVED("N"),
     .run = {forward_f64, forward_f32},
 };
 
@@ -89,65 +79,140 @@ const layers_operation layernorm_backward = {
 
 #else /* the kernels, for REAL */
 
+#include "runs.h"
+
+/* Some rows of a call, one piece after the other. */
+typedef struct {
+    layers_call *call;
+    size_t N, D, rows; /* rows of a piece */
+    double *sums;      /* backward's, of each block: dgamma and dbeta */
+} typed(pass);
+
+static void typed(forward_rows)(void *argument, size_t piece) {
+    const typed(pass) *pass = argument;
+    layers_call *call = pass->call;
+    size_t end = at_most((piece + 1) * pass->rows, pass->N);
+    for (size_t n = piece * pass->rows; n < end; n++) {
+        typed(run) row = {.x = (const REAL *)call->inputs[X].data + n * pass->D,
+                          .out = (REAL *)call->outputs[0].data + n * pass->D,
+                          .length = pass->D,
+                          .each = 1,
+                          .gamma = call->inputs[GAMMA].data,
+                          .beta = call->inputs[BETA].data,
+                          .past_caches = call->output_bytes >= STREAM_ALL_FROM};
+        const typed(set) set = {row.x, 1, pass->D, 0};
+        moments m = typed(set_moments)(&set, call->params[EPS].number);
+        keep_moments(call->cache, n, &m);
+        typed(normalise)(&row, &m);
+    }
+}
+
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
-    size_t sets, size;
-    sizes(call, &sets, &size);
-    const REAL *x = call->inputs[X].data, *gamma = call->inputs[GAMMA].data,
-               *beta = call->inputs[BETA].data;
-    REAL *out = call->outputs[0].data;
-    double *means = call->cache->saved[MEAN].data, *rests = call->cache->saved[REST].data,
-           *inv_stds = call->cache->saved[INV_STD].data;
-    for (size_t s = 0; s < sets; s++) {
-        long double mean = 0, var = 0;
-        for (size_t i = 0; i < size; i++)
-            mean += (long double)x[place(call, s, i)] / (long double)size;
-        for (size_t i = 0; i < size; i++)
-            var += ((long double)x[place(call, s, i)] - mean) *
-                   ((long double)x[place(call, s, i)] - mean) / (long double)size;
-        long double inv_std = 1 / sqrtl(var + EPS_OF(call));
-        means[s] = (double)mean;
-        rests[s] = (double)(mean - (long double)means[s]);
-        inv_stds[s] = (double)inv_std;
-        for (size_t i = 0; i < size; i++)
-            out[place(call, s, i)] = (REAL)(((long double)x[place(call, s, i)] - mean) * inv_std *
-                                                gamma[channel(call, s, i)] +
-                                            beta[channel(call, s, i)]);
-    }
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
+    typed(pass) pass = {.call = call, .N = N, .D = D, .rows = D < PIECE ? PIECE / (D + 1) + 1 : 1};
+    size_t tasks = D ? (N + pass.rows - 1) / pass.rows : 0; /* none for rows of nothing */
+    layers_pool_run(call_pool(call, N * D, NANOSECONDS), tasks, typed(forward_rows), &pass);
     return LAYERS_OK;
 }
 
-static layers_code typed(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    size_t sets, size;
-    sizes(call, &sets, &size);
-    const REAL *x = call->cache->saved[SAVED_X].data, *gamma = call->cache->saved[SAVED_GAMMA].data,
-               *dout = call->inputs[0].data;
-    REAL *dx = call->outputs[0].data, *dgamma = call->outputs[1].data,
-         *dbeta = call->outputs[2].data;
-    double *means = call->cache->saved[MEAN].data, *rests = call->cache->saved[REST].data,
-           *inv_stds = call->cache->saved[INV_STD].data;
-    memset(dgamma, 0, call->outputs[1].size * sizeof(REAL));
-    memset(dbeta, 0, call->outputs[2].size * sizeof(REAL));
-    for (size_t s = 0; s < sets; s++) {
-        long double mean = (long double)means[s] + rests[s], inv_std = inv_stds[s], a = 0, b = 0;
-        for (size_t i = 0; i < size; i++) {
-            size_t at = place(call, s, i), c = channel(call, s, i);
-            long double xhat = ((long double)x[at] - mean) * inv_std;
-            dgamma[c] = (REAL)(dgamma[c] + xhat * dout[at]);
-            dbeta[c] += dout[at];
-            a += (long double)gamma[c] * dout[at];
-            b += (long double)gamma[c] * dout[at] * xhat;
+/* What four elements add: g and g · xhat to the row's sums, dout · xhat to dgamma, dout to dbeta.
+ */
+INLINED void typed(add_gradients)(const typed(run_gradient) * row, size_t d, const moments *m,
+                                  doubles *u, doubles *v, double *dgamma, double *dbeta) {
+    doubles x, dout, gamma;
+    typed(load)(row->x + d, &x);
+    typed(load)(row->dout + d, &dout);
+    typed(load)(row->gamma + d, &gamma);
+    doubles xhat = ((x - m->mean) - m->rest) * m->inv_std, g = dout * gamma;
+    *u += g;
+    *v += g * xhat;
+    *(doubles *)(dgamma + d) += dout * xhat;
+    *(doubles *)(dbeta + d) += dout;
+}
+
+/* Σg and Σg · xhat of a row, and its part of dgamma and dbeta. */
+KERNEL run_sums typed(row_products)(const typed(run_gradient) * row, const moments *of,
+                                    double *dgamma, double *dbeta) {
+    const moments m = *of;
+    run_sums sums = {0};
+    for (size_t first = 0; first < row->length; first += ROW_PIECE) {
+        doubles u0 = {0}, u1 = {0}, v0 = {0}, v1 = {0};
+        size_t end = at_most(row->length, first + ROW_PIECE), d = first;
+        for (; d + 8 <= end; d += 8) {
+            typed(add_gradients)(row, d, &m, &u0, &v0, dgamma, dbeta);
+            typed(add_gradients)(row, d + 4, &m, &u1, &v1, dgamma, dbeta);
         }
-        if (!BATCH_STATISTICS(call))
-            a = b = 0;
-        for (size_t i = 0; i < size; i++) {
-            size_t at = place(call, s, i);
-            long double xhat = ((long double)x[at] - mean) * inv_std;
-            dx[at] = (REAL)(inv_std * (dout[at] * (long double)gamma[channel(call, s, i)] -
-                                       a / size - xhat * b / size));
+        u0 += u1;
+        v0 += v1;
+        double u = sum_of(&u0), v = sum_of(&v0);
+        for (; d < end; d++) {
+            double dout = row->dout[d], g = dout * row->gamma[d];
+            double xhat = ((row->x[d] - m.mean) - m.rest) * m.inv_std;
+            u += g;
+            v += g * xhat;
+            dgamma[d] += dout * xhat;
+            dbeta[d] += dout;
         }
+        sums.u += u;
+        sums.v += v;
     }
+    return sums;
+}
+
+static void typed(backward_rows)(void *argument, size_t block) {
+    const typed(pass) *pass = argument;
+    layers_call *call = pass->call;
+    const layers_cache *cache = call->cache;
+    size_t D = pass->D, end = at_most((block + 1) * pass->rows, pass->N);
+    double *dgamma = pass->sums + 2 * block * D, *dbeta = dgamma + D;
+    memset(dgamma, 0, 2 * D * sizeof *dgamma);
+    for (size_t n = block * pass->rows; n < end; n++) {
+        moments m = kept_moments(cache, n);
+        typed(run_gradient) row = {.x = (const REAL *)cache->saved[SAVED_X].data + n * D,
+                                   .dout = (const REAL *)call->inputs[0].data + n * D,
+                                   .gamma = cache->saved[SAVED_GAMMA].data,
+                                   .dx = (REAL *)call->outputs[DX].data + n * D,
+                                   .scale = 1,
+                                   .length = D,
+                                   .each = 1,
+                                   .past_caches = call->output_bytes >= STREAM_ALL_FROM};
+        run_sums sums = typed(row_products)(&row, &m, dgamma, dbeta);
+        row.shift = sums.u / (double)D;
+        row.slope = sums.v / (double)D;
+        typed(gradient)(&row, &m);
+    }
+}
+
+/* dgamma and dbeta from those of the blocks, of some columns. */
+static void typed(add_blocks)(void *argument, size_t piece) {
+    const typed(pass) *pass = argument;
+    size_t D = pass->D, blocks = (pass->N + pass->rows - 1) / pass->rows;
+    REAL *dgamma = pass->call->outputs[DGAMMA].data, *dbeta = pass->call->outputs[DBETA].data;
+    for (size_t d = piece * PIECE; d < at_most(D, (piece + 1) * PIECE); d++) {
+        double g = 0, b = 0;
+        for (size_t i = 0; i < blocks; i++) {
+            g += pass->sums[2 * i * D + d];
+            b += pass->sums[(2 * i + 1) * D + d];
+        }
+        dgamma[d] = (REAL)g;
+        dbeta[d] = (REAL)b;
+    }
+}
+
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
+    size_t N = dims_length(&call->dims, 'N'), D = dims_length(&call->dims, 'D');
+    size_t blocks = at_most(BLOCKS, (N + BLOCK_ROWS - 1) / BLOCK_ROWS);
+    typed(pass) pass = {.call = call, .N = N, .D = D, .rows = N ? (N + blocks - 1) / blocks : 1};
+    layers_tensor sums;
+    layers_code code = layers_tensor_make(&sums, LAYERS_F64, (size_t[]){2 * blocks, D}, 2, error);
+    if (code != LAYERS_OK)
+        return code;
+    pass.sums = sums.data;
+    layers_pool *pool = call_pool(call, N * D, 2 * NANOSECONDS);
+    layers_pool_run(pool, D ? (N + pass.rows - 1) / pass.rows : 0, typed(backward_rows), &pass);
+    layers_pool_run(pool, pieces(D), typed(add_blocks), &pass);
+    layers_tensor_clear(&sums);
     return LAYERS_OK;
 }
 

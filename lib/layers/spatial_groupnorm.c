@@ -1,42 +1,67 @@
-/* spatial_groupnorm: as layernorm, of each example's groups of C / groups channels. */
+/* spatial_groupnorm: out = gamma_c · xhat + beta_c with xhat = (x − mean) / sqrt(var + eps), where
+ * mean and uncorrected variance are those of an example's group of C / groups neighbouring
+ * channels, over these, H and W.
+ *
+ * Backward (Wu and He, "Group Normalization", 2018): of m numbers in a group, with g = gamma · dout
+ *     dgamma_c = Σ_nhw dout · xhat      dbeta_c = Σ_nhw dout
+ *     dx = (g − Σ g / m − xhat · Σ g · xhat / m) / sqrt(var + eps)
+ *
+ * A group lies in one run, and is read from memory once: while it is in the caches its statistics
+ * are computed and used. runs.h has how. The cache shares x and gamma and adds mean and 1 /
+ * sqrt(var + eps) of each group. */
 #ifndef REAL
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "call.h"
+#include "kernel.h"
+#include "normalised.h"
 
-enum { X, GAMMA, BETA }; /* inputs */
-enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };
+enum { X, GAMMA, BETA };    /* forward's inputs */
+enum { GROUPS, EPS };       /* gn_param */
+enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
-enum { GROUPS, EPS };
-#define EPS_OF(call)           (call)->params[EPS].number
-#define BATCH_STATISTICS(call) true
 static layers_code check_groups(const layers_call *call, layers_error *error) {
     double groups = call->params[GROUPS].number, C = (double)dims_length(&call->dims, 'C');
     if (fmod(C, groups) == 0)
         return LAYERS_OK;
     return layers_fail(error, LAYERS_INVALID_PARAM, "gn_param/groups",
-                       "/gn_param/groups is %.17g, but must divide C = %.17g", groups, C);
+                       "/gn_param/groups is %.17g, but must divide the number of channels, %.17g",
+                       groups, C);
 }
+
 static size_t groups_of(const layers_call *call) {
     return (size_t)call->params[GROUPS].number;
 }
+
 static const layers_derived derived[] = {{'G', groups_of, "groups"}, {0}};
-static size_t plane(const layers_call *call) {
-    return dims_length(&call->dims, 'H') * dims_length(&call->dims, 'W');
-}
-static void sizes(const layers_call *call, size_t *sets, size_t *size) {
-    *sets = dims_length(&call->dims, 'N') * dims_length(&call->dims, 'G');
-    *size = dims_length(&call->dims, 'C') / dims_length(&call->dims, 'G') * plane(call);
-}
-static size_t place(const layers_call *call, size_t s, size_t i) {
-    return s * (dims_length(&call->dims, 'C') / dims_length(&call->dims, 'G') * plane(call)) + i;
-}
-static size_t channel(const layers_call *call, size_t s, size_t i) {
-    return place(call, s, i) / plane(call) % dims_length(&call->dims, 'C');
+
+/* The groups of all examples, one after the other, and so their planes. */
+typedef struct {
+    layers_call *call;
+    size_t groups;
+    size_t channels; /* of a group, */
+    size_t C;        /* and of an example */
+    size_t plane;    /* elements */
+    size_t together; /* groups that one task takes */
+    double *sums;    /* backward's, of each plane: Σdout and Σdout · xhat */
+} pass;
+
+static pass pass_of(layers_call *call) {
+    const layers_dims *dims = &call->dims;
+    size_t G = dims_length(dims, 'G');
+    pass pass = {.call = call,
+                 .groups = dims_length(dims, 'N') * G,
+                 .channels = dims_length(dims, 'C') / G,
+                 .C = dims_length(dims, 'C'),
+                 .plane = dims_length(dims, 'H') * dims_length(dims, 'W')};
+    pass.together = PIECE / (pass.channels * pass.plane + 1) + 1;
+    return pass;
 }
 
-#define THIS_FILE "layers/spatial_groupnorm.c"
+#define NANOSECONDS (0.6) /* an element, for one thread */
+#define THIS_FILE   "layers/spatial_groupnorm.c"
 #include "both_dtypes.h"
 
 const layers_operation spatial_groupnorm_forward = {
@@ -46,7 +71,7 @@ const layers_operation spatial_groupnorm_forward = {
         "Group normalisation: each group of an example's channels by its own mean and variance.",
     .inputs =
         (const layers_field[]){
-            {.name = "x", .shape = "N C H W", .summary = "examples"},
+            {.name = "x", .shape = "N C H W", .summary = "N images of C channels"},
             {.name = "gamma", .shape = "C", .summary = "scale of each channel"},
             {.name = "beta", .shape = "C", .summary = "shift of each channel"},
             {0},
@@ -67,26 +92,11 @@ const layers_operation spatial_groupnorm_forward = {
                 .maximum = 0x1p53 - 1,
                 .summary = "of channels that are normalised together; divides C",
             },
-            {
-                .name = "eps",
-                .kind = LAYERS_NUMBER,
-                .has_fallback = true,
-                .fallback = 1e-5,
-                .minimum = 0,
-                .open_minimum = true,
-                .maximum = 0x1.fffffffffffffp1023,
-                .summary = "added to the variance",
-            },
+            EPS_PARAM,
             {0},
         },
     .cache = LAYERS_CACHE_GIVEN,
-    .saved =
-        (const layers_saved[]){[SAVED_X] = {.name = "x"},
-                               [SAVED_GAMMA] = {.name = "gamma"},
-                               [MEAN] = {.name = "mean", .shape = "N G", .dtype = LAYERS_F64},
-                               [REST] = {.name = "rest", .shape = "N G", .dtype = LAYERS_F64},
-                               [INV_STD] = {.name = "inv_std", .shape = "N G", .dtype = LAYERS_F64},
-                               {0}},
+    .saved = NORMALISED_SAVED("N G"),
     .check = check_groups,
     .derived = derived,
     .run = {forward_f64, forward_f32},
@@ -114,65 +124,111 @@ const layers_operation spatial_groupnorm_backward = {
 
 #else /* the kernels, for REAL */
 
+#include "runs.h"
+
+static void typed(run_groups)(pass *pass, void (*task)(void *argument, size_t i)) {
+    size_t size = pass->groups * pass->channels * pass->plane;
+    layers_pool_run(call_pool(pass->call, size, NANOSECONDS),
+                    (pass->groups + pass->together - 1) / pass->together, task, pass);
+}
+
+static void typed(forward_group)(const pass *pass, size_t g) {
+    layers_call *call = pass->call;
+    const typed(set)
+        set = {.runs = 1,
+               .length = pass->channels * pass->plane,
+               .x = (const REAL *)call->inputs[X].data + g * pass->channels * pass->plane};
+    if (set.length == 0)
+        return;
+    moments m = typed(set_moments)(&set, call->params[EPS].number);
+    keep_moments(call->cache, g, &m);
+    for (size_t k = 0; k < pass->channels; k++) {
+        size_t p = g * pass->channels + k, c = p % pass->C;
+        const typed(run) plane = {.x = set.x + k * pass->plane,
+                                  .out = (REAL *)call->outputs[0].data + p * pass->plane,
+                                  .length = pass->plane,
+                                  .gamma = (const REAL *)call->inputs[GAMMA].data + c,
+                                  .beta = (const REAL *)call->inputs[BETA].data + c,
+                                  .past_caches = call->output_bytes >= STREAM_ALL_FROM};
+        typed(normalise)(&plane, &m);
+    }
+}
+
+static void typed(forward_groups)(void *argument, size_t i) {
+    const pass *pass = argument;
+    for (size_t g = i * pass->together; g < at_most((i + 1) * pass->together, pass->groups); g++)
+        typed(forward_group)(pass, g);
+}
+
 static layers_code typed(forward)(layers_call *call, layers_error *error) {
     (void)error;
-    size_t sets, size;
-    sizes(call, &sets, &size);
-    const REAL *x = call->inputs[X].data, *gamma = call->inputs[GAMMA].data,
-               *beta = call->inputs[BETA].data;
-    REAL *out = call->outputs[0].data;
-    double *means = call->cache->saved[MEAN].data, *rests = call->cache->saved[REST].data,
-           *inv_stds = call->cache->saved[INV_STD].data;
-    for (size_t s = 0; s < sets; s++) {
-        long double mean = 0, var = 0;
-        for (size_t i = 0; i < size; i++)
-            mean += (long double)x[place(call, s, i)] / (long double)size;
-        for (size_t i = 0; i < size; i++)
-            var += ((long double)x[place(call, s, i)] - mean) *
-                   ((long double)x[place(call, s, i)] - mean) / (long double)size;
-        long double inv_std = 1 / sqrtl(var + EPS_OF(call));
-        means[s] = (double)mean;
-        rests[s] = (double)(mean - (long double)means[s]);
-        inv_stds[s] = (double)inv_std;
-        for (size_t i = 0; i < size; i++)
-            out[place(call, s, i)] = (REAL)(((long double)x[place(call, s, i)] - mean) * inv_std *
-                                                gamma[channel(call, s, i)] +
-                                            beta[channel(call, s, i)]);
-    }
+    pass pass = pass_of(call);
+    typed(run_groups)(&pass, typed(forward_groups));
     return LAYERS_OK;
 }
 
-static layers_code typed(backward)(layers_call *call, layers_error *error) {
-    (void)error;
-    size_t sets, size;
-    sizes(call, &sets, &size);
-    const REAL *x = call->cache->saved[SAVED_X].data, *gamma = call->cache->saved[SAVED_GAMMA].data,
-               *dout = call->inputs[0].data;
-    REAL *dx = call->outputs[0].data, *dgamma = call->outputs[1].data,
-         *dbeta = call->outputs[2].data;
-    double *means = call->cache->saved[MEAN].data, *rests = call->cache->saved[REST].data,
-           *inv_stds = call->cache->saved[INV_STD].data;
-    memset(dgamma, 0, call->outputs[1].size * sizeof(REAL));
-    memset(dbeta, 0, call->outputs[2].size * sizeof(REAL));
-    for (size_t s = 0; s < sets; s++) {
-        long double mean = (long double)means[s] + rests[s], inv_std = inv_stds[s], a = 0, b = 0;
-        for (size_t i = 0; i < size; i++) {
-            size_t at = place(call, s, i), c = channel(call, s, i);
-            long double xhat = ((long double)x[at] - mean) * inv_std;
-            dgamma[c] = (REAL)(dgamma[c] + xhat * dout[at]);
-            dbeta[c] += dout[at];
-            a += (long double)gamma[c] * dout[at];
-            b += (long double)gamma[c] * dout[at] * xhat;
-        }
-        if (!BATCH_STATISTICS(call))
-            a = b = 0;
-        for (size_t i = 0; i < size; i++) {
-            size_t at = place(call, s, i);
-            long double xhat = ((long double)x[at] - mean) * inv_std;
-            dx[at] = (REAL)(inv_std * (dout[at] * (long double)gamma[channel(call, s, i)] -
-                                       a / size - xhat * b / size));
-        }
+/* The planes of a group: their sums; then their part of dx. */
+static void typed(backward_group)(const pass *pass, size_t g) {
+    layers_call *call = pass->call;
+    const REAL *gamma = call->cache->saved[SAVED_GAMMA].data;
+    const REAL *x = call->cache->saved[SAVED_X].data, *dout = call->inputs[0].data;
+    moments m = kept_moments(call->cache, g);
+    typed(run_gradient) run = {
+        .scale = 1, .length = pass->plane, .past_caches = call->output_bytes >= STREAM_ALL_FROM};
+    double size = (double)(pass->channels * pass->plane);
+    size_t first = g * pass->channels;
+    for (size_t p = first; p < first + pass->channels; p++) {
+        run_sums sums =
+            typed(run_products)(x + p * pass->plane, dout + p * pass->plane, pass->plane, m.mean);
+        double *plane = pass->sums + 2 * p;
+        plane[0] = sums.u;
+        plane[1] = (sums.v - m.rest * sums.u) * m.inv_std;
+        run.shift += gamma[p % pass->C] * plane[0] / size;
+        run.slope += gamma[p % pass->C] * plane[1] / size;
     }
+    for (size_t p = first; p < first + pass->channels; p++) {
+        run.x = x + p * pass->plane;
+        run.dout = dout + p * pass->plane;
+        run.dx = (REAL *)call->outputs[DX].data + p * pass->plane;
+        run.gamma = gamma + p % pass->C;
+        typed(gradient)(&run, &m);
+    }
+}
+
+static void typed(backward_groups)(void *argument, size_t i) {
+    const pass *pass = argument;
+    for (size_t g = i * pass->together; g < at_most((i + 1) * pass->together, pass->groups); g++)
+        if (pass->plane > 0)
+            typed(backward_group)(pass, g);
+        else
+            memset(pass->sums + 2 * g * pass->channels, 0, 2 * pass->channels * sizeof(double));
+}
+
+static void typed(add_planes)(const pass *pass) {
+    REAL *dgamma = pass->call->outputs[DGAMMA].data, *dbeta = pass->call->outputs[DBETA].data;
+    size_t planes = pass->groups * pass->channels;
+    for (size_t c = 0; c < pass->C; c++) {
+        double g = 0, b = 0;
+        for (size_t p = c; p < planes; p += pass->C) {
+            b += pass->sums[2 * p];
+            g += pass->sums[2 * p + 1];
+        }
+        dgamma[c] = (REAL)g;
+        dbeta[c] = (REAL)b;
+    }
+}
+
+static layers_code typed(backward)(layers_call *call, layers_error *error) {
+    pass pass = pass_of(call);
+    size_t planes = pass.groups * pass.channels;
+    layers_tensor sums;
+    layers_code code = layers_tensor_make(&sums, LAYERS_F64, (size_t[]){planes, 2}, 2, error);
+    if (code != LAYERS_OK)
+        return code;
+    pass.sums = sums.data;
+    typed(run_groups)(&pass, typed(backward_groups));
+    typed(add_planes)(&pass);
+    layers_tensor_clear(&sums);
     return LAYERS_OK;
 }
 
