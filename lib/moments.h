@@ -45,13 +45,18 @@ INLINED double quotient(double sum, double lost, double count, double *rest) {
 
 #ifdef REAL
 
+/* Whether a factor is beyond the normal range of REAL. */
+INLINED bool typed(is_beyond)(double factor) {
+    const double least = sizeof(REAL) == 4 ? FLT_MIN : DBL_MIN;
+    const double most = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
+    return fabs(factor) < least || fabs(factor) > most;
+}
+
 /* Whether a mean, or a 1 / sqrt(var + eps), puts distances beyond the range of REAL: no number is
  * far from a mean that is less than half of the last place of the largest. */
 INLINED bool typed(is_far)(double mean, double inv_std) {
     const double edge = sizeof(REAL) == 4 ? 0x1p102 : 0x1p969;
-    const double least = sizeof(REAL) == 4 ? FLT_MIN : DBL_MIN;
-    const double most = sizeof(REAL) == 4 ? FLT_MAX : DBL_MAX;
-    return fabs(mean) >= edge || inv_std < least || inv_std > most;
+    return fabs(mean) >= edge || typed(is_beyond)(inv_std);
 }
 
 /* Numbers: runs of `length` beside each other, whose first ones are `apart`. */

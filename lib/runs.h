@@ -200,8 +200,10 @@ static long double typed(gradient_far)(const typed(run_gradient) * r, size_t i, 
 
 KERNEL void typed(gradient)(const typed(run_gradient) * r, const moments *m) {
     REAL stored[STORED];
+    const double steepness = typed(steepness)(r, m);
     const bool far = typed(is_far)(m->mean, m->inv_std) ||
-                     typed(is_far)(typed(steepness)(r, m), m->inv_std * fabs((double)r->scale));
+                     (r->scale != 0 && typed(is_beyond)(m->inv_std * r->scale)) ||
+                     (r->slope != 0 && r->scale != 0 && typed(is_beyond)(steepness));
     for (size_t first = 0, count; first < r->length; first += count) {
         REAL *dx = r->past_caches ? stored : r->dx + first;
         count = at_most(STORED, r->length - first);

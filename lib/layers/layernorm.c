@@ -116,59 +116,88 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
-/* What four elements add: g and g · xhat to the row's sums, dout · xhat to dgamma, dout to dbeta.
- */
+/* Rows that are summed together, so that dgamma and dbeta are loaded and stored once for all. */
+#define ABREAST 4
+
+/* What four elements of a row add: g and g · xhat to the row's sums, dout · xhat to dgamma, dout to
+ * dbeta. */
 INLINED void typed(add_gradients)(const typed(run_gradient) * row, size_t d, const moments *m,
-                                  doubles *u, doubles *v, double *dgamma, double *dbeta) {
+                                  doubles sums[2], doubles *dgamma, doubles *dbeta) {
     doubles x, dout, gamma;
     typed(load)(row->x + d, &x);
     typed(load)(row->dout + d, &dout);
     typed(load)(row->gamma + d, &gamma);
-    doubles xhat = ((x - m->mean) - m->rest) * m->inv_std, g = dout * gamma;
-    *u += g;
-    *v += g * xhat;
-    *(doubles *)(dgamma + d) += dout * xhat;
-    *(doubles *)(dbeta + d) += dout;
+    doubles distance = x - m->mean, g = dout * gamma;
+    if (sizeof(REAL) == 8)
+        distance -= m->rest;
+    distance *= m->inv_std;
+    sums[0] += g;
+    sums[1] += g * distance;
+    *dgamma += dout * distance;
+    *dbeta += dout;
 }
 
-/* Σg and Σg · xhat of a row, and its part of dgamma and dbeta. */
-KERNEL run_sums typed(row_products)(const typed(run_gradient) * row, const moments *of,
-                                    double *dgamma, double *dbeta) {
-    const moments m = *of;
-    run_sums sums = {0};
-    for (size_t first = 0; first < row->length; first += ROW_PIECE) {
-        doubles u0 = {0}, u1 = {0}, v0 = {0}, v1 = {0};
-        size_t end = at_most(row->length, first + ROW_PIECE), d = first;
-        for (; d + 8 <= end; d += 8) {
-            typed(add_gradients)(row, d, &m, &u0, &v0, dgamma, dbeta);
-            typed(add_gradients)(row, d + 4, &m, &u1, &v1, dgamma, dbeta);
-        }
-        u0 += u1;
-        v0 += v1;
-        double u = sum_of(&u0), v = sum_of(&v0);
-        for (; d < end; d++) {
-            double dout = row->dout[d], g = dout * row->gamma[d];
-            double xhat = ((row->x[d] - m.mean) - m.rest) * m.inv_std;
-            u += g;
-            v += g * xhat;
-            dgamma[d] += dout * xhat;
-            dbeta[d] += dout;
-        }
-        sums.u += u;
-        sums.v += v;
+INLINED void typed(flush)(doubles sums[2], run_sums *to) {
+    to->u += sum_of(&sums[0]);
+    to->v += sum_of(&sums[1]);
+    sums[0] = sums[1] = (doubles){0};
+}
+
+/* Σg and Σg · xhat of 1 row or ABREAST, one behind the other, and their part of dgamma and dbeta.
+ */
+INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m, size_t rows,
+                             double *dgamma, double *dbeta, run_sums *to) {
+    size_t D = first->length, d = 0;
+    typed(run_gradient) row[ABREAST];
+    doubles sums[ABREAST][2] = {{{0}}};
+    for (size_t i = 0; i < rows; i++) {
+        row[i] = *first;
+        row[i].x += i * D;
+        row[i].dout += i * D;
     }
-    return sums;
+    for (size_t i = 0; i < rows; i++)
+        to[i] = (run_sums){0};
+    for (; d + 4 <= D; d += 4) {
+        if (d % ROW_PIECE == 0)
+            for (size_t i = 0; i < rows; i++)
+                typed(flush)(sums[i], &to[i]);
+        doubles g = *(const doubles *)(dgamma + d), b = *(const doubles *)(dbeta + d);
+        for (size_t i = 0; i < rows; i++)
+            typed(add_gradients)(&row[i], d, &m[i], sums[i], &g, &b);
+        *(doubles *)(dgamma + d) = g;
+        *(doubles *)(dbeta + d) = b;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        typed(flush)(sums[i], &to[i]);
+        for (size_t e = d; e < D; e++) {
+            double dout = row[i].dout[e], g = dout * row[i].gamma[e];
+            double xhat = ((row[i].x[e] - m[i].mean) - m[i].rest) * m[i].inv_std;
+            to[i].u += g;
+            to[i].v += g * xhat;
+            dgamma[e] += dout * xhat;
+            dbeta[e] += dout;
+        }
+    }
+}
+
+KERNEL void typed(add_row)(const typed(run_gradient) * row, const moments *m, double *dgamma,
+                           double *dbeta, run_sums *to) {
+    typed(add_rows)(row, m, 1, dgamma, dbeta, to);
+}
+
+KERNEL void typed(add_abreast)(const typed(run_gradient) * row, const moments *m, double *dgamma,
+                               double *dbeta, run_sums *to) {
+    typed(add_rows)(row, m, ABREAST, dgamma, dbeta, to);
 }
 
 static void typed(backward_rows)(void *argument, size_t block) {
     const typed(pass) *pass = argument;
     layers_call *call = pass->call;
     const layers_cache *cache = call->cache;
-    size_t D = pass->D, end = at_most((block + 1) * pass->rows, pass->N);
+    size_t D = pass->D, end = at_most((block + 1) * pass->rows, pass->N), rows;
     double *dgamma = pass->sums + 2 * block * D, *dbeta = dgamma + D;
     memset(dgamma, 0, 2 * D * sizeof *dgamma);
-    for (size_t n = block * pass->rows; n < end; n++) {
-        moments m = kept_moments(cache, n);
+    for (size_t n = block * pass->rows; n < end; n += rows) {
         typed(run_gradient) row = {.x = (const REAL *)cache->saved[SAVED_X].data + n * D,
                                    .dout = (const REAL *)call->inputs[0].data + n * D,
                                    .gamma = cache->saved[SAVED_GAMMA].data,
@@ -177,10 +206,17 @@ static void typed(backward_rows)(void *argument, size_t block) {
                                    .length = D,
                                    .each = 1,
                                    .past_caches = call->output_bytes >= STREAM_ALL_FROM};
-        run_sums sums = typed(row_products)(&row, &m, dgamma, dbeta);
-        row.shift = sums.u / (double)D;
-        row.slope = sums.v / (double)D;
-        typed(gradient)(&row, &m);
+        moments m[ABREAST];
+        run_sums sums[ABREAST];
+        rows = n + ABREAST <= end ? ABREAST : 1;
+        for (size_t i = 0; i < rows; i++)
+            m[i] = kept_moments(cache, n + i);
+        (rows == 1 ? typed(add_row) : typed(add_abreast))(&row, m, dgamma, dbeta, sums);
+        for (size_t i = 0; i < rows; i++, row.x += D, row.dout += D, row.dx += D) {
+            row.shift = sums[i].u / (double)D;
+            row.slope = sums[i].v / (double)D;
+            typed(gradient)(&row, &m[i]);
+        }
     }
 }
 
