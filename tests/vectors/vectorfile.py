@@ -6,6 +6,9 @@ import zlib
 
 import numpy as np
 
+DTYPES = "float64", "float32"
+NAN, INF = float("nan"), float("inf")
+
 # Tolerances, as (rtol, atol).
 EXACT = (0.0, 0.0)
 USUAL = {"float64": (1e-12, 1e-13), "float32": (1e-5, 2e-6)}
@@ -14,6 +17,14 @@ SAME = {"float64": EXACT, "float32": (1e-7, 0.0)}
 
 # In a request, "@1e999@" stands for the bare literal 1e999, which Python would not write.
 LITERAL = re.compile(r'"@([^"@]+)@"')
+
+
+def array(*values):
+    return np.array(values, dtype=float)
+
+
+def empty(*shape):
+    return np.zeros(shape)
 
 
 class Flat:
@@ -98,6 +109,23 @@ def refusal(path, request, status, code, pointer=None, query=""):
     if pointer is not None:
         error["pointer"] = pointer
     return {"path": path, "query": query, "request": encode_request(request), "error": error}
+
+
+def pair(name, layer, request, answer, dout, gradients, dtype, tolerance, query="", flat=False):
+    """A case of forward and backward; `tolerance` is that of both, or a list of each one's."""
+    forward, backward = tolerance if isinstance(tolerance, list) else [tolerance, tolerance]
+    wrap = Flat if flat else np.asarray
+    return {"name": name, "steps": [
+        step("/%s/forward" % layer, typed(dict(request, x=wrap(request["x"])), dtype), answer,
+             forward, query),
+        step("/%s/backward" % layer, typed({"dout": wrap(dout), "cache": "$cache"}, dtype),
+             gradients, backward, query)]}
+
+
+def without_cache(case, query="cache=none"):
+    """Its forward alone, nothing kept."""
+    forward = dict(case["steps"][0], query=query)
+    return {"name": case["name"], "steps": [forward]}
 
 
 def verbatim(step):
