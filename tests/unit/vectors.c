@@ -109,12 +109,22 @@ static bool inputs_from(layers_call *call, const json_t *request, size_t *known)
     return true;
 }
 
+/* As an object may be that has no key that is required. */
+static bool may_be_left_out(const layers_param *params) {
+    for (; params->name; params++)
+        if (params->required)
+            return false;
+    return true;
+}
+
 static bool params_from(layers_call *call, const json_t *request, size_t *known) {
     if (!call->operation->params_name)
         return true;
     const json_t *object = json_object_get(request, call->operation->params_name);
     size_t count = 0;
-    *known += object != NULL;
+    if (!object)
+        return may_be_left_out(call->operation->params);
+    ++*known;
     for (int i = 0; call->operation->params[i].name; i++) {
         const json_t *json = json_object_get(object, call->operation->params[i].name);
         count += json != NULL;
