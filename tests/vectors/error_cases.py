@@ -4,80 +4,26 @@
 """
 import numpy as np
 
+import error_cases_layers
+from error_requests import (FORWARD, GOOD, LOSSES, OBJECTS, REQUIRED, UPDATES, backward, case, changed,
+                            forward, of_rank, param_changed, unprocessable, zero_gradients)
 from vectorfile import EXACT, refusal, step, verbatim
-
-X = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
-SCORES = [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]
-
-# A request of each operation without a cache to build on, with nothing wrong in it.
-GOOD = {
-    "/affine/forward": {"x": X, "w": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "b": [1.0, 2.0]},
-    "/relu/forward": {"x": X},
-    "/batchnorm/forward": {"x": X, "gamma": [1.0, 1.0, 1.0], "beta": [0.0, 0.0, 0.0],
-                           "bn_param": {"mode": "train"}},
-    "/dropout/forward": {"x": X, "dropout_param": {"p": 0.5, "mode": "train", "seed": 1}},
-    "/svm/loss": {"x": SCORES, "y": [0, 1]},
-    "/softmax/loss": {"x": SCORES, "y": [0, 1]},
-}
-LOSSES = "/svm/loss", "/softmax/loss"
-
-# A forward of each layer whose answer needs no arithmetic, for cases that need a cache.
-FORWARD = {
-    "affine": ({"x": [[3.0]], "w": [[1.0]], "b": [0.0]}, {"out": [[3.0]]}),
-    "relu": ({"x": [[3.0]]}, {"out": [[3.0]]}),
-    "batchnorm": ({"x": [[3.0]], "gamma": [1.0], "beta": [5.0],
-                   "bn_param": {"mode": "train", "momentum": 1.0}},
-                  {"out": [[5.0]], "bn_param": {"mode": "train", "eps": 1e-5, "momentum": 1.0,
-                                                "running_mean": [0.0], "running_var": [0.0]}}),
-    "dropout": ({"x": [[3.0]], "dropout_param": {"p": 1.0, "mode": "test", "seed": 1}},
-                {"out": [[3.0]], "dropout_param": {"p": 1.0, "mode": "test", "seed": 1}}),
-}
-
-
-def forward(layer):
-    request, answer = FORWARD[layer]
-    return step("/%s/forward" % layer, request, answer, EXACT)
-
-
-def backward(layer, dout, *error, query=""):
-    request = {"dout": dout, "cache": "$cache"}
-    return refusal("/%s/backward" % layer, request, *error, query=query)
-
-
-def case(name, *steps):
-    return {"name": name, "steps": list(steps)}
-
-
-def changed(path, **changes):
-    """The good request of `path` with some fields changed, or taken away if None."""
-    request = {**GOOD[path], **changes}
-    return {key: value for key, value in request.items() if value is not None}
-
-
-def param_changed(path, **changes):
-    name = {"/batchnorm/forward": "bn_param", "/dropout/forward": "dropout_param"}[path]
-    param = {**GOOD[path][name], **changes}
-    return changed(path, **{name: {k: v for k, v in param.items() if v is not None}})
-
-
-def unprocessable(name, path, request, code, pointer=None):
-    return case("%s: %s" % (code, name), refusal(path, request, 422, code, pointer))
-
 
 def missing_fields():
     for path, good in GOOD.items():
         for field in good:
-            yield unprocessable("%s of %s" % (field, path), path, changed(path, **{field: None}),
-                                "missing_field", "/" + field)
-    for path, name, fields in [("/batchnorm/forward", "bn_param", ["mode"]),
-                               ("/dropout/forward", "dropout_param", ["p", "mode"])]:
+            if field != OBJECTS.get(path) or path in REQUIRED:
+                yield unprocessable("%s of %s" % (field, path), path,
+                                    changed(path, **{field: None}), "missing_field", "/" + field)
+    for path, fields in REQUIRED.items():
         for field in fields:
-            yield unprocessable("%s of %s" % (field, name), path,
+            yield unprocessable("%s of %s of %s" % (field, OBJECTS[path], path), path,
                                 param_changed(path, **{field: None}), "missing_field",
-                                "/%s/%s" % (name, field))
+                                "/%s/%s" % (OBJECTS[path], field))
     for layer in FORWARD:
         path = "/%s/backward" % layer
-        yield unprocessable("cache of " + path, path, {"dout": [[1.0]]}, "missing_field", "/cache")
+        yield unprocessable("cache of " + path, path, {"dout": of_rank(layer, [[1.0]])},
+                            "missing_field", "/cache")
         yield case("missing_field: dout of " + path, forward(layer),
                    refusal(path, {"cache": "$cache"}, 422, "missing_field", "/dout"))
 
@@ -88,10 +34,10 @@ def unknown_fields():
     for layer in FORWARD:
         path = "/%s/backward" % layer
         yield case("unknown_field: xx to " + path, forward(layer),
-                   refusal(path, {"dout": [[1.0]], "cache": "$cache", "xx": 1.0}, 422,
-                           "unknown_field", "/xx"))
-    for path, name in [("/batchnorm/forward", "bn_param"), ("/dropout/forward", "dropout_param")]:
-        yield unprocessable("xx in " + name, path, param_changed(path, xx=1.0), "unknown_field",
+                   refusal(path, {"dout": of_rank(layer, [[1.0]]), "cache": "$cache", "xx": 1.0},
+                           422, "unknown_field", "/xx"))
+    for path, name in OBJECTS.items():
+        yield unprocessable("xx in %s of %s" % (name, path), path, param_changed(path, xx=1.0), "unknown_field",
                             "/%s/xx" % name)
 
 
@@ -121,12 +67,13 @@ def wrong_types():
                             "wrong_type", "/cache")
     yield unprocessable("a list of one for dtype", relu, {"x": [1.0], "dtype": ["float32"]},
                         "wrong_type", "/dtype")
-    for path, name in ("/batchnorm/forward", "bn_param"), ("/dropout/forward", "dropout_param"):
-        yield unprocessable("a list of one for mode of " + name, path,
-                            param_changed(path, mode=["train"]), "wrong_type",
-                            "/%s/mode" % name)
-    yield unprocessable("a list for bn_param", "/batchnorm/forward",
-                        changed("/batchnorm/forward", bn_param=[1.0]), "wrong_type", "/bn_param")
+    for path, name in OBJECTS.items():
+        if "mode" in REQUIRED.get(path, []):
+            yield unprocessable("a list of one for mode of %s of %s" % (name, path), path,
+                                param_changed(path, mode=["train"]), "wrong_type",
+                                "/%s/mode" % name)
+        yield unprocessable("a list for %s of %s" % (name, path), path,
+                            changed(path, **{name: [1.0]}), "wrong_type", "/" + name)
 
 
 def ragged_arrays():
@@ -246,9 +193,10 @@ def caches():
     for layer in FORWARD:
         path = "/%s/backward" % layer
         yield case("unknown_cache: a handle never given to " + path,
-                   refusal(path, {"dout": [[1.0]], "cache": "A" * 32}, 404, "unknown_cache"))
-        released = step(path, {"dout": np.zeros((1, 1)), "cache": "$cache"}, zero_gradients(layer),
-                        EXACT, query="cache=release")
+                   refusal(path, {"dout": of_rank(layer, [[1.0]]), "cache": "A" * 32}, 404,
+                           "unknown_cache"))
+        released = step(path, {"dout": of_rank(layer, [[0.0]]), "cache": "$cache"},
+                        zero_gradients(layer), EXACT, query="cache=release")
         yield case("unknown_cache: a handle released at " + path, forward(layer), released,
                    backward(layer, [[0.0]], 404, "unknown_cache"))
         for other in FORWARD:
@@ -257,19 +205,12 @@ def caches():
                            backward(layer, [[1.0]], 422, "wrong_cache"))
 
 
-def zero_gradients(layer):
-    answer = {"dx": [[0.0]]}
-    if layer == "affine":
-        answer.update(dw=[[0.0]], db=[0.0])
-    if layer == "batchnorm":
-        answer.update(dgamma=[0.0], dbeta=[0.0])
-    return answer
-
-
 def queries():
     for path, good in GOOD.items():
         wrong = ["tensors=wide", "foo=1"]
-        if path not in LOSSES:
+        if path in UPDATES:
+            wrong += ["cache=none", "cache=release"]
+        elif path not in LOSSES:
             wrong += ["cache=keep", "cache=release"]
         for query in wrong:
             yield case("invalid_query: %s to %s" % (query, path),
@@ -283,4 +224,5 @@ def queries():
 def error_cases():
     return [*missing_fields(), *unknown_fields(), *misplaced_fields(), *wrong_types(),
             *ragged_arrays(), *shape_mismatches(), *invalid_shapes(), *invalid_params(), *masks(),
-            *labels_out_of_range(), *numbers_out_of_range(), *caches(), *queries()]
+            *labels_out_of_range(), *numbers_out_of_range(), *caches(), *queries(),
+            *error_cases_layers.cases()]
