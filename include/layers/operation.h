@@ -115,9 +115,10 @@ typedef struct layers_operation {
     const layers_field *outputs; /* ended by a NULL name */
     const char *params_name;     /* "bn_param", or NULL where there are no parameters */
     const layers_param *params;  /* ended by a NULL name, or NULL */
-    layers_cache_use cache;      /* whether a cache is given or taken */
-    const layers_saved *saved;   /* LAYERS_CACHE_GIVEN: what the cache keeps */
-    layers_work work;            /* how much arithmetic a call of it is */
+    bool params_back;          /* answers hold them too, complete, to be sent with the next call */
+    layers_cache_use cache;    /* whether a cache is given or taken */
+    const layers_saved *saved; /* LAYERS_CACHE_GIVEN: what the cache keeps */
+    layers_work work;          /* how much arithmetic a call of it is */
     /* What the patterns cannot say, after the shapes have been matched; may be NULL. */
     layers_code (*check)(const layers_call *call, layers_error *error);
     const layers_derived *derived; /* ended by a '\0' letter, or NULL */

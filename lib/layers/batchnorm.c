@@ -56,6 +56,7 @@ const layers_operation batchnorm_forward = {
         },
     .params_name = "bn_param",
     .params = BN_PARAMS("D", "feature"),
+    .params_back = true,
     .cache = LAYERS_CACHE_GIVEN,
     .saved = NORMALISED_SAVED("D"),
     .check = check_rows,

@@ -45,6 +45,7 @@ const layers_operation dropout_forward = {
     .outputs =
         (const layers_field[]){{.name = "out", .shape = "...", .summary = "x · mask / p"}, {0}},
     .params_name = "dropout_param",
+    .params_back = true,
     .params =
         (const layers_param[]){
             {

@@ -20,6 +20,7 @@ const layers_operation rmsprop_update = {
     .inputs = update_inputs,
     .outputs = update_outputs,
     .params_name = "config",
+    .params_back = true,
     .params =
         (const layers_param[]){
             UPDATE_LEARNING_RATE(1e-2),

@@ -17,6 +17,7 @@ const layers_operation sgd_update = {
     .inputs = update_inputs,
     .outputs = update_outputs,
     .params_name = "config",
+    .params_back = true,
     .params = (const layers_param[]){UPDATE_LEARNING_RATE(1e-2), {0}},
     .run = {update_f64, update_f32},
 };

@@ -52,6 +52,7 @@ const layers_operation spatial_batchnorm_forward = {
         },
     .params_name = "bn_param",
     .params = BN_PARAMS("C", "channel"),
+    .params_back = true,
     .cache = LAYERS_CACHE_GIVEN,
     .saved = NORMALISED_SAVED("C"),
     .check = check_size,

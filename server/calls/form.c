@@ -85,13 +85,14 @@ const char *form_param_pointer(const layers_operation *operation, int i,
     return pointer;
 }
 
-bool form_returns_param(const layers_param *param) {
-    return param->kind != LAYERS_MASK;
+bool form_returns_param(const layers_operation *operation, const layers_param *param) {
+    return operation->params_back && param->kind != LAYERS_MASK;
 }
 
 bool form_gives_param(const layers_call *call, int i) {
     const layers_param *param = &call->operation->params[i];
-    return form_returns_param(param) && (call->params[i].given || param->kind == LAYERS_TENSOR);
+    return form_returns_param(call->operation, param) &&
+           (call->params[i].given || param->kind == LAYERS_TENSOR);
 }
 
 size_t form_add(size_t a, size_t b) {

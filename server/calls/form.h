@@ -68,7 +68,7 @@ const char *form_param_pointer(const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]);
 
 /* Whether a parameter can come back: a mask, which is as large as an input, does not. */
-bool form_returns_param(const layers_param *param);
+bool form_returns_param(const layers_operation *operation, const layers_param *param);
 
 /* Whether a parameter stands in the answer: all that can come back and have a value, and tensors
  * in any case. */

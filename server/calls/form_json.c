@@ -347,7 +347,7 @@ static char *json_write(char *out, const form_answer *answer) {
         out = json_write_tensor(out, &answer->call->outputs[i], answer->flat && *field->shape,
                                 answer->call->pool);
     }
-    if (operation->params_name) {
+    if (operation->params_back) {
         *out++ = ',';
         out = write_params(out, answer);
     }

@@ -303,7 +303,8 @@ static void fill(safetensors_contents *contents, const layers_call *call, const 
     for (int i = 0; call->operation->outputs[i].name; i++)
         add_output(contents, &call->operation->outputs[i], &call->outputs[i]);
     for (int i = 0; call->operation->params_name && call->operation->params[i].name; i++)
-        if (all ? form_returns_param(&call->operation->params[i]) : form_gives_param(call, i))
+        if (all ? form_returns_param(call->operation, &call->operation->params[i])
+                : form_gives_param(call, i))
             add_param(contents, call, i);
     if (handle)
         strcpy(add_text(contents, "cache"), handle);

@@ -214,7 +214,7 @@ static void compare_answer(const runner *r, const layers_call *call, const json_
         const char *name = call->operation->outputs[count].name;
         compare_tensor(r, name, &call->outputs[count], json_object_get(answer, name), rtol, atol);
     }
-    if (call->operation->params_name) {
+    if (call->operation->params_back) {
         const json_t *params = json_object_get(answer, call->operation->params_name);
         count++;
         for (int i = 0; call->operation->params[i].name; i++) {

@@ -191,7 +191,7 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
     char name[OPENAPI_NAME];
     json_t *properties = json_object(), *required = json_array();
     for (const layers_param *param = operation->params; param->name; param++) {
-        if (back && !form_returns_param(param))
+        if (back && !form_returns_param(operation, param))
             continue;
         openapi_put(o, properties, param->name, param_schema(o, param));
         if (param->required || (back && (param->has_fallback || param->kind == LAYERS_TENSOR)))
@@ -216,7 +216,7 @@ static void put_fields(openapi *o, const layers_field *fields, json_t *propertie
 
 static void put_params(openapi *o, const layers_operation *operation, bool back, json_t *properties,
                        json_t *required) {
-    if (!operation->params_name)
+    if (back ? !operation->params_back : !operation->params_name)
         return;
     openapi_put(o, properties, operation->params_name, params_schema(o, operation, back));
     openapi_add(o, required, json_string(operation->params_name));

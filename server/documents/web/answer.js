@@ -56,7 +56,8 @@ function spoken(json, { outputs }) {
 function result(answer, operation, onHandle) {
     const { json } = answer;
     const nodes = operation.outputs.map((row) => outputFigure(row, json[row.name]));
-    if (operation.params_name) nodes.push(paramsFigure(operation, json[operation.params_name]));
+    const params = operation.params_name && json[operation.params_name];
+    if (params) nodes.push(paramsFigure(operation, params));
     if (json.cache) nodes.push(handleNode(json, onHandle));
     nodes.push(element("details", {}, element("summary", {}, "As text"), textNode(answer.text)));
     return nodes;
