@@ -128,7 +128,12 @@ static bool add_tensor(file_writing *file, const char *name, const json_t *value
                                          (json_int_t)file->length)) == 0;
 }
 
-/* A member of bn_param or dropout_param. */
+/* Whether a member is an object of parameters, by its name. */
+static bool holds_params(const char *key) {
+    return !strcmp(key, "config") || (strlen(key) > 6 && !strcmp(key + strlen(key) - 6, "_param"));
+}
+
+/* A member of bn_param, dropout_param, config ... */
 static bool add_param(file_writing *file, const char *parent, const char *key,
                       const json_t *value) {
     char name[128], text[32];
@@ -146,13 +151,12 @@ static bool add_param(file_writing *file, const char *parent, const char *key,
 }
 
 static bool add_member(file_writing *file, const char *key, json_t *value) {
-    bool params = strlen(key) > 6 && !strcmp(key + strlen(key) - 6, "_param");
     bool text = !strcmp(key, "dtype") || !strcmp(key, "cache");
     const char *inner;
     json_t *member;
     if (text)
         return json_is_string(value) && json_object_set(file->metadata, key, value) == 0;
-    if (!params)
+    if (!holds_params(key))
         return add_tensor(file, key, value);
     json_object_foreach(value, inner,
                         member) if (!add_param(file, key, inner, member)) return false;

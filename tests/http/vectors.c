@@ -21,10 +21,30 @@ static struct {
     const char *path;
     int answers, errors;
 } operations[] = {
-    {"/affine/forward", 0, 0},  {"/affine/backward", 0, 0},   {"/relu/forward", 0, 0},
-    {"/relu/backward", 0, 0},   {"/batchnorm/forward", 0, 0}, {"/batchnorm/backward", 0, 0},
-    {"/dropout/forward", 0, 0}, {"/dropout/backward", 0, 0},  {"/svm/loss", 0, 0},
+    {"/affine/forward", 0, 0},
+    {"/affine/backward", 0, 0},
+    {"/relu/forward", 0, 0},
+    {"/relu/backward", 0, 0},
+    {"/batchnorm/forward", 0, 0},
+    {"/batchnorm/backward", 0, 0},
+    {"/dropout/forward", 0, 0},
+    {"/dropout/backward", 0, 0},
+    {"/svm/loss", 0, 0},
     {"/softmax/loss", 0, 0},
+    {"/layernorm/forward", 0, 0},
+    {"/layernorm/backward", 0, 0},
+    {"/conv/forward", 0, 0},
+    {"/conv/backward", 0, 0},
+    {"/max_pool/forward", 0, 0},
+    {"/max_pool/backward", 0, 0},
+    {"/spatial_batchnorm/forward", 0, 0},
+    {"/spatial_batchnorm/backward", 0, 0},
+    {"/spatial_groupnorm/forward", 0, 0},
+    {"/spatial_groupnorm/backward", 0, 0},
+    {"/sgd/update", 0, 0},
+    {"/sgd_momentum/update", 0, 0},
+    {"/rmsprop/update", 0, 0},
+    {"/adam/update", 0, 0},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
@@ -162,7 +182,7 @@ static void run_files(const mode *mode) {
         errors += operations[i].errors;
         operations[i].answers = operations[i].errors = 0;
     }
-    CHECK(answers > 400 && errors > 100, "%d answers, %d errors", answers, errors);
+    CHECK(answers > 1000 && errors > 300, "%d answers, %d errors", answers, errors);
     printf("vectors: %s in, %s out: %zu files, %d cases, %d answers and %d errors\n",
            mode->binary_request ? mode->labels : "JSON",
            mode->binary_answer ? "safetensors" : "JSON", files.gl_pathc, cases, answers, errors);
