@@ -42,6 +42,7 @@ def spatial_groupnorm(name, x, groups, eps=None, gamma=None, beta=None, dtype="f
 def spatial_batchnorm(name, x, param, gamma=None, beta=None, dtype="float64", tolerance=None,
                       query="", flat=False):
     whole = cases_batchnorm.complete(param, x.shape[1])
+    whole["momentum"] = float(whole["momentum"])
     return norm(name, "spatial_batchnorm", x, ("bn_param", param), [whole], gamma, beta, dtype,
                 tolerance, query, flat)
 

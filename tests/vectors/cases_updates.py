@@ -15,11 +15,13 @@ TENSORS = {"sgd": [], "sgd_momentum": ["velocity"], "rmsprop": ["cache"], "adam"
 
 
 def complete(rule, config, w):
-    """The config with the defaults of the contract"""
+    """The config with the defaults of the contract, its numbers of the types that come back"""
     whole = {**NUMBERS[rule], **{key: np.zeros(w.shape) for key in TENSORS[rule]}, **(config or {})}
-    if "t" in whole:
-        whole["t"] = int(whole["t"])
-    return {key: value.array if isinstance(value, Flat) else value for key, value in whole.items()}
+    def value_of(key, value):
+        if isinstance(value, Flat):
+            return value.array
+        return value if isinstance(value, np.ndarray) else type(NUMBERS[rule][key])(value)
+    return {key: value_of(key, value) for key, value in whole.items()}
 
 
 def update_step(rule, w, dw, config, dtype, tolerance=None, query="", wrap=np.asarray):
@@ -28,8 +30,10 @@ def update_step(rule, w, dw, config, dtype, tolerance=None, query="", wrap=np.as
     request = {"w": wrap(w), "dw": wrap(dw)}
     if config is not None:
         request["config"] = config
-    made = step("/%s/update" % rule, typed(request, dtype), {"next_w": next_w, "config": after},
-                tolerance or USUAL[dtype], query)
+    after = {key: np.asarray(value) if key in TENSORS[rule] else value
+             for key, value in after.items()}  # of rank 0, NumPy's arithmetic leaves no arrays
+    made = step("/%s/update" % rule, typed(request, dtype),
+                {"next_w": np.asarray(next_w), "config": after}, tolerance or USUAL[dtype], query)
     return made, next_w, after
 
 
@@ -79,7 +83,7 @@ def usual(rule, numbers):
                   {**numbers, **given(rule, random, 3, 4)})
         yield one("rank 0", np.array(2.5), np.array(-0.75))
         yield one("rank 0, everything given", np.array(2.5), np.array(-0.75),
-                  {**numbers, **{key: np.array(0.5) for key in TENSORS[rule]}})
+                  {**numbers, **{key: Flat(0.5) for key in TENSORS[rule]}})
         yield one("rank 1, sizes past a vector register", short(19), short(19), numbers)
         yield one("rank 4", short(2, 1, 3, 2), short(2, 1, 3, 2), given(rule, random, 2, 1, 3, 2))
         yield one("nothing to learn", empty(0), empty(0), numbers)

@@ -12,7 +12,7 @@ def square(values, dtype):
 
 
 def sgd(w, dw, config, dtype="float64"):
-    return real(real(w) - REAL(config["learning_rate"]) * real(dw)), dict(config)
+    return real(w) - REAL(config["learning_rate"]) * real(dw), dict(config)
 
 
 def sgd_momentum(w, dw, config, dtype="float64"):
