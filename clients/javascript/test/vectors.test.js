@@ -29,13 +29,16 @@ function tensorOf(value, dtype) {
 
 const INTEGERS = { y: "int32", mask: "uint8" };
 
+const isHeld = (value) => value && typeof value === "object" && !Array.isArray(value);
+
 /** A vector's request with what can be a tensor as one; labels are the inputs called y. */
 function typed(request) {
     const dtype = request.dtype ?? "float64";
     const convert = (object) =>
         Object.fromEntries(
             Object.entries(object).map(([name, value]) => {
-                if (name.endsWith("_param")) return [name, value?.mode ? convert(value) : value];
+                if (name.endsWith("_param") || name === "config")
+                    return [name, isHeld(value) ? convert(value) : value];
                 return [name, tensorOf(value, INTEGERS[name] ?? dtype) ?? value];
             }),
         );

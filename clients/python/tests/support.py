@@ -15,7 +15,7 @@ FORMS = "safetensors", "json"
 
 
 def in_each_form(case):
-    """Makes two tests of each of a TestCase: `self.client` and layerd.layers are of the form."""
+    """Makes two tests of each of a TestCase: `self.client` and layerd.layers are of `self.form`."""
     for name, method in list(vars(case).items()):
         if name.startswith("test_"):
             delattr(case, name)
@@ -26,6 +26,7 @@ def in_each_form(case):
 
 def _in_form(method, form):
     def test(self):
+        self.form = form
         with layerd.Client(form=form) as self.client:
             layers.set_client(self.client)
             method(self)
