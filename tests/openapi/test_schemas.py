@@ -76,8 +76,9 @@ class Schemas(Case):
                 body = self.body_of(operation)
                 del body[name][parameter]
                 answer = self.check(path, operation, body, True)
-                self.assertEqual(answer.json[name][parameter], s["default"])
-                checked += 1
+                if name in answer.json:
+                    self.assertEqual(answer.json[name][parameter], s["default"])
+                    checked += 1
         self.assertGreater(checked, 0)
 
     def test_parameters_are_of_their_type(self):
