@@ -15,6 +15,11 @@ typedef struct {
     double variance, inv_std;
 } moments;
 
+/* Two sums over the same numbers. */
+typedef struct {
+    double u, v;
+} run_sums;
+
 /* So many times the variance may squares be without a loss of digits. */
 enum { LOST = 16 };
 

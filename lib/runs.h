@@ -15,10 +15,6 @@ enum {
     STORED = 512,    /* elements that are computed before they are stored */
 };
 
-typedef struct {
-    double u, v;
-} run_sums;
-
 /* The compiler finds better code for sums of such than of as many numbers. */
 typedef double doubles __attribute__((vector_size(32), aligned(8), may_alias));
 _Static_assert(LANES == 16, "four of them");

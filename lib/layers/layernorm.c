@@ -120,20 +120,21 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
 #define ABREAST 4
 
 /* What four elements of a row add: g and g · xhat to the row's sums, dout · xhat to dgamma, dout to
- * dbeta. */
+ * dbeta. g is rounded as it is where its mean is subtracted: a row of one number has dx = 0. */
 INLINED void typed(add_gradients)(const typed(run_gradient) * row, size_t d, const moments *m,
                                   doubles sums[2], doubles *dgamma, doubles *dbeta) {
-    doubles x, dout, gamma;
-    typed(load)(row->x + d, &x);
-    typed(load)(row->dout + d, &dout);
-    typed(load)(row->gamma + d, &gamma);
-    doubles distance = x - m->mean, g = dout * gamma;
+    const REAL *up = row->dout + d, *gamma = row->gamma + d;
+    doubles xhat, dout,
+        g = {up[0] * gamma[0], up[1] * gamma[1], up[2] * gamma[2], up[3] * gamma[3]};
+    typed(load)(row->x + d, &xhat);
+    typed(load)(up, &dout);
+    xhat -= m->mean;
     if (sizeof(REAL) == 8)
-        distance -= m->rest;
-    distance *= m->inv_std;
+        xhat -= m->rest;
+    xhat *= m->inv_std;
     sums[0] += g;
-    sums[1] += g * distance;
-    *dgamma += dout * distance;
+    sums[1] += g * xhat;
+    *dgamma += dout * xhat;
     *dbeta += dout;
 }
 
@@ -170,7 +171,7 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
     for (size_t i = 0; i < rows; i++) {
         typed(flush)(sums[i], &to[i]);
         for (size_t e = d; e < D; e++) {
-            double dout = row[i].dout[e], g = dout * row[i].gamma[e];
+            double dout = row[i].dout[e], g = row[i].dout[e] * row[i].gamma[e];
             double xhat = ((row[i].x[e] - m[i].mean) - m[i].rest) * m[i].inv_std;
             to[i].u += g;
             to[i].v += g * xhat;

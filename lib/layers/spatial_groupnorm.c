@@ -45,7 +45,7 @@ typedef struct {
     size_t C;        /* and of an example */
     size_t plane;    /* elements */
     size_t together; /* groups that one task takes */
-    double *sums;    /* backward's, of each plane: Σdout and Σdout · xhat */
+    run_sums *sums;  /* backward's, of each plane: Σdout and Σdout · xhat */
 } pass;
 
 static pass pass_of(layers_call *call) {
@@ -167,32 +167,57 @@ static layers_code typed(forward)(layers_call *call, layers_error *error) {
     return LAYERS_OK;
 }
 
-/* The planes of a group: their sums; then their part of dx. */
-static void typed(backward_group)(const pass *pass, size_t g) {
-    layers_call *call = pass->call;
-    const REAL *gamma = call->cache->saved[SAVED_GAMMA].data;
-    const REAL *x = call->cache->saved[SAVED_X].data, *dout = call->inputs[0].data;
-    moments m = kept_moments(call->cache, g);
-    typed(run_gradient) run = {
-        .scale = 1, .length = pass->plane, .past_caches = call->output_bytes >= STREAM_ALL_FROM};
-    double size = (double)(pass->channels * pass->plane);
-    size_t first = g * pass->channels;
-    for (size_t p = first; p < first + pass->channels; p++) {
+/* Σdout and Σdout · xhat of each plane of a group, and of all of them with their gammas. */
+static run_sums typed(sum_group)(const pass *pass, size_t g, const moments *m) {
+    const layers_cache *cache = pass->call->cache;
+    const REAL *gamma = cache->saved[SAVED_GAMMA].data, *dout = pass->call->inputs[0].data;
+    const REAL *x = cache->saved[SAVED_X].data;
+    run_sums all = {0};
+    for (size_t p = g * pass->channels; p < (g + 1) * pass->channels; p++) {
         run_sums sums =
-            typed(run_products)(x + p * pass->plane, dout + p * pass->plane, pass->plane, m.mean);
-        double *plane = pass->sums + 2 * p;
-        plane[0] = sums.u;
-        plane[1] = (sums.v - m.rest * sums.u) * m.inv_std;
-        run.shift += gamma[p % pass->C] * plane[0] / size;
-        run.slope += gamma[p % pass->C] * plane[1] / size;
+            typed(run_products)(x + p * pass->plane, dout + p * pass->plane, pass->plane, m->mean);
+        sums.v = (sums.v - m->rest * sums.u) * m->inv_std;
+        pass->sums[p] = sums;
+        all.u += gamma[p % pass->C] * sums.u;
+        all.v += gamma[p % pass->C] * sums.v;
     }
-    for (size_t p = first; p < first + pass->channels; p++) {
-        run.x = x + p * pass->plane;
-        run.dout = dout + p * pass->plane;
-        run.dx = (REAL *)call->outputs[DX].data + p * pass->plane;
-        run.gamma = gamma + p % pass->C;
-        typed(gradient)(&run, &m);
+    return all;
+}
+
+/* dx = (dout − shift / gamma − xhat · slope / gamma) · inv_std · gamma loses the fewest digits;
+ * where gamma is 0, or so small that the quotients are large, (gamma · dout − shift − xhat · slope)
+ * · inv_std.
+ */
+static void typed(backward_plane)(const pass *pass, size_t p, const moments *m, double shift,
+                                  double slope) {
+    layers_call *call = pass->call;
+    const REAL one = 1, *gamma = (const REAL *)call->cache->saved[SAVED_GAMMA].data + p % pass->C;
+    typed(run_gradient)
+        run = {.x = (const REAL *)call->cache->saved[SAVED_X].data + p * pass->plane,
+               .dout = (const REAL *)call->inputs[0].data + p * pass->plane,
+               .dx = (REAL *)call->outputs[DX].data + p * pass->plane,
+               .length = pass->plane,
+               .past_caches = call->output_bytes >= STREAM_ALL_FROM,
+               .gamma = gamma,
+               .scale = 1,
+               .shift = shift,
+               .slope = slope};
+    double least = 0x1p-60 * (fabs(shift) + fabs(slope));
+    if (fabs((double)*gamma) > least) {
+        run.gamma = &one;
+        run.scale = *gamma;
+        run.shift /= *gamma;
+        run.slope /= *gamma;
     }
+    typed(gradient)(&run, m);
+}
+
+static void typed(backward_group)(const pass *pass, size_t g) {
+    moments m = kept_moments(pass->call->cache, g);
+    run_sums all = typed(sum_group)(pass, g, &m);
+    double size = (double)(pass->channels * pass->plane);
+    for (size_t p = g * pass->channels; p < (g + 1) * pass->channels; p++)
+        typed(backward_plane)(pass, p, &m, all.u / size, all.v / size);
 }
 
 static void typed(backward_groups)(void *argument, size_t i) {
@@ -201,7 +226,7 @@ static void typed(backward_groups)(void *argument, size_t i) {
         if (pass->plane > 0)
             typed(backward_group)(pass, g);
         else
-            memset(pass->sums + 2 * g * pass->channels, 0, 2 * pass->channels * sizeof(double));
+            memset(pass->sums + g * pass->channels, 0, pass->channels * sizeof *pass->sums);
 }
 
 static void typed(add_planes)(const pass *pass) {
@@ -210,8 +235,8 @@ static void typed(add_planes)(const pass *pass) {
     for (size_t c = 0; c < pass->C; c++) {
         double g = 0, b = 0;
         for (size_t p = c; p < planes; p += pass->C) {
-            b += pass->sums[2 * p];
-            g += pass->sums[2 * p + 1];
+            b += pass->sums[p].u;
+            g += pass->sums[p].v;
         }
         dgamma[c] = (REAL)g;
         dbeta[c] = (REAL)b;
