@@ -163,8 +163,13 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
             for (size_t i = 0; i < rows; i++)
                 typed(flush)(sums[i], &to[i]);
         doubles g = *(const doubles *)(dgamma + d), b = *(const doubles *)(dbeta + d);
-        for (size_t i = 0; i < rows; i++)
+        for (size_t i = 0; i < rows; i++) {
+            if (d % (64 / sizeof(REAL)) == 0) { /* the rows after these */
+                __builtin_prefetch(row[i].x + rows * D + d);
+                __builtin_prefetch(row[i].dout + rows * D + d);
+            }
             typed(add_gradients)(&row[i], d, &m[i], sums[i], &g, &b);
+        }
         *(doubles *)(dgamma + d) = g;
         *(doubles *)(dbeta + d) = b;
     }
