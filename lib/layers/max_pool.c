@@ -222,17 +222,19 @@ INLINED void typed(shifts)(typed(bits) * shift) {
 }
 
 INLINED void typed(widen)(const uint8_t *from, typed(bits) * to) {
+    const size_t count = LANES_IN;
     uint64_t bytes = 0;
-    typed(bits) shift;
+    typed(bits) shift = {0};
     typed(shifts)(&shift);
-    memcpy(&bytes, from, LANES_IN);
+    memcpy(&bytes, from, count);
     typed(quarters) all = bytes - (typed(quarters)){0};
     *to = typed(FOURS)((typed(bits))all) >> shift & 0xff;
 }
 
 INLINED void typed(narrow)(const typed(bits) * from, uint8_t *to) {
+    const size_t count = LANES_IN;
     uint64_t part[4];
-    typed(bits) shift;
+    typed(bits) shift = {0};
     typed(shifts)(&shift);
     shift = *from << shift;
     memcpy(part, &shift, sizeof part);
@@ -240,7 +242,7 @@ INLINED void typed(narrow)(const typed(bits) * from, uint8_t *to) {
     uint32_t four[2] = {(uint32_t)(low | low >> 32), (uint32_t)(high | high >> 32)};
     if (sizeof(REAL) == 8)
         four[0] |= four[1];
-    memcpy(to, four, LANES_IN);
+    memcpy(to, four, count);
 }
 
 #include "max_pool_windows.h"
