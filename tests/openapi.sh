@@ -4,7 +4,7 @@
 #   tests/openapi.sh build/layerd
 set -euo pipefail
 . tests/daemon.sh
-start_daemon "$1" --body-limit 64KiB --answer-limit 64KiB --cache-budget 32KiB \
+start_daemon "$1" --body-limit 64KiB --answer-limit 64KiB --cache-budget 256KiB \
     --address-connections 16
 /usr/bin/python3 -B tests/openapi/run.py "$url" || { cat "$log"; exit 1; }
 stop_daemon

@@ -85,6 +85,13 @@ const char *form_param_pointer(const layers_operation *operation, int i,
     return pointer;
 }
 
+bool form_needs_params(const layers_operation *operation) {
+    const layers_param *param = operation->params;
+    while (param->name && !param->required)
+        param++;
+    return param->name;
+}
+
 bool form_returns_param(const layers_operation *operation, const layers_param *param) {
     return operation->params_back && param->kind != LAYERS_MASK;
 }

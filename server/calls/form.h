@@ -67,6 +67,9 @@ bool form_choice(form_request *request, int i, const char *word, const char *kin
 const char *form_param_pointer(const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]);
 
+/* Whether the parameters' object must be sent: one of them is required. */
+bool form_needs_params(const layers_operation *operation);
+
 /* Whether a parameter can come back: a mask, which is as large as an input, does not. */
 bool form_returns_param(const layers_operation *operation, const layers_param *param);
 

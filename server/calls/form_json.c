@@ -153,13 +153,6 @@ static bool read_param(json_request *r, int i, json_t *json) {
     return json_double(&r->document, json, pointer, &value->number, r->request->problem);
 }
 
-static bool needs_params(const layers_operation *operation) {
-    const layers_param *param = operation->params;
-    while (param->name && !param->required)
-        param++;
-    return param->name;
-}
-
 static bool read_params(json_request *r) {
     const layers_operation *operation = r->request->call->operation;
     if (!operation->params_name)
@@ -167,7 +160,7 @@ static bool read_params(json_request *r) {
     char pointer[FORM_POINTER] = "";
     pointer_add(pointer, sizeof pointer, operation->params_name);
     json_t *object = json_object_get(r->document.root, operation->params_name);
-    if (!object && !needs_params(operation))
+    if (!object && !form_needs_params(operation))
         return true;
     if (!object)
         return problem_set(r->request->problem, PROBLEM_MISSING_FIELD, pointer,

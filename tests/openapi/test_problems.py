@@ -115,7 +115,7 @@ class Problems(Case):
     def test_a_full_cache(self):
         path, operation = self.operation("affineForward")
         body = {"x": [[0]] * 1500, "w": [[0]], "b": [0]}
-        for _ in range(3):
+        for _ in range(40):
             answer = self.post(path, body)
             if answer.status != 200:
                 break
@@ -134,7 +134,7 @@ class Problems(Case):
     def test_too_many_connections(self):
         with contextlib.ExitStack() as stack:
             answer = None
-            for _ in range(20):
+            for _ in range(40):
                 connection = http.client.HTTPConnection(self.daemon.address, timeout=30)
                 stack.callback(connection.close)
                 connection.request("GET", "/healthz")

@@ -9,10 +9,19 @@
 #include "documents/openapi/examples.h"
 #include "handlers.h"
 
-enum { ROWS = 2, COLUMNS = 3 };
+enum { ROWS = 2, COLUMNS = 3, PIXELS = 4 };
+
+/* An image is longer and wider than a kernel or a window, and its channels come in pairs. */
+static size_t length_of(const layers_dims *derived, char letter) {
+    for (int i = 0; i < derived->count; i++)
+        if (derived->dim[i].letter == letter)
+            return derived->dim[i].length;
+    return letter == 'D' ? COLUMNS : letter == 'H' || letter == 'W' ? PIXELS : ROWS;
+}
 
 /* The shape that a pattern has in examples; returns its rank. */
-static int example_shape(const char *pattern, size_t shape[LAYERS_MAX_RANK]) {
+static int example_shape(const layers_dims *derived, const char *pattern,
+                         size_t shape[LAYERS_MAX_RANK]) {
     int rank = 0;
     if (!strcmp(pattern, "...")) {
         shape[rank++] = ROWS;
@@ -21,7 +30,7 @@ static int example_shape(const char *pattern, size_t shape[LAYERS_MAX_RANK]) {
     }
     for (const char *c = pattern; *c; c++)
         if (isupper((unsigned char)*c))
-            shape[rank++] = *c == 'D' || *c == 'C' ? COLUMNS : ROWS;
+            shape[rank++] = length_of(derived, *c);
     return rank;
 }
 
@@ -40,9 +49,10 @@ static json_t *nest(openapi *o, const json_t *data, const size_t *shape, int ran
     return list;
 }
 
-static json_t *tensor(openapi *o, const layers_field *field, int start, bool flat) {
+static json_t *tensor(openapi *o, const layers_dims *derived, const layers_field *field, int start,
+                      bool flat) {
     size_t shape[LAYERS_MAX_RANK], size = 1, next = 0;
-    int rank = example_shape(field->shape, shape);
+    int rank = example_shape(derived, field->shape, shape);
     json_t *lengths = json_array(), *data = json_array();
     for (int i = 0; i < rank; i++) {
         openapi_add(o, lengths, json_integer((json_int_t)shape[i]));
@@ -58,16 +68,21 @@ static json_t *tensor(openapi *o, const layers_field *field, int start, bool fla
     return nested;
 }
 
-/* The default, else a simple value of the range. Tensors are left out. */
+/* The default, else a simple value of the range. */
+static double number_of(const layers_param *param) {
+    if (param->has_fallback)
+        return param->fallback;
+    bool middle = param->kind == LAYERS_NUMBER && param->maximum < 1e300;
+    return middle ? (param->minimum + param->maximum) / 2 : param->minimum + 1;
+}
+
+/* Tensors are left out. */
 static json_t *param(const layers_param *param) {
     switch (param->kind) {
     case LAYERS_NUMBER:
-        return json_real(param->has_fallback      ? param->fallback
-                         : param->maximum < 1e300 ? (param->minimum + param->maximum) / 2
-                                                  : param->minimum + 1);
+        return json_real(number_of(param));
     case LAYERS_INTEGER:
-        return json_integer(
-            (json_int_t)(param->has_fallback ? param->fallback : param->minimum + 1));
+        return json_integer((json_int_t)number_of(param));
     case LAYERS_CHOICE:
         return json_string(param->choices[0]);
     case LAYERS_TENSOR:
@@ -90,11 +105,42 @@ const char *example_cache(const layers_operation *operation, char text[OPENAPI_N
     return text;
 }
 
+static const layers_operation *giver_of_cache(const layers_operation *taker) {
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        if (!strcmp((*row)->layer, taker->layer) && (*row)->cache == LAYERS_CACHE_GIVEN)
+            return *row;
+    return NULL;
+}
+
+/* The lengths of the example of an operation that gives a cache, derived ones too. */
+static layers_dims lengths_of(openapi *o, const layers_operation *operation) {
+    layers_call call = {.operation = operation, .dtype = LAYERS_F64};
+    const layers_dims none = {0};
+    layers_error error;
+    layers_code code = LAYERS_OK;
+    size_t shape[LAYERS_MAX_RANK];
+    for (int i = 0; operation->inputs[i].name && code == LAYERS_OK; i++) {
+        int rank = example_shape(&none, operation->inputs[i].shape, shape);
+        code = layers_tensor_make(&call.inputs[i], LAYERS_F64, shape, rank, &error);
+    }
+    for (int i = 0; operation->params && operation->params[i].name; i++)
+        if (operation->params[i].required)
+            call.params[i] =
+                (layers_value){.given = true, .number = number_of(&operation->params[i])};
+    o->failed |= code != LAYERS_OK || layers_prepare(&call, &error) != LAYERS_OK;
+    layers_call_clear(&call);
+    return call.dims;
+}
+
 json_t *example_request(openapi *o, const layers_operation *operation, const char *cache,
                         bool flat) {
     json_t *body = json_object();
+    const layers_operation *giver =
+        operation->cache == LAYERS_CACHE_TAKEN ? giver_of_cache(operation) : NULL;
+    const layers_dims derived = giver ? lengths_of(o, giver) : (layers_dims){0};
     for (int i = 0; operation->inputs[i].name; i++)
-        openapi_put(o, body, operation->inputs[i].name, tensor(o, &operation->inputs[i], i, flat));
+        openapi_put(o, body, operation->inputs[i].name,
+                    tensor(o, &derived, &operation->inputs[i], i, flat));
     if (operation->params_name)
         openapi_put(o, body, operation->params_name, params(o, operation));
     if (operation->cache == LAYERS_CACHE_TAKEN)
@@ -127,13 +173,6 @@ static json_t *run(openapi *o, service *service, const layers_operation *operati
     free(reply.body);
     free(text);
     return answer;
-}
-
-static const layers_operation *giver_of_cache(const layers_operation *taker) {
-    for (const layers_operation *const *row = layers_operations; *row; row++)
-        if (!strcmp((*row)->layer, taker->layer) && (*row)->cache == LAYERS_CACHE_GIVEN)
-            return *row;
-    return NULL;
 }
 
 static json_t *run_with_cache(openapi *o, service *service, const layers_operation *operation) {

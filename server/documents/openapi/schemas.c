@@ -144,15 +144,16 @@ static json_t *number_of_kind(const layers_param *param, double number) {
     return param->kind == LAYERS_INTEGER ? json_integer((json_int_t)number) : json_real(number);
 }
 
-/* A scalar of a range; bounds past 1e300 are those of the type. */
-static json_t *ranged(openapi *o, const layers_param *param) {
+/* A scalar of a range; bounds past 1e300 are those of the type. An integer that comes back may have
+ * gone past what can be sent, as a count of steps does. */
+static json_t *ranged(openapi *o, const layers_param *param, bool back) {
     bool integer = param->kind == LAYERS_INTEGER;
     json_t *schema = json_pack("{s:s, s:s}", "type", integer ? "integer" : "number", "format",
                                integer ? "int64" : "double");
     if (param->minimum > -1e300)
         openapi_put(o, schema, param->open_minimum ? "exclusiveMinimum" : "minimum",
                     number_of_kind(param, param->minimum));
-    if (param->maximum < 1e300)
+    if (param->maximum < 1e300 && !(integer && back))
         openapi_put(o, schema, param->open_maximum ? "exclusiveMaximum" : "maximum",
                     number_of_kind(param, param->maximum));
     if (param->has_fallback)
@@ -167,12 +168,12 @@ static json_t *choice(openapi *o, const layers_param *param) {
     return json_pack("{s:s, s:o}", "type", "string", "enum", choices);
 }
 
-static json_t *param_schema(openapi *o, const layers_param *param) {
+static json_t *param_schema(openapi *o, const layers_param *param, bool back) {
     if (param->kind == LAYERS_TENSOR)
         return tensor(o, param->shape, &numbers, param->summary);
     if (param->kind == LAYERS_MASK)
         return tensor(o, param->shape, &flags, param->summary);
-    json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param) : ranged(o, param);
+    json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param) : ranged(o, param, back);
     openapi_put(o, schema, "description", json_string(param->summary));
     return schema;
 }
@@ -193,7 +194,7 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
     for (const layers_param *param = operation->params; param->name; param++) {
         if (back && !form_returns_param(operation, param))
             continue;
-        openapi_put(o, properties, param->name, param_schema(o, param));
+        openapi_put(o, properties, param->name, param_schema(o, param, back));
         if (param->required || (back && (param->has_fallback || param->kind == LAYERS_TENSOR)))
             openapi_add(o, required, json_string(param->name));
     }
@@ -205,11 +206,30 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
     return openapi_ref("schemas", name);
 }
 
-static void put_fields(openapi *o, const layers_field *fields, json_t *properties,
-                       json_t *required) {
+/* "; P = ⌊(H + 2·pad − R) / stride⌋ + 1" for the letters of a pattern that follow from others. */
+static json_t *with_formulas(const layers_operation *operation, const layers_field *field,
+                             json_t *schema) {
+    json_t *text = json_incref(json_object_get(schema, "description"));
+    const layers_operation *const *row = layers_operations;
+    while (strcmp((*row)->layer, operation->layer) != 0 || (operation->cache && !(*row)->saved))
+        row++;
+    for (const layers_derived *d = (*row)->derived; d && d->letter; d++)
+        if (strchr(field->shape, d->letter)) {
+            json_t *longer =
+                json_sprintf("%s; %c = %s", json_string_value(text), d->letter, d->formula);
+            json_decref(text);
+            text = longer;
+        }
+    json_object_set_new(schema, "description", text);
+    return schema;
+}
+
+static void put_fields(openapi *o, const layers_operation *operation, const layers_field *fields,
+                       json_t *properties, json_t *required) {
     for (const layers_field *field = fields; field->name; field++) {
+        const elements *of = field->labels ? &labels : &numbers;
         openapi_put(o, properties, field->name,
-                    tensor(o, field->shape, field->labels ? &labels : &numbers, field->summary));
+                    with_formulas(operation, field, tensor(o, field->shape, of, field->summary)));
         openapi_add(o, required, json_string(field->name));
     }
 }
@@ -219,7 +239,8 @@ static void put_params(openapi *o, const layers_operation *operation, bool back,
     if (back ? !operation->params_back : !operation->params_name)
         return;
     openapi_put(o, properties, operation->params_name, params_schema(o, operation, back));
-    openapi_add(o, required, json_string(operation->params_name));
+    if (back || form_needs_params(operation))
+        openapi_add(o, required, json_string(operation->params_name));
 }
 
 static void put_cache(openapi *o, json_t *properties, const char *description) {
@@ -248,7 +269,7 @@ static json_t *put_schema(openapi *o, const layers_operation *operation, const c
 
 json_t *schema_of_request(openapi *o, const layers_operation *operation) {
     json_t *properties = json_object(), *required = json_array();
-    put_fields(o, operation->inputs, properties, required);
+    put_fields(o, operation, operation->inputs, properties, required);
     put_params(o, operation, false, properties, required);
     if (operation->cache == LAYERS_CACHE_TAKEN) {
         put_cache(o, properties, "the handle that the layer's forward gave");
@@ -260,7 +281,7 @@ json_t *schema_of_request(openapi *o, const layers_operation *operation) {
 
 json_t *schema_of_answer(openapi *o, const layers_operation *operation) {
     json_t *properties = json_object(), *required = json_array();
-    put_fields(o, operation->outputs, properties, required);
+    put_fields(o, operation, operation->outputs, properties, required);
     put_params(o, operation, true, properties, required);
     if (operation->cache == LAYERS_CACHE_GIVEN)
         put_cache(o, properties, "handle for backward; absent with ?cache=none");
