@@ -79,16 +79,16 @@ KERNEL void typed(side_by_side)(const pooling *g, size_t first, size_t end) {
 
 /* The same, wherever the windows lie. */
 KERNEL void typed(apart)(const pooling *g, size_t first, size_t end) {
-    size_t row = first, q = 0, last = end * g->Q;
+    size_t row = first, start = row_start(g, row), q = 0, last = end * g->Q;
     for (size_t o = first * g->Q; o < last; o += LANES_IN) {
         typed(lanes) largest;
         typed(bits) index;
         size_t offset[LANES_IN] = {0}, count = at_most(LANES_IN, last - o);
         for (size_t l = 0; l < count; l++) {
-            offset[l] = row_start(g, row) + q * g->stride;
+            offset[l] = start + q * g->stride;
             if (++q == g->Q) {
                 q = 0;
-                row++;
+                start = row_start(g, ++row);
             }
         }
         typed(scan)(g->x, g->W, g->R, g->S, 0, offset, &largest, &index);
