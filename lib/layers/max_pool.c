@@ -126,17 +126,19 @@ static inline uint64_t index_get(const uint8_t *from, size_t bytes) {
 
 /* Of two vectors: every second element; the elements of both in turns, the first half of these and
  * the second. Of a vector, bytes 0 to 7 of which are for words: those of each word in it. */
-#define EVENS_f32(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15)
-#define EVENS_f64(a, b) __builtin_shufflevector(a, b, 0, 2, 5, 7)
-#define FOURS_f32(v)    __builtin_shufflevector(v, v, 0, 0, 0, 0, 1, 1, 1, 1)
-#define FOURS_f64(v)    (v)
-#define LOW_f32(a, b)   __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define LOW_f64(a, b)   __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define HIGH_f32(a, b)  __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#define HIGH_f64(a, b)  __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define EVENS_f32(a, b)  __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15)
+#define EVENS_f64(a, b)  __builtin_shufflevector(a, b, 0, 2, 5, 7)
+#define FOURS_f32(v)     __builtin_shufflevector(v, v, 0, 0, 0, 0, 1, 1, 1, 1)
+#define FOURS_f64(v)     (v)
+#define MIDDLE_f32(a, b) __builtin_shufflevector(a, b, 7, 8, 9, 10, 11, 12, 13, 14)
+#define MIDDLE_f64(a, b) __builtin_shufflevector(a, b, 3, 4, 5, 6)
+#define LOW_f32(a, b)    __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define LOW_f64(a, b)    __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH_f32(a, b)   __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define HIGH_f64(a, b)   __builtin_shufflevector(a, b, 2, 6, 3, 7)
 
-#define NANOSECONDS     (sizeof(REAL) / 24.0) /* a place of a window, for one thread */
-#define THIS_FILE       "layers/max_pool.c"
+#define NANOSECONDS      (sizeof(REAL) / 24.0) /* a place of a window, for one thread */
+#define THIS_FILE        "layers/max_pool.c"
 #include "both_dtypes.h"
 
 const layers_operation max_pool_forward = {

@@ -77,37 +77,49 @@ INLINED void typed(collect)(const pooling *g, size_t K, size_t row, size_t i, si
     }
 }
 
-/* Elements from columns 2j and 2j + 1 on. */
+/* Elements from columns 2j and 2j + 1 on. A row shorter than two vectors is stored with some of the
+ * elements behind it, which come later, unless they are beyond `limit`. */
 INLINED void typed(put_pairs)(const pooling *g, size_t j, const typed(lanes) * even,
-                              const typed(lanes) * odd, REAL *dx) {
-    typed(lanes) low = typed(LOW)(*even, *odd), high = typed(HIGH)(*even, *odd), rest[2];
+                              const typed(lanes) * odd, REAL *dx, const REAL *limit) {
+    typed(lanes) low = typed(LOW)(*even, *odd), high = typed(HIGH)(*even, *odd), both[2];
     size_t left = g->W - 2 * j;
-    if (left >= 2 * LANES_IN) {
-        *(typed(lanes) *)(dx + 2 * j) = low;
-        *(typed(lanes) *)(dx + 2 * j + LANES_IN) = high;
+    dx += 2 * j;
+    if (left >= 2 * LANES_IN || (j == 0 && limit - dx >= 2 * (ptrdiff_t)LANES_IN)) {
+        *(typed(lanes) *)dx = low;
+        *(typed(lanes) *)(dx + LANES_IN) = high;
+    } else if (left == 2 * LANES_IN - 1) {
+        *(typed(lanes) *)dx = low;
+        *(typed(lanes) *)(dx + LANES_IN - 1) = typed(MIDDLE)(low, high);
     } else {
-        rest[0] = low;
-        rest[1] = high;
-        memcpy(dx + 2 * j, rest, left * sizeof(REAL));
+        both[0] = low;
+        both[1] = high;
+        memcpy(dx, both, left * sizeof(REAL));
     }
 }
 
+/* Where in dx a pair of rows starts. */
+INLINED REAL *typed(pair_start)(const pooling *g, size_t pair) {
+    return (REAL *)g->x + (pair / g->pairs * g->H + pair % g->pairs * 2) * g->W;
+}
+
 /* Two rows of dx, the second of which may be beyond the plane. */
-INLINED void typed(gather_pair)(const pooling *g, size_t K, size_t plane, size_t i, bool all_there,
-                                const typed(numbers) * numbers) {
-    REAL *dx = (REAL *)g->x + (plane * g->H + 2 * i) * g->W;
+INLINED void typed(gather_pair)(const pooling *g, size_t K, size_t pair, bool all_there,
+                                const REAL *limit, const typed(numbers) * numbers) {
+    size_t row = pair / g->pairs * g->P, i = pair % g->pairs;
+    REAL *dx = typed(pair_start)(g, pair);
     for (size_t done = 0; done < g->columns; done += LANES_IN) {
         typed(lanes) sum[4];
         size_t j = g->columns < LANES_IN ? 0 : at_most(done, g->columns - LANES_IN);
-        typed(collect)(g, K, plane * g->P, i, j, all_there, numbers, sum);
-        typed(put_pairs)(g, j, &sum[0], &sum[1], dx);
+        typed(collect)(g, K, row, i, j, all_there, numbers, sum);
+        typed(put_pairs)(g, j, &sum[0], &sum[1], dx, limit);
         if (2 * i + 1 < g->H)
-            typed(put_pairs)(g, j, &sum[2], &sum[3], dx + g->W);
+            typed(put_pairs)(g, j, &sum[2], &sum[3], dx + g->W, limit);
     }
 }
 
 /* Whether all windows that a pair of rows reads are there, those too that are not in its row. */
-INLINED bool typed(are_there)(const pooling *g, size_t row) {
+INLINED bool typed(are_there)(const pooling *g, size_t pair) {
+    size_t row = pair / g->pairs * g->P + pair % g->pairs;
     return row > 1 && row * g->Q + g->columns + LANES_IN <= g->windows;
 }
 
@@ -122,17 +134,17 @@ KERNEL void typed(gather_pairs)(const pooling *from, size_t first, size_t end) {
         for (size_t place = 0; place < 9; place++)
             numbers.place[place][l] = (typed(word))place;
     }
+    const REAL *limit = typed(pair_start)(&g, end);
     for (size_t pair = first; pair < end; pair++) {
-        size_t plane = pair / g.pairs, i = pair % g.pairs;
-        bool all_there = typed(are_there)(&g, plane * g.P + i);
+        bool all_there = typed(are_there)(&g, pair);
         if (g.R == 2 && all_there)
-            typed(gather_pair)(&g, 2, plane, i, true, &numbers);
+            typed(gather_pair)(&g, 2, pair, true, limit, &numbers);
         else if (g.R == 2)
-            typed(gather_pair)(&g, 2, plane, i, false, &numbers);
+            typed(gather_pair)(&g, 2, pair, false, limit, &numbers);
         else if (all_there)
-            typed(gather_pair)(&g, 3, plane, i, true, &numbers);
+            typed(gather_pair)(&g, 3, pair, true, limit, &numbers);
         else
-            typed(gather_pair)(&g, 3, plane, i, false, &numbers);
+            typed(gather_pair)(&g, 3, pair, false, limit, &numbers);
     }
 }
 

@@ -241,5 +241,8 @@ Test(max_pool, is_that_of_plain_loops_with_threads) {
     for (size_t size = 2; size < 5; size++)
         for (size_t stride = 1; stride < 4; stride++)
             check_both((geometry){3, 40, 33, 34, size, size, stride}, threads);
+    for (size_t size = 2; size < 4; size++) /* rows shorter than a vector, in several pieces */
+        for (size_t W = size; W < 9; W++)
+            check_both((geometry){60, 60, 9, W, size, size, 2}, threads);
     layers_pool_free(threads);
 }
