@@ -140,9 +140,9 @@ INLINED void typed(normalise_piece)(const typed(run) * r, size_t first, size_t c
 
 /* out = (x − mean) · inv_std · gamma + beta */
 KERNEL void typed(normalise)(const typed(run) * r, const moments *m) {
-    REAL stored[STORED];
+    REAL stored[STORED], *buffer = stored;
     for (size_t first = 0, count; first < r->length; first += count) {
-        REAL *out = r->past_caches ? stored : r->out + first;
+        REAL *out = r->past_caches ? buffer : r->out + first;
         count = at_most(STORED, r->length - first);
         if (typed(is_far)(m->mean, m->inv_std))
             for (size_t i = 0; i < count; i++)
@@ -195,13 +195,13 @@ static long double typed(gradient_far)(const typed(run_gradient) * r, size_t i, 
 }
 
 KERNEL void typed(gradient)(const typed(run_gradient) * r, const moments *m) {
-    REAL stored[STORED];
+    REAL stored[STORED], *buffer = stored;
     const double steepness = typed(steepness)(r, m);
     const bool far = typed(is_far)(m->mean, m->inv_std) ||
                      (r->scale != 0 && typed(is_beyond)(m->inv_std * r->scale)) ||
                      (r->slope != 0 && r->scale != 0 && typed(is_beyond)(steepness));
     for (size_t first = 0, count; first < r->length; first += count) {
-        REAL *dx = r->past_caches ? stored : r->dx + first;
+        REAL *dx = r->past_caches ? buffer : r->dx + first;
         count = at_most(STORED, r->length - first);
         if (far)
             for (size_t i = 0; i < count; i++)

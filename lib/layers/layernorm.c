@@ -213,7 +213,7 @@ static void typed(backward_rows)(void *argument, size_t block) {
                                    .each = 1,
                                    .past_caches = call->output_bytes >= STREAM_ALL_FROM};
         moments m[ABREAST];
-        run_sums sums[ABREAST];
+        run_sums sums[ABREAST] = {{0}};
         rows = n + ABREAST <= end ? ABREAST : 1;
         for (size_t i = 0; i < rows; i++)
             m[i] = kept_moments(cache, n + i);
