@@ -12,12 +12,37 @@
 #define RUNS
 enum {
     NEAR_PLACES = 4, /* of a set, whose mean is near that of all */
+    NEAR_ENOUGH = 2, /* so many times the variance squares may be that are of distances from it */
+    RUN_PIECE = 256, /* elements that are summed in a few sums, before all */
     STORED = 512,    /* elements that are computed before they are stored */
 };
 
 /* The compiler finds better code for sums of such than of as many numbers. */
 typedef double doubles __attribute__((vector_size(32), aligned(8), may_alias));
 _Static_assert(LANES == 16, "four of them");
+
+/* Sums of pieces, and what they lack. */
+typedef struct {
+    run_sums sum, lost;
+} running_sums;
+
+INLINED void add_piece_sums(running_sums *to, const run_sums *piece) {
+    double lost;
+    to->sum.u = two_sum(to->sum.u, piece->u, &lost);
+    to->lost.u += lost;
+    to->sum.v = two_sum(to->sum.v, piece->v, &lost);
+    to->lost.v += lost;
+}
+
+/* Where they overflowed, what they lack is no number. */
+INLINED run_sums whole_sums(const running_sums *of) {
+    run_sums whole = of->sum;
+    if (isfinite(whole.u) && isfinite(whole.v)) {
+        whole.u += of->lost.u;
+        whole.v += of->lost.v;
+    }
+    return whole;
+}
 
 static inline double sum_of(const doubles *all) {
     return ((*all)[0] + (*all)[2]) + ((*all)[1] + (*all)[3]);
@@ -49,10 +74,10 @@ INLINED void typed(add_four)(const REAL *x, const REAL *dout, double near, doubl
 /* Adds Σ(x − near) and Σ(x − near)² of a run, or where there is dout Σdout and Σdout · (x − near).
  */
 INLINED void typed(add_run)(const REAL *x, const REAL *dout, size_t length, double near,
-                            run_sums *sums) {
-    for (size_t i0 = 0; i0 < length; i0 += ROW_PIECE) {
+                            running_sums *sums) {
+    for (size_t i0 = 0; i0 < length; i0 += RUN_PIECE) {
         doubles u0 = {0}, u1 = {0}, u2 = {0}, u3 = {0}, v0 = {0}, v1 = {0}, v2 = {0}, v3 = {0};
-        size_t end = at_most(length, i0 + ROW_PIECE), i = i0;
+        size_t end = at_most(length, i0 + RUN_PIECE), i = i0;
         for (; i + LANES <= end; i += LANES) {
             typed(add_four)(x + i, dout ? dout + i : NULL, near, &u0, &v0);
             typed(add_four)(x + i + 4, dout ? dout + i + 4 : NULL, near, &u1, &v1);
@@ -61,14 +86,13 @@ INLINED void typed(add_run)(const REAL *x, const REAL *dout, size_t length, doub
         }
         u0 = (u0 + u1) + (u2 + u3);
         v0 = (v0 + v1) + (v2 + v3);
-        double u = sum_of(&u0), v = sum_of(&v0);
+        run_sums piece = {sum_of(&u0), sum_of(&v0)};
         for (; i < end; i++) {
             double distance = x[i] - near, other = dout ? dout[i] : distance;
-            u += other;
-            v += other * distance;
+            piece.u += other;
+            piece.v += other * distance;
         }
-        sums->u += u;
-        sums->v += v;
+        add_piece_sums(sums, &piece);
     }
 }
 
@@ -80,16 +104,25 @@ INLINED double typed(near_mean)(const typed(set) * set) {
     return shortened(sum / NEAR_PLACES);
 }
 
-/* Of a set that is not empty. */
+/* Of a set that is not empty. Where the numbers that `near` is the mean of were not like the
+ * others, once more, with what is now known of the mean. */
 KERNEL moments typed(set_moments)(const typed(set) * set, double eps) {
-    double count = (double)(set->runs * set->length), near = typed(near_mean)(set), lost;
-    run_sums sums = {0};
-    for (size_t i = 0; i < set->runs; i++)
-        typed(add_run)(set->x + i * set->apart, NULL, set->length, near, &sums);
+    double count = (double)(set->runs * set->length), near = typed(near_mean)(set), squares;
     moments moments = {0};
-    double sum = two_sum(near * count, sums.u, &lost);
-    double squares = sums.v - sums.u * (sums.u / count);
-    moments.mean = quotient(sum, lost, count, &moments.rest);
+    run_sums sums;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        running_sums running = {0};
+        double lost;
+        for (size_t i = 0; i < set->runs; i++)
+            typed(add_run)(set->x + i * set->apart, NULL, set->length, near, &running);
+        sums = whole_sums(&running);
+        squares = sums.v - sums.u * (sums.u / count);
+        double sum = two_sum(near * count, sums.u, &lost);
+        moments.mean = quotient(sum, lost, count, &moments.rest);
+        if (sums.v <= NEAR_ENOUGH * squares)
+            break;
+        near = shortened(moments.mean);
+    }
     if (!(sums.v <= LOST * squares) || !(sums.v + fabs(moments.mean) <= DBL_MAX))
         return typed(moments_of)(set, eps);
     moments.variance = squares / count;
@@ -101,9 +134,9 @@ KERNEL moments typed(set_moments)(const typed(set) * set, double eps) {
  */
 __attribute__((unused)) KERNEL run_sums typed(run_products)(const REAL *x, const REAL *dout,
                                                             size_t length, double mean) {
-    run_sums sums = {0};
+    running_sums sums = {0};
     typed(add_run)(x, dout, length, mean, &sums);
-    return sums;
+    return whole_sums(&sums);
 }
 
 /* What xhat has too much where the mean is taken as REAL. */

@@ -138,9 +138,8 @@ INLINED void typed(add_gradients)(const typed(run_gradient) * row, size_t d, con
     *dbeta += dout;
 }
 
-INLINED void typed(flush)(doubles sums[2], run_sums *to) {
-    to->u += sum_of(&sums[0]);
-    to->v += sum_of(&sums[1]);
+INLINED void typed(flush)(doubles sums[2], running_sums *to) {
+    add_piece_sums(to, &(run_sums){sum_of(&sums[0]), sum_of(&sums[1])});
     sums[0] = sums[1] = (doubles){0};
 }
 
@@ -151,17 +150,17 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
     size_t D = first->length, d = 0;
     typed(run_gradient) row[ABREAST];
     doubles sums[ABREAST][2] = {{{0}}};
+    running_sums running[ABREAST];
+    memset(running, 0, sizeof running);
     for (size_t i = 0; i < rows; i++) {
         row[i] = *first;
         row[i].x += i * D;
         row[i].dout += i * D;
     }
-    for (size_t i = 0; i < rows; i++)
-        to[i] = (run_sums){0};
     for (; d + 4 <= D; d += 4) {
-        if (d % ROW_PIECE == 0)
+        if (d % RUN_PIECE == 0)
             for (size_t i = 0; i < rows; i++)
-                typed(flush)(sums[i], &to[i]);
+                typed(flush)(sums[i], &running[i]);
         doubles g = *(const doubles *)(dgamma + d), b = *(const doubles *)(dbeta + d);
         for (size_t i = 0; i < rows; i++) {
             if (d % (64 / sizeof(REAL)) == 0) { /* the rows after these */
@@ -174,7 +173,8 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
         *(doubles *)(dbeta + d) = b;
     }
     for (size_t i = 0; i < rows; i++) {
-        typed(flush)(sums[i], &to[i]);
+        typed(flush)(sums[i], &running[i]);
+        to[i] = whole_sums(&running[i]);
         for (size_t e = d; e < D; e++) {
             double dout = row[i].dout[e], g = row[i].dout[e] * row[i].gamma[e];
             double xhat = ((row[i].x[e] - m[i].mean) - m[i].rest) * m[i].inv_std;

@@ -157,13 +157,13 @@ static run_sums typed(far_products)(const typed(set) * x, const typed(set) * dou
 /* Σdout and Σdout · xhat of a channel. */
 static run_sums typed(channel_products)(const typed(set) * x, const typed(set) * dout,
                                         const moments *m) {
-    run_sums sums = {0};
+    running_sums running = {0};
     for (size_t n = 0; n < x->runs; n++) {
         run_sums run =
             typed(run_products)(x->x + n * x->apart, dout->x + n * x->apart, x->length, m->mean);
-        sums.u += run.u;
-        sums.v += run.v;
+        add_piece_sums(&running, &run);
     }
+    run_sums sums = whole_sums(&running);
     sums.v = (sums.v - m->rest * sums.u) * m->inv_std;
     return isfinite(sums.u) && isfinite(sums.v) ? sums : typed(far_products)(x, dout, m);
 }

@@ -4,6 +4,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "accuracy_truth.h"
@@ -11,7 +12,7 @@
 TestSuite(accuracy, .timeout = 120);
 
 typedef struct {
-    char operation[32], dtype[16], kind[16], shape[32], output[32];
+    char operation[48], dtype[16], kind[16], shape[32], output[32];
     double error; /* NumPy's */
 } row;
 
@@ -67,15 +68,41 @@ static layers_tensor array(const row *row, const char *kind, size_t which, const
     return tensor;
 }
 
+enum { MOST_LENGTHS = 7 };
+
+/* The lengths of a row: of x and, for affine and conv, of w. Returns how many. */
+static int lengths_of(const row *row, size_t length[MOST_LENGTHS]) {
+    int count = 0;
+    for (const char *at = row->shape; *at; at += strspn(at, "x")) {
+        cr_assert(count < MOST_LENGTHS, "%s", row->shape);
+        length[count++] = strtoul(at, (char **)&at, 10);
+    }
+    return count;
+}
+
+/* conv's, and the parameters of the norms. */
+static void set_image_params(layers_call *call) {
+    const char *layer = call->operation->layer;
+    if (!strcmp(layer, "conv")) {
+        call->params[0] = (layers_value){.given = true, .number = 2}; /* stride */
+        call->params[1] = (layers_value){.given = true, .number = 1}; /* pad */
+    } else if (!strcmp(layer, "spatial_groupnorm")) {
+        call->params[0] = (layers_value){.given = true, .number = 2}; /* groups */
+    } else if (strstr(layer, "batchnorm")) {
+        call->params[0].given = true; /* mode: train */
+    }
+}
+
 /* The forward or the loss of the row's layer. */
-static layers_call first_call(const row *row, const size_t shape[3]) {
-    char layer[32];
+static layers_call first_call(const row *row, const size_t *shape, int count) {
+    char layer[48];
     snprintf(layer, sizeof layer, "%s", row->operation);
     *strchr(layer, '/') = 0;
     bool loss = strstr(row->operation, "/loss");
     layers_call call = call_of(layer, loss ? "loss" : "forward",
                                strcmp(row->dtype, "float32") != 0 ? LAYERS_F64 : LAYERS_F32);
-    call.inputs[0] = array(row, row->kind, 0, shape, 2);
+    int rank = count >= 4 ? 4 : 2;
+    call.inputs[0] = array(row, row->kind, 0, shape, rank);
     if (loss) {
         call.inputs[1] = tensor_make(LAYERS_I64, shape, 1);
         for (size_t n = 0; n < shape[0]; n++)
@@ -83,15 +110,18 @@ static layers_call first_call(const row *row, const size_t shape[3]) {
     } else if (!strcmp(layer, "affine")) {
         call.inputs[1] = array(row, "plain", 1, shape + 1, 2);
         call.inputs[2] = array(row, "plain", 2, shape + 2, 1);
-    } else if (!strcmp(layer, "batchnorm")) {
+    } else if (!strcmp(layer, "conv")) {
+        call.inputs[1] = array(row, "plain", 1, SHAPE(shape[4], shape[1], shape[5], shape[6]));
+        call.inputs[2] = array(row, "plain", 2, shape + 4, 1);
+    } else if (strstr(layer, "norm")) {
         call.inputs[1] = array(row, "plain", 1, shape + 1, 1);
         call.inputs[2] = array(row, "plain", 2, shape + 1, 1);
-        call.params[0].given = true;
     } else if (!strcmp(layer, "dropout")) {
         call.params[0] = (layers_value){.given = true, .number = 0.7};
         call.params[1].given = true;
         call.params[2] = (layers_value){.given = true, .number = 5};
     }
+    set_image_params(&call);
     return call;
 }
 
@@ -124,7 +154,8 @@ static const layers_tensor *named(const layers_call *call, const char *name, siz
 /* A rounding more than NumPy's. A product is summed in the order of the BLAS at hand, which is not
  * the one of the machine that made the table. */
 static double allowed(const row *row) {
-    bool product = !strncmp(row->operation, "affine", 6) && strcmp(row->output, "db") != 0;
+    bool product = (!strncmp(row->operation, "affine", 6) || !strncmp(row->operation, "conv", 4)) &&
+                   strcmp(row->output, "db") != 0;
     return (product ? 2 : 1 + 0x1p-10) * row->error + 1;
 }
 
@@ -139,15 +170,14 @@ static void check(const row *row, const layers_call *call, const layers_call *fo
 }
 
 static void hold_to_numpy(const row *row) {
-    size_t shape[3] = {0};
-    cr_assert(sscanf(row->shape, "%zux%zux%zu", &shape[0], &shape[1], &shape[2]) >= 2);
-    layers_call first = first_call(row, shape);
+    size_t shape[MOST_LENGTHS] = {0};
+    layers_call first = first_call(row, shape, lengths_of(row, shape));
     run(&first);
     if (!strstr(row->operation, "/backward")) {
         check(row, &first, NULL);
     } else {
         layers_call backward = call_of(first.operation->layer, "backward", first.dtype);
-        const char *kind = strcmp(first.operation->layer, "batchnorm") != 0 ? row->kind : "plain";
+        const char *kind = strstr(first.operation->layer, "norm") ? "plain" : row->kind;
         backward.inputs[0] = array(row, kind, 3, first.outputs[0].shape, first.outputs[0].rank);
         backward.cache = layers_cache_ref(first.cache);
         run(&backward);
@@ -166,7 +196,7 @@ Test(accuracy, errors_are_not_above_numpys) {
         row row;
         if (line[0] == '#')
             continue;
-        cr_assert(sscanf(line, "%31s %15s %15s %31s %31s %lf", row.operation, row.dtype, row.kind,
+        cr_assert(sscanf(line, "%47s %15s %15s %31s %31s %lf", row.operation, row.dtype, row.kind,
                          row.shape, row.output, &row.error) == 6,
                   "%s", line);
         hold_to_numpy(&row);

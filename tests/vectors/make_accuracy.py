@@ -14,6 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "../bench"))
 import oracle  # noqa: E402
+import oracle_conv  # noqa: E402
+import oracle_norms  # noqa: E402
 import peer_numpy  # noqa: E402
 
 SHAPES = {  # of the first input, by the input's name
@@ -24,7 +26,15 @@ SHAPES = {  # of the first input, by the input's name
     "dropout": {None: (30, 33)},
     "svm": {None: (64, 12), "long": (5, 3000)},
     "softmax": {None: (64, 12), "long": (5, 3000)},
+    "layernorm": {None: (30, 33), "long": (3, 20000), "constant": (6, 11), "largest": (6, 5),
+                  "near": (6, 150), "drift": (6, 200)},
+    "spatial_batchnorm": {None: (6, 4, 5, 7), "constant": (3, 2, 3, 3), "largest": (3, 2, 2, 2),
+                          "near": (6, 4, 5, 7)},
+    "spatial_groupnorm": {None: (6, 4, 5, 7), "constant": (3, 2, 3, 3), "largest": (3, 2, 2, 2),
+                          "near": (6, 4, 5, 7)},
+    "conv": {None: (3, 5, 9, 8, 4, 3, 2), "long": (2, 300, 5, 5, 2, 5, 4)},  # x, F, R, S
 }
+CONV, GROUPS = {"stride": 2, "pad": 1}, 2
 KINDS = ["plain", "offset", "steps", "wide", "tiny", "huge", "equal", "cancel", "outlier", "long"]
 LOST = ["constant", "largest", "near", "drift"]
 
@@ -115,6 +125,46 @@ def batchnorm(kind, shape, dtype):
     yield ("batchnorm/backward", ["dx", "dgamma", "dbeta"],
            peer_numpy.batchnorm_backward(dout, cache),
            oracle.batchnorm_backward(dout, x, gamma, truth))
+
+
+def norm(layer, param, truth):
+    """A norm as a function of (kind, shape, dtype): `param` of NumPy's, `truth` the oracle's"""
+    def case(kind, shape, dtype):
+        x, dout = values(kind, 0, shape, dtype), values("plain", 3, shape, dtype)
+        gamma, beta = (values("plain", which, shape[1:2], dtype) for which in (1, 2))
+        peer, own = ([getattr(module, f"{layer}_{name}") for name in ("forward", "backward")]
+                     for module in (peer_numpy, oracle_norms))
+        out, cache = peer[0](x, gamma, beta, dict(param))
+        want = own[0](x, gamma, beta, **truth)
+        if isinstance(want, tuple):  # and bn_param
+            want = want[0]
+        yield f"{layer}/forward", ["out"], [out], [want]
+        yield (f"{layer}/backward", ["dx", "dgamma", "dbeta"], peer[1](dout, cache),
+               own[1](dout, x, gamma, **truth))
+    return case
+
+
+BATCH = {"eps": 1e-5, "momentum": 0.9}
+layernorm = norm("layernorm", {"eps": 1e-5}, {"eps": 1e-5})
+spatial_groupnorm = norm("spatial_groupnorm", {"groups": GROUPS, "eps": 1e-5},
+                         {"groups": GROUPS, "eps": 1e-5})
+
+
+def spatial_batchnorm(kind, shape, dtype):
+    zeros = np.zeros(shape[1])
+    truth = dict(BATCH, mode="train", running_mean=zeros, running_var=zeros)
+    return norm("spatial_batchnorm", BATCH, {"param": truth})(kind, shape, dtype)
+
+
+def conv(kind, shape, dtype):
+    (N, C, H, W), (F, R, S) = shape[:4], shape[4:]
+    x, w = values(kind, 0, (N, C, H, W), dtype), values("plain", 1, (F, C, R, S), dtype)
+    b = values("plain", 2, (F,), dtype)
+    out, cache = peer_numpy.conv_forward(x, w, b, CONV)
+    dout = values(kind, 3, out.shape, dtype)
+    yield "conv/forward", ["out"], [out], [oracle_conv.conv_forward(x, w, b, **CONV)]
+    yield ("conv/backward", ["dx", "dw", "db"], peer_numpy.conv_backward(dout, cache),
+           oracle_conv.conv_backward(dout, x, w, **CONV))
 
 
 def dropout(kind, shape, dtype):
