@@ -122,20 +122,21 @@ static void write_seconds(page *page, const char *name) {
         }
 }
 
-static void write_taken(page *page, const char *name) {
+static void write_bodies(page *page, const char *name, bool taken) {
     for (size_t row = 0; row < page->routes; row++) {
         const series series = {name, "", row, metrics_bytes, 1};
         if (is_operation(row))
-            write_histogram(page, &series, &page->route[row].taken);
+            write_histogram(page, &series,
+                            taken ? &page->route[row].taken : &page->route[row].given);
     }
 }
 
+static void write_taken(page *page, const char *name) {
+    write_bodies(page, name, true);
+}
+
 static void write_given(page *page, const char *name) {
-    for (size_t row = 0; row < page->routes; row++) {
-        const series series = {name, "", row, metrics_bytes, 1};
-        if (is_operation(row))
-            write_histogram(page, &series, &page->route[row].given);
-    }
+    write_bodies(page, name, false);
 }
 
 static void write_build(page *page, const char *name) {

@@ -7,6 +7,7 @@ import urllib.parse
 import jsonschema
 
 from case import Case
+from daemon import request_schema
 
 HERE = pathlib.Path(__file__).parent
 
@@ -102,3 +103,31 @@ class Document(Case):
             names |= {row["params_name"]} if "params_name" in row else set()
             names |= {"cache"} if row["cache"] == "taken" else set()
             self.assertEqual(set(request["properties"]), names)
+
+    def test_lengths_that_follow_from_others_have_their_formulas(self):
+        formulas = {}
+        for path, operation in self.daemon.layer_operations():
+            answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            schemas = {"inputs": request_schema(operation), "outputs": answer}
+            for side, schema in schemas.items():
+                for field in operation["x-layerd"][side]:
+                    described = self.daemon.resolve(schema)["properties"][field["name"]]
+                    for letter, formula in field.get("derived", {}).items():
+                        self.assertIn(letter, field["shape"].split())
+                        self.assertIn(f"; {letter} = {formula}", described["description"])
+                        formulas[path, field["name"], letter] = formula
+        self.assertEqual(formulas["/conv/forward", "out", "P"],
+                         "⌊(H + 2·pad − R) / stride⌋ + 1")
+        self.assertEqual(formulas["/conv/backward", "dout", "Q"],
+                         "⌊(W + 2·pad − S) / stride⌋ + 1")
+        self.assertEqual({path for path, _, _ in formulas},
+                         {"/conv/forward", "/conv/backward", "/max_pool/forward",
+                          "/max_pool/backward"})
+
+    def test_parameters_are_required_where_one_of_them_is(self):
+        for path, operation in self.daemon.layer_operations():
+            row = operation["x-layerd"]
+            if "params_name" in row:
+                request = self.daemon.resolve(request_schema(operation))
+                self.assertEqual(row["params_name"] in request["required"],
+                                 any(param["required"] for param in row["params"]), path)

@@ -105,13 +105,6 @@ const char *example_cache(const layers_operation *operation, char text[OPENAPI_N
     return text;
 }
 
-static const layers_operation *giver_of_cache(const layers_operation *taker) {
-    for (const layers_operation *const *row = layers_operations; *row; row++)
-        if (!strcmp((*row)->layer, taker->layer) && (*row)->cache == LAYERS_CACHE_GIVEN)
-            return *row;
-    return NULL;
-}
-
 /* The lengths of the example of an operation that gives a cache, derived ones too. */
 static layers_dims lengths_of(openapi *o, const layers_operation *operation) {
     layers_call call = {.operation = operation, .dtype = LAYERS_F64};
@@ -135,9 +128,8 @@ static layers_dims lengths_of(openapi *o, const layers_operation *operation) {
 json_t *example_request(openapi *o, const layers_operation *operation, const char *cache,
                         bool flat) {
     json_t *body = json_object();
-    const layers_operation *giver =
-        operation->cache == LAYERS_CACHE_TAKEN ? giver_of_cache(operation) : NULL;
-    const layers_dims derived = giver ? lengths_of(o, giver) : (layers_dims){0};
+    const layers_operation *giver = openapi_deriver(operation);
+    const layers_dims derived = giver != operation ? lengths_of(o, giver) : (layers_dims){0};
     for (int i = 0; operation->inputs[i].name; i++)
         openapi_put(o, body, operation->inputs[i].name,
                     tensor(o, &derived, &operation->inputs[i], i, flat));
@@ -178,8 +170,7 @@ static json_t *run(openapi *o, service *service, const layers_operation *operati
 static json_t *run_with_cache(openapi *o, service *service, const layers_operation *operation) {
     if (operation->cache != LAYERS_CACHE_TAKEN)
         return run(o, service, operation, NULL);
-    const layers_operation *giver = giver_of_cache(operation);
-    json_t *given = giver ? run(o, service, giver, NULL) : NULL;
+    json_t *given = run(o, service, openapi_deriver(operation), NULL);
     const char *handle = json_string_value(json_object_get(given, "cache"));
     json_t *answer = handle ? run(o, service, operation, handle) : NULL;
     json_decref(given);

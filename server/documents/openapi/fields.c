@@ -1,12 +1,30 @@
 /* x-layerd: an operation's row of the table as it stands, for pages and clients that draw forms. */
+#include <string.h>
+
 #include "documents/openapi/fields.h"
 
-static json_t *fields(openapi *o, const layers_field *rows) {
+/* {"P": "⌊(H + 2·pad − R) / stride⌋ + 1"} for the letters of a pattern that follow from others;
+ * nothing where there are none. */
+static void put_derived(openapi *o, json_t *object, const layers_derived *derived,
+                        const char *shape) {
+    json_t *formulas = json_object();
+    for (; derived && derived->letter; derived++)
+        if (strchr(shape, derived->letter))
+            openapi_put(o, formulas, (char[]){derived->letter, '\0'},
+                        json_string(derived->formula));
+    if (json_object_size(formulas) > 0)
+        openapi_put(o, object, "derived", json_incref(formulas));
+    json_decref(formulas);
+}
+
+static json_t *fields(openapi *o, const layers_operation *operation, const layers_field *rows) {
     json_t *list = json_array();
-    for (const layers_field *row = rows; row->name; row++)
-        openapi_add(o, list,
-                    json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "shape", row->shape,
-                              "labels", row->labels, "summary", row->summary));
+    for (const layers_field *row = rows; row->name; row++) {
+        json_t *object = json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "shape", row->shape,
+                                   "labels", row->labels, "summary", row->summary);
+        put_derived(o, object, openapi_deriver(operation)->derived, row->shape);
+        openapi_add(o, list, object);
+    }
     return list;
 }
 
@@ -62,9 +80,10 @@ json_t *operation_row(openapi *o, const layers_operation *operation) {
     static const char *const uses[] = {[LAYERS_CACHE_NONE] = "none",
                                        [LAYERS_CACHE_GIVEN] = "given",
                                        [LAYERS_CACHE_TAKEN] = "taken"};
-    json_t *row = json_pack("{s:s, s:s, s:o, s:o, s:s}", "layer", operation->layer, "operation",
-                            operation->name, "inputs", fields(o, operation->inputs), "outputs",
-                            fields(o, operation->outputs), "cache", uses[operation->cache]);
+    json_t *row =
+        json_pack("{s:s, s:s, s:o, s:o, s:s}", "layer", operation->layer, "operation",
+                  operation->name, "inputs", fields(o, operation, operation->inputs), "outputs",
+                  fields(o, operation, operation->outputs), "cache", uses[operation->cache]);
     if (!operation->params_name)
         return row;
     json_t *params = json_array();

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 void openapi_put(openapi *o, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value) != 0)
@@ -28,6 +29,15 @@ char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *opera
     }
     snprintf(name + used, OPENAPI_NAME - used, "%s", suffix);
     return name;
+}
+
+const layers_operation *openapi_deriver(const layers_operation *operation) {
+    if (operation->cache != LAYERS_CACHE_TAKEN)
+        return operation;
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        if (!strcmp((*row)->layer, operation->layer) && (*row)->cache == LAYERS_CACHE_GIVEN)
+            return *row;
+    return operation;
 }
 
 json_t *openapi_ref(const char *kind, const char *name) {

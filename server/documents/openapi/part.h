@@ -28,6 +28,10 @@ enum { OPENAPI_NAME = 96 };
 char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *operation,
                    const char *suffix);
 
+/* The operation whose description has the derived lengths of another's patterns: itself, or that
+ * which gives the cache that it takes. */
+const layers_operation *openapi_deriver(const layers_operation *operation);
+
 /* {"$ref": "#/components/<kind>/<name>"} */
 json_t *openapi_ref(const char *kind, const char *name);
 

@@ -210,10 +210,8 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, bool
 static json_t *with_formulas(const layers_operation *operation, const layers_field *field,
                              json_t *schema) {
     json_t *text = json_incref(json_object_get(schema, "description"));
-    const layers_operation *const *row = layers_operations;
-    while (strcmp((*row)->layer, operation->layer) != 0 || (operation->cache && !(*row)->saved))
-        row++;
-    for (const layers_derived *d = (*row)->derived; d && d->letter; d++)
+    const layers_derived *d = openapi_deriver(operation)->derived;
+    for (; d && d->letter; d++)
         if (strchr(field->shape, d->letter)) {
             json_t *longer =
                 json_sprintf("%s; %c = %s", json_string_value(text), d->letter, d->formula);
