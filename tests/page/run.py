@@ -5,8 +5,8 @@ import unittest
 import case
 from browser import Browser
 
-MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_origins",
-           "test_people")
+MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_images",
+           "test_origins", "test_people")
 
 case.url = sys.argv[1]
 case.browser = Browser()

@@ -4,7 +4,7 @@ import urllib.parse
 import urllib.request
 
 import case
-from case import Case
+from case import Case, panel
 
 
 class Document(Case):
@@ -77,4 +77,7 @@ class Document(Case):
         for path, row in wanted.items():
             if row["cache"] != "taken":
                 tab.click(f"document.querySelector('#layers a[href=\"#{row['layer']}\"]')")
-                self.run_operation(tab, path)
+            else:  # the handle comes from the layer's forward, which has run
+                tab.click(f"[...{panel('/' + row['layer'] + '/forward')}"
+                          ".querySelectorAll('button')].at(-1)")
+            self.run_operation(tab, path)

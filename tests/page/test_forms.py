@@ -98,3 +98,21 @@ class Forms(Case):
         self.run_operation(tab, path)
         self.assertEqual(tab.run(f"{panel(path)}.querySelectorAll('table').length"), 0)
         self.assertIn("1025", tab.run(f"{panel(path)}.querySelector('figcaption').textContent"))
+
+    def test_a_range_tells_which_of_its_ends_are_open(self):
+        tab = self.open("#adam")
+        for name, range_ in (("beta1", "from 0 to below 1, default 0.9"),
+                             ("epsilon", "above 0, default 1e-8"), ("t", "from 0, default 0")):
+            label = f"{field('/adam/update', name)}.labels[0]"
+            self.assertEqual(tab.run(f"{label}.querySelector('.hint').textContent"), range_)
+
+    def test_a_step_comes_back_to_be_sent_with_the_next(self):
+        tab = self.open("#sgd_momentum")
+        path = "/sgd_momentum/update"
+        for name, text in (("w", "[1, 2]"), ("dw", "[10, -10]"), ("learning_rate", "0.5"),
+                           ("velocity", "[2, 4]"), ("momentum", "0.25")):
+            self.set(tab, path, name, text)
+        self.run_operation(tab, path)
+        self.assertEqual(self.table(tab, path, "next_w"), [[-3.5, 8]])
+        self.assertIn("−4.5", tab.run(f"{panel(path)}.querySelector('.params').textContent"))
+        self.assertFalse(tab.run(f"{panel(path)}.querySelector('.handle') !== null"))

@@ -41,6 +41,9 @@ class People(Case):
         tab.click(run_button("/affine/backward"))
         tab.until(f"{panel('/affine/backward')}.querySelector('.problem') !== null")
 
+    def show_layer(self, tab, layer):
+        tab.click(f"document.querySelector('#layers a[href=\"#{layer}\"]')")
+
     def test_text_can_be_read_by_day_and_at_night(self):
         grounds = []
         for dark in (False, True):
@@ -48,11 +51,15 @@ class People(Case):
             self.use(tab)
             contrast, where = tab.run(CONTRAST)
             self.assertGreaterEqual(contrast, 4.5, where)
+            self.show_layer(tab, "conv")
+            contrast, where = tab.run(CONTRAST)
+            self.assertGreaterEqual(contrast, 4.5, where)
             grounds.append(tab.run("getComputedStyle(document.body).backgroundColor"))
         self.assertEqual(grounds, ["rgb(246, 246, 244)", "rgb(20, 22, 26)"])
 
     def test_a_phone_is_wide_enough(self):
-        for fragment in ("", "#batchnorm", "#dropout", "#softmax"):
+        for fragment in ("", "#batchnorm", "#dropout", "#softmax", "#conv", "#max_pool",
+                         "#spatial_groupnorm", "#adam"):
             tab = self.open(fragment, width=375, height=700)
             if not fragment:
                 self.use(tab)

@@ -38,15 +38,15 @@ static json_t *choices(openapi *o, const layers_param *param) {
 /* Bounds past 1e300 are those of the type: left out. */
 static void put_range(openapi *o, json_t *object, const layers_param *param) {
     if (param->minimum > -1e300) {
-        openapi_put(o, object, "minimum", json_real(param->minimum));
+        openapi_put(o, object, "minimum", openapi_number(param, param->minimum));
         openapi_put(o, object, "open_minimum", json_boolean(param->open_minimum));
     }
     if (param->maximum < 1e300) {
-        openapi_put(o, object, "maximum", json_real(param->maximum));
+        openapi_put(o, object, "maximum", openapi_number(param, param->maximum));
         openapi_put(o, object, "open_maximum", json_boolean(param->open_maximum));
     }
     if (param->has_fallback)
-        openapi_put(o, object, "fallback", json_real(param->fallback));
+        openapi_put(o, object, "fallback", openapi_number(param, param->fallback));
 }
 
 static json_t *param_row(openapi *o, const layers_param *param) {

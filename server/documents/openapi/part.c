@@ -40,6 +40,10 @@ const layers_operation *openapi_deriver(const layers_operation *operation) {
     return operation;
 }
 
+json_t *openapi_number(const layers_param *param, double number) {
+    return param->kind == LAYERS_INTEGER ? json_integer((json_int_t)number) : json_real(number);
+}
+
 json_t *openapi_ref(const char *kind, const char *name) {
     return json_pack("{s:s+++}", "$ref", "#/components/", kind, "/", name);
 }

@@ -32,6 +32,9 @@ char *openapi_name(char name[OPENAPI_NAME], const char *layer, const char *opera
  * which gives the cache that it takes. */
 const layers_operation *openapi_deriver(const layers_operation *operation);
 
+/* A number of a parameter's row: an integer where its kind is that. */
+json_t *openapi_number(const layers_param *param, double number);
+
 /* {"$ref": "#/components/<kind>/<name>"} */
 json_t *openapi_ref(const char *kind, const char *name);
 

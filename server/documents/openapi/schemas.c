@@ -140,10 +140,6 @@ json_t *schema_of_object(json_t *properties, json_t *required) {
                      required, "additionalProperties", 0);
 }
 
-static json_t *number_of_kind(const layers_param *param, double number) {
-    return param->kind == LAYERS_INTEGER ? json_integer((json_int_t)number) : json_real(number);
-}
-
 /* A scalar of a range; bounds past 1e300 are those of the type. An integer that comes back may have
  * gone past what can be sent, as a count of steps does. */
 static json_t *ranged(openapi *o, const layers_param *param, bool back) {
@@ -152,12 +148,12 @@ static json_t *ranged(openapi *o, const layers_param *param, bool back) {
                                integer ? "int64" : "double");
     if (param->minimum > -1e300)
         openapi_put(o, schema, param->open_minimum ? "exclusiveMinimum" : "minimum",
-                    number_of_kind(param, param->minimum));
+                    openapi_number(param, param->minimum));
     if (param->maximum < 1e300 && !(integer && back))
         openapi_put(o, schema, param->open_maximum ? "exclusiveMaximum" : "maximum",
-                    number_of_kind(param, param->maximum));
+                    openapi_number(param, param->maximum));
     if (param->has_fallback)
-        openapi_put(o, schema, "default", number_of_kind(param, param->fallback));
+        openapi_put(o, schema, "default", openapi_number(param, param->fallback));
     return schema;
 }
 

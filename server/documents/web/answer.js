@@ -63,22 +63,22 @@ function result(answer, operation, onHandle) {
     return nodes;
 }
 
-function outputFigure({ name, summary }, value) {
+function outputFigure(row, value) {
     const tensor = readTensor(value);
-    const table = tensor && tensorTable(name, tensor);
+    const picture = tensor && tensorPicture(row, tensor);
     return element(
         "figure",
         {},
         element(
             "figcaption",
             {},
-            element("b", {}, name),
+            element("b", {}, row.name),
             " ",
             element("span", { class: "hint" }, shapeText(tensor?.shape ?? [])),
             " ",
-            summary,
+            row.summary + derivedText(row),
         ),
-        table ?? textNode(JSON.stringify(value).slice(0, 2000)),
+        picture ?? textNode(JSON.stringify(value).slice(0, 2000)),
     );
 }
 
@@ -87,7 +87,8 @@ function paramsFigure({ params_name: name, params }, values) {
         .filter((row) => row.name in values)
         .map((row) => {
             const value = values[row.name];
-            const shown = Array.isArray(value) ? tensorTable(row.name, readTensor(value)) : null;
+            const tensor = row.kind === "tensor" ? readTensor(value) : null;
+            const shown = tensor && tensorPicture(row, tensor);
             return element(
                 "tr",
                 {},

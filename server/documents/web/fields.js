@@ -13,10 +13,19 @@ function patternText({ shape, labels, kind }) {
     return labels ? `${text} integers` : kind === "mask" ? `${text} of 0 and 1` : text;
 }
 
-function rangeText({ minimum, maximum, open_minimum: open, fallback }) {
+/* "; P = ⌊(H − R) / stride⌋ + 1" for lengths that follow from others */
+function derivedText({ derived }) {
+    return Object.entries(derived ?? {})
+        .map(([letter, formula]) => `; ${letter} = ${formula}`)
+        .join("");
+}
+
+/* A bound that is the largest integer that a double tells from its neighbours is none to a person. */
+function rangeText({ minimum, maximum, open_minimum, open_maximum, fallback }) {
     const parts = [];
-    if (minimum !== undefined) parts.push(`${open ? "above" : "from"} ${minimum}`);
-    if (maximum !== undefined) parts.push(`to ${maximum}`);
+    if (minimum !== undefined) parts.push(`${open_minimum ? "above" : "from"} ${minimum}`);
+    if (maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER)
+        parts.push(`to ${open_maximum ? "below " : ""}${maximum}`);
     if (fallback !== undefined) parts.push(`default ${decimal(fallback)}`);
     return parts.join(" ").replace(" default", ", default");
 }
@@ -56,14 +65,14 @@ function tensorField(row, example) {
     const text = () => control.value.trim().replace(/\s*\n\s*/g, " ");
     const field = makeField(row.name, control, {
         hint: patternText(row),
-        summary: row.summary,
+        summary: row.summary + derivedText(row),
         text,
     });
     const picture = element("div", { class: "picture" });
     const draw = () => {
         const tensor = parseTensor(control.value);
         control.rows = Math.min(Math.max(control.value.split("\n").length, 1), 12);
-        picture.replaceChildren(...[tensor && tensorTable(row.name, tensor)].filter(Boolean));
+        picture.replaceChildren(...[tensor && tensorPicture(row, tensor)].filter(Boolean));
     };
     control.addEventListener("input", draw);
     control.after(picture);
