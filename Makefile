@@ -58,7 +58,7 @@ INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c lib/convolution/*.c)
 SERVER_SRC := $(sort $(shell find server -name "*.c" -o -name "*.cc"))
 WEB := server/documents/web
-CLIENT_SRC := $(filter-out clients/c/digits.c,$(wildcard clients/c/*.c))
+CLIENT_SRC := $(wildcard clients/c/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
 TEST_SRC := $(wildcard tests/common/*.c)
@@ -300,7 +300,7 @@ $(B)/layerd.1: server/deploy/manual.awk server/deploy/layerd.1.in $(B)/layerd
 	@echo "  make     $@"
 	$(Q)$(RUN) $(B)/layerd --help | awk -f server/deploy/manual.awk - server/deploy/layerd.1.in > $@
 
-$(B)/digits: $(B)/clients/c/digits.o $(CLIENT_OBJ)
+$(B)/digits: $(call obj,$(wildcard clients/c/examples/*.c)) $(CLIENT_OBJ)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
 

@@ -5,6 +5,8 @@
 set -euo pipefail
 . tests/daemon.sh
 start_daemon "$1"
-"$2" --url "$url" --data tests/data/digits.csv
+for network in affine convolution; do
+    "$2" --url "$url" --data tests/data/digits.csv --network $network
+done
 stop_daemon
-echo "digits: 1 passed, 0 failed"
+echo "digits: 2 passed, 0 failed"
