@@ -53,3 +53,22 @@ Test(work, of_another_operation_is_what_it_reads_and_writes) {
     softmax.inputs[1] = tensor_of(LAYERS_I64, SHAPE(2), VALUES(0, 9));
     cr_assert_eq(prepared_work(&softmax), 20 + 2 + 1 + 20, "scores, labels, the loss, dx");
 }
+
+Test(work, of_a_convolution_is_two_operations_a_tap) {
+    layers_call conv = call_of("conv", "forward", LAYERS_F64);
+    conv.inputs[0] = tensor_make(LAYERS_F64, SHAPE(2, 3, 5, 7));
+    conv.inputs[1] = tensor_make(LAYERS_F64, SHAPE(4, 3, 3, 2));
+    conv.inputs[2] = tensor_make(LAYERS_F64, SHAPE(4));
+    conv.params[0] = (layers_value){.given = true, .number = 2}; /* stride */
+    conv.params[1] = (layers_value){.given = true, .number = 1}; /* pad: out is (2, 4, 3, 4) */
+    cr_assert_eq(prepared_work(&conv), 2.0 * 2 * 4 * 3 * 4 * 3 * 3 * 2);
+}
+
+Test(work, of_a_pooling_is_what_its_windows_hold) {
+    layers_call pool = call_of("max_pool", "forward", LAYERS_F32);
+    pool.inputs[0] = tensor_make(LAYERS_F32, SHAPE(2, 3, 5, 7));
+    static const double window[] = {3, 2, 1}; /* height, width, stride: out is (2, 3, 3, 6) */
+    for (int i = 0; i < 3; i++)
+        pool.params[i] = (layers_value){.given = true, .number = window[i]};
+    cr_assert_eq(prepared_work(&pool), 2.0 * 3 * 3 * 6 * 3 * 2);
+}
