@@ -22,6 +22,8 @@ typedef struct {
 static const unit counts[] = {{"", 1}, {NULL, 0}};
 static const unit bytes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10},
                              {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const unit operations[] = {
+    {"", 1}, {"M", 1000000}, {"G", 1000000000}, {"T", 1000000000000}, {NULL, 0}};
 static const unit times[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
 static const unit levels[] = {{"error", 0}, {"warn", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
 static const unit formats[] = {{"text", 0}, {"json", 1}, {NULL, 0}};
@@ -72,6 +74,8 @@ static const struct option {
      "largest body of a request (at most 1/8 of the RAM)"},
     {"answer-limit", offsetof(options, answer_limit), bytes, false, "512MiB", 4, 1 << 10,
      SIZE_MAX / 4, "largest answer, its numbers at their longest (1/4 of the RAM)"},
+    {"work-limit", offsetof(options, work_limit), operations, false, "2T", 0, 1, SIZE_MAX / 4,
+     "operations of one call, such as 2·N·D·M of affine"},
     {"memory", offsetof(options, memory), bytes, false, "16GiB", 2, 1 << 20, SIZE_MAX / 4,
      "for all requests in flight; past it 503 (1/2 of the RAM)"},
     {"cache-budget", offsetof(options, cache_budget), bytes, false, "1GiB", 4, 0, SIZE_MAX / 4,
@@ -106,9 +110,9 @@ static void print_help(void) {
         printf("  --%-19s %-14s %s\n", row->name, row->initial ? row->initial : "", row->help);
     printf("  --%-19s %-14s %s\n  --%-19s %-14s %s\n\n", "help", "", "this text", "version", "",
            "name, version and commit");
-    printf(
-        "Sizes take KiB, MiB, GiB; times ms, s, min, h. Each option may stand in the environment\n"
-        "instead, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes before it.\n");
+    printf("Sizes take KiB, MiB, GiB; work M, G, T; times ms, s, min, h. Each option may stand in\n"
+           "the environment instead, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes\n"
+           "before it.\n");
 }
 
 static bool parse_number(const struct option *row, const char *text, size_t *value) {

@@ -15,6 +15,7 @@ typedef struct {
     size_t queue_time;          /* milliseconds that they may */
     size_t body_limit;          /* bytes */
     size_t answer_limit;        /* bytes */
+    size_t work_limit;          /* operations of one call, as layers_call.work counts them */
     size_t memory;              /* bytes, of all requests in flight */
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */

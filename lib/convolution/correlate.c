@@ -37,7 +37,7 @@ typedef struct {
      * place's own on, and where their factors lie in w, from the channel's first on. */
     size_t taps;
     uint32_t *offset;
-    size_t *factor;
+    uint32_t *factor; /* backward alone: forward takes them as they stand in w */
 } plan;
 
 geometry geometry_flattened(geometry g) {
@@ -90,11 +90,11 @@ static void plan_clear(plan *p) {
     free(p->factor);
 }
 
-static bool plan_lists(plan *p, size_t residues, size_t taps) {
+static bool plan_lists(plan *p, size_t residues, size_t taps, bool turns) {
     p->residue = calloc(residues + 1, sizeof *p->residue); /* there may be none */
     p->offset = calloc(taps + 1, sizeof *p->offset);
-    p->factor = calloc(taps + 1, sizeof *p->factor);
-    if (p->residue && p->offset && p->factor)
+    p->factor = turns ? calloc(taps + 1, sizeof *p->factor) : NULL;
+    if (p->residue && p->offset && (p->factor || !turns))
         return true;
     plan_clear(p);
     return false;
@@ -136,7 +136,9 @@ static axis backward_axis(size_t length, size_t kernel, size_t results, const ge
 
 static void add_tap(plan *p, size_t offset, size_t factor) {
     p->offset[p->taps] = (uint32_t)offset;
-    p->factor[p->taps++] = factor;
+    if (p->factor)
+        p->factor[p->taps] = (uint32_t)factor;
+    p->taps++;
 }
 
 /* All taps, in the order that w has them in. */
@@ -176,7 +178,7 @@ static layers_code plan_forward(plan *p, const geometry *g, layers_error *error)
                 .channel_factors = g->C * g->R * g->S};
     p->in_place = lies_ready(p);
     choose_bands(p);
-    if (!plan_lists(p, 1, g->C * g->R * g->S))
+    if (!plan_lists(p, 1, g->C * g->R * g->S, false))
         return no_memory(error);
     list_forward(p, g);
     return LAYERS_OK;
@@ -196,7 +198,7 @@ static layers_code plan_backward(plan *p, const geometry *g, layers_error *error
                 .channel_factors = g->R * g->S};
     p->in_place = lies_ready(p);
     choose_bands(p);
-    if (!plan_lists(p, rows * columns, g->F * g->R * g->S))
+    if (!plan_lists(p, rows * columns, g->F * g->R * g->S, true))
         return no_memory(error);
     for (size_t row = 0; row < rows; row++)
         for (size_t column = 0; column < columns; column++)

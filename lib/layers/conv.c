@@ -8,6 +8,7 @@
  * The zeros around x are numbers like others: 0 · inf is NaN in out and dw. convolution/ has how
  * each is computed. The cache shares x and w. */
 #ifndef REAL
+#include <stdint.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -32,7 +33,13 @@ static layers_code check_fit(const layers_call *call, char kernel, char image,
         kernel, K, image, padded);
 }
 
+/* Places in a band that is laid out are counted in 32 bits. */
 static layers_code check_kernel(const layers_call *call, layers_error *error) {
+    const layers_tensor *w = &call->inputs[W];
+    if (w->size > UINT32_MAX / 32)
+        return layers_fail(error, LAYERS_TOO_LARGE, NULL,
+                           "w has %zu elements, more than a convolution can take (%d)", w->size,
+                           UINT32_MAX / 32);
     layers_code code = check_fit(call, 'R', 'H', error);
     return code == LAYERS_OK ? check_fit(call, 'S', 'W', error) : code;
 }

@@ -34,6 +34,23 @@ static void read_query(work *w, const request *request) {
     }
 }
 
+/* Holds what the call would give, and what that takes, to the limits. */
+static bool check_limits(work *w) {
+    const options *options = w->service->options;
+    size_t limit = options->answer_limit;
+    if (w->bound > limit || w->call.output_bytes > limit)
+        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+                           "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
+                           "send fewer rows at once",
+                           w->bound > limit ? w->bound : w->call.output_bytes, limit);
+    if (w->call.work > (double)options->work_limit)
+        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+                           "the result would take %.3g operations, and %.3g are allowed "
+                           "(--work-limit): send fewer rows at once",
+                           w->call.work, (double)options->work_limit);
+    return true;
+}
+
 /* Checks the call, and sets aside what it will take, before anything is computed. */
 static bool prepare(work *w) {
     layers_error error;
@@ -42,12 +59,8 @@ static bool prepare(work *w) {
     w->bound = w->route->answer_form->bound(&w->answer);
     if ((w->call.work > cheap_work || w->bound > cheap_answer) && !w->at_leisure)
         return !(w->later = true);
-    size_t limit = w->service->options->answer_limit;
-    if (w->bound > limit || w->call.output_bytes > limit)
-        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
-                           "the answer could take %zu bytes, and %zu are allowed (--answer-limit): "
-                           "send fewer rows at once",
-                           w->bound > limit ? w->bound : w->call.output_bytes, limit);
+    if (!check_limits(w))
+        return false;
     /* what is kept has a budget of its own, the store's */
     if (!charge_add(w->request.charge, w->bound) ||
         !charge_add(w->request.charge, w->call.output_bytes))

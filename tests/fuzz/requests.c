@@ -22,8 +22,11 @@ enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };
 
 enum { BODY_LIMIT = 1 << 16 };
 
-static const options limits = {
-    .body_limit = BODY_LIMIT, .answer_limit = 1 << 20, .memory = 1 << 24, .threads = 1};
+static const options limits = {.body_limit = BODY_LIMIT,
+                               .answer_limit = 1 << 20,
+                               .work_limit = 1 << 30,
+                               .memory = 1 << 24,
+                               .threads = 1};
 
 static struct {
     service service;

@@ -132,6 +132,31 @@ Test(errors_images, updates) {
     EXPECT(list);
 }
 
+/* 4 · 10⁶ places of 250,000 products each: a minute of a processor, asked for in a megabyte. */
+Test(errors_images, the_work_limit_is_kept) {
+    enum { KERNEL = 500 };
+    process *p = daemon_start(NULL);
+    char *ones = malloc(2 * KERNEL * KERNEL + 1), *out = ones;
+    for (int i = 0; i < KERNEL * KERNEL; i++)
+        out += sprintf(out, i ? ",1" : "1");
+    const answer *a = post(p->caller, conv,
+                           "{'x':[[[[1]]]],'w':{'shape':[1,1,500,500],'data':[%s]},'b':[0],"
+                           "'conv_param':{'pad':1300}}",
+                           ones);
+    expect_problem(a, "result_too_large", "");
+    CHECK(strstr(a->body, "--work-limit"), "%s", a->body);
+    free(ones);
+    daemon_stop(p);
+    p = daemon_start(OPTIONS("--work-limit", "17"));
+    expect_json(post(p->caller, "/affine/forward?cache=none",
+                     "{'x':[[1,2],[3,4]],'w':[[1,1],[1,1]],'b':[0,0]}"),
+                "{'out':[[3.0,3.0],[7.0,7.0]]}");
+    a = post(p->caller, "/affine/forward?cache=none",
+             "{'x':[[1,2],[3,4],[5,6]],'w':[[1,1],[1,1]],'b':[0,0]}");
+    expect_problem(a, "result_too_large", "");
+    daemon_stop(p);
+}
+
 static void expect_body(process *daemon, const char *path, const char *query, const char *body,
                         int status, const char *want) {
     layerd_error error;

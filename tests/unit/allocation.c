@@ -19,6 +19,7 @@ enum { BUDGET = 1 << 20, ALLOCATIONS_MOST = 50000 };
 
 static options limits = {.body_limit = 1 << 20,
                          .answer_limit = 1 << 16,
+                         .work_limit = 1 << 30,
                          .cache_budget = BUDGET,
                          .memory = 1 << 20,
                          .threads = 1};

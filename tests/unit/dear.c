@@ -9,6 +9,7 @@
 
 static const options limits = {.body_limit = 1 << 20,
                                .answer_limit = 64 << 20,
+                               .work_limit = 1 << 30,
                                .cache_budget = 1 << 20,
                                .memory = 256 << 20,
                                .threads = 1};

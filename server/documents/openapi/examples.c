@@ -179,7 +179,7 @@ static json_t *run_with_cache(openapi *o, service *service, const layers_operati
 
 json_t *example_answer(openapi *o, const layers_operation *operation) {
     /* limits and a store of its own: the document is the same whatever the daemon's options */
-    options options = {.body_limit = 1 << 20, .answer_limit = 1 << 20};
+    options options = {.body_limit = 1 << 20, .answer_limit = 1 << 20, .work_limit = 1 << 20};
     service service = {.options = &options, .workers = o->service->workers};
     service.memory.limit = 1 << 20;
     service.store = store_open_memory(1 << 20, 60000);
