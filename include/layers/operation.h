@@ -325,8 +325,8 @@ struct layers_call {
  *     inputs[0] x "N C H W": N images of C channels
  *     inputs[1] gamma "C": scale of each channel
  *     inputs[2] beta "C": shift of each channel
- *     params[0] groups integer from 1 to 9007199254740991, required: of channels that are
- *         normalised together; divides C
+ *     params[0] groups integer from 1 to 9007199254740991, required: into which the channels are
+ *         cut; divides C
  *     params[1] eps number above 0, 1e-05 where absent: added to the variance
  *     outputs[0] out "N C H W": the normalised examples
  *     cache: for backward

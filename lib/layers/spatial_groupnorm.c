@@ -24,7 +24,7 @@ enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
 static layers_code check_groups(const layers_call *call, layers_error *error) {
     double groups = call->params[GROUPS].number, C = (double)dims_length(&call->dims, 'C');
-    if (fmod(C, groups) == 0)
+    if (fmod(C, groups) == 0 && (groups <= C || groups == 1)) /* any number divides 0 */
         return LAYERS_OK;
     return layers_fail(error, LAYERS_INVALID_PARAM, "gn_param/groups",
                        "/gn_param/groups is %.17g, but must divide the number of channels, %.17g",
@@ -90,7 +90,7 @@ const layers_operation spatial_groupnorm_forward = {
                 .required = true,
                 .minimum = 1,
                 .maximum = 0x1p53 - 1,
-                .summary = "of channels that are normalised together; divides C",
+                .summary = "into which the channels are cut; divides C",
             },
             EPS_PARAM,
             {0},

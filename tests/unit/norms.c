@@ -291,6 +291,12 @@ Test(norms, groups_divide_the_channels) {
     assert_refused(&call, LAYERS_INVALID_PARAM, "gn_param/groups", "groups is 2", "channels, 3");
     call.params[0].number = 4;
     assert_refused(&call, LAYERS_INVALID_PARAM, "gn_param/groups", "groups is 4", "channels, 3");
+    call.inputs[0].shape[1] = call.inputs[1].shape[0] = call.inputs[2].shape[0] = 0;
+    call.inputs[0].size = call.inputs[1].size = call.inputs[2].size = 0;
+    call.params[0].number = 0x1p52; /* of no channels there is one group */
+    assert_refused(&call, LAYERS_INVALID_PARAM, "gn_param/groups", "must divide", "channels, 0");
+    call.inputs[0].shape[1] = call.inputs[1].shape[0] = call.inputs[2].shape[0] = 3;
+    call.inputs[0].size = call.inputs[1].size = call.inputs[2].size = 3;
     call.params[0].number = 3; /* one number each */
     run(&call);
     assert_values(&call.outputs[0], VALUES(4, 5, 6), 3, 0, 0, "out");
