@@ -307,6 +307,17 @@ static layers_code renew_params(layers_call *call, layers_error *error) {
     return code;
 }
 
+/* Gives up what a parameter was; after a failure it is that again, so that the call can be run
+ * again. */
+static void settle_param(layers_value *value, bool done) {
+    if (!done && value->before.data) {
+        layers_tensor_clear(&value->tensor);
+        value->tensor = value->before;
+        value->before = (layers_tensor){0};
+    }
+    layers_tensor_clear(&value->before);
+}
+
 layers_code layers_run(layers_call *call, layers_error *error) {
     const layers_operation *operation = call->operation;
     layers_code code = renew_params(call, error);
@@ -319,7 +330,7 @@ layers_code layers_run(layers_call *call, layers_error *error) {
     if (code == LAYERS_OK)
         code = operation->run[call->dtype](call, error);
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
-        layers_tensor_clear(&call->params[i].before);
+        settle_param(&call->params[i], code == LAYERS_OK);
     return code;
 }
 

@@ -417,6 +417,13 @@ Test(allocation, past_the_limits) {
     serving_stop(&service);
 }
 
+static void assert_same(const layers_tensor *got, const layers_tensor *want, const char *name) {
+    cr_assert_eq(got->size, want->size);
+    for (size_t i = 0; i < want->size; i++)
+        cr_assert(element(got, i) == element(want, i), "%s[%zu] is %.17g, not %.17g", name, i,
+                  element(got, i), element(want, i));
+}
+
 Test(allocation, of_the_library) {
     layers_error none;
     cr_assert(layers_check_blas(&none) == LAYERS_OK); /* OpenMP's own memory for this thread */
@@ -442,6 +449,37 @@ Test(allocation, of_the_library) {
                           live);
             }
         }
+}
+
+/* A call without memory for one thing, run again when there is: it gives what it would have given.
+ */
+Test(allocation, a_call_that_failed_can_be_run_again) {
+    for (const layers_operation *const *row = layers_operations; *row; row++) {
+        layers_call whole = valid_call(*row, LAYERS_F64, 0, 3);
+        run(&whole);
+        bool failed = true;
+        for (size_t index = 0; failed; index++) {
+            layers_call call = valid_call(*row, LAYERS_F64, 0, 3);
+            layers_call kept = over_again(&call); /* so that its tensors are not its own alone */
+            layers_error error = {0};
+            cr_assert(layers_prepare(&call, &error) == LAYERS_OK);
+            malloc_fail_at(index);
+            layers_code code = layers_run(&call, &error);
+            failed = malloc_failed();
+            cr_assert(code == (failed ? LAYERS_NO_MEMORY : LAYERS_OK));
+            if (failed)
+                run(&call);
+            for (int i = 0; (*row)->outputs[i].name; i++)
+                assert_same(&call.outputs[i], &whole.outputs[i], (*row)->outputs[i].name);
+            for (int i = 0; (*row)->params && (*row)->params[i].name; i++)
+                if ((*row)->params[i].kind == LAYERS_TENSOR)
+                    assert_same(&call.params[i].tensor, &whole.params[i].tensor,
+                                (*row)->params[i].name);
+            layers_call_clear(&kept);
+            layers_call_clear(&call);
+        }
+        layers_call_clear(&whole);
+    }
 }
 
 /* What the daemon makes once, at its start. */
