@@ -31,6 +31,12 @@ static inline size_t divide_up(size_t a, size_t b) {
     return a / b + (a % b != 0);
 }
 
+/* So many bands of this length, `most` at most, have no more than `elements`; one is always. */
+static inline size_t bands_together(size_t length, size_t most, size_t elements) {
+    size_t fit = elements / (length + 1);
+    return fit > most ? most : fit > 0 ? fit : 1;
+}
+
 /* ⌊a / b⌋ and ⌈a / b⌉ for a of either sign. */
 static inline int64_t floor_of(int64_t a, int64_t b) {
     return a >= 0 ? a / b : -((-a + b - 1) / b);

@@ -2,209 +2,19 @@
 #ifndef REAL
 #include "convolution/correlate.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "blocks.h"
-#include "convolution/axis.h"
+#include "convolution/plan.h"
 #include "convolution/tile.h"
 #include "kernel.h"
 #include "layers/tensor.h"
 
 enum {
-    BAND = 1 << 17,     /* elements of a band as it is laid out, about */
-    BANDS_TOGETHER = 8, /* that are computed between two meetings of the threads */
+    BANDS_TOGETHER = 8, /* that are computed between two meetings of the threads, */
+    TOGETHER = 1 << 22, /* of so many elements at most, or one band */
     FACTORS = 1 << 21,  /* elements of turned kernels at a time, about */
 };
-
-/* The taps of the kernel that some results have: all taps for all results, forward. Backward, with
- * a stride, each row and column of dx meets every stride-th of the kernel. */
-typedef struct {
-    size_t row, column; /* residues, of axis_result */
-    size_t taps;
-    size_t first; /* of its taps in the plan's list */
-} residue;
-
-typedef struct {
-    size_t images, planes, height, width; /* of the source */
-    axis rows, columns;
-    size_t channels, result_height, result_width; /* of the results */
-    size_t channel_factors; /* from a channel's factors in w to the next one's */
-    bool in_place;          /* the source is used where it lies */
-    size_t residues;
-    residue *residue;
-    /* Of the taps of one residue after the other: where their elements lie in a band, from a
-     * place's own on, and where their factors lie in w, from the channel's first on. */
-    size_t taps;
-    uint32_t *offset;
-    uint32_t *factor; /* backward alone: forward takes them as they stand in w */
-} plan;
-
-geometry geometry_flattened(geometry g) {
-    if (g.R != 1 || g.S != 1 || g.stride != 1 || g.pad != 0)
-        return g;
-    g.W *= g.H;
-    g.Q *= g.P;
-    g.H = g.P = 1;
-    return g;
-}
-
-static size_t row_length(const plan *p) {
-    return p->in_place ? p->width : axis_laid_out(&p->columns);
-}
-
-static size_t plane_length(const plan *p) {
-    return p->in_place ? p->height * p->width : axis_laid_out(&p->rows) * row_length(p);
-}
-
-static size_t band_size(const plan *p) {
-    return p->planes * axis_laid_out(&p->rows) * axis_laid_out(&p->columns);
-}
-
-/* Whole rows, as many as are not too large; parts of a row where one is. */
-static void choose_bands(plan *p) {
-    p->rows.band = p->rows.places;
-    p->columns.band = p->columns.places;
-    if (p->in_place)
-        return;
-    while (p->rows.band > 1 && band_size(p) > BAND)
-        p->rows.band = divide_up(p->rows.band, 2);
-    while (p->columns.band > TILE_LANES_MOST && band_size(p) > BAND)
-        p->columns.band = divide_up(p->columns.band, 2);
-}
-
-/* Takes the source where it lies, if places are elements of it and none lies outside, and a vector
- * is not longer than a row. */
-static bool lies_ready(const plan *p) {
-    const axis *rows = &p->rows, *columns = &p->columns;
-    return rows->step == 1 && columns->step == 1 && rows->base == 0 && columns->base == 0 &&
-           rows->first == 0 && columns->first == 0 && rows->result_step == 1 &&
-           rows->places + rows->reach <= rows->length &&
-           columns->places + columns->reach <= columns->length &&
-           columns->places >= TILE_LANES_MOST && p->planes * p->height * p->width <= UINT32_MAX;
-}
-
-static void plan_clear(plan *p) {
-    free(p->residue);
-    free(p->offset);
-    free(p->factor);
-}
-
-static bool plan_lists(plan *p, size_t residues, size_t taps, bool turns) {
-    p->residue = calloc(residues + 1, sizeof *p->residue); /* there may be none */
-    p->offset = calloc(taps + 1, sizeof *p->offset);
-    p->factor = turns ? calloc(taps + 1, sizeof *p->factor) : NULL;
-    if (p->residue && p->offset && (p->factor || !turns))
-        return true;
-    plan_clear(p);
-    return false;
-}
-
-static layers_code no_memory(layers_error *error) {
-    return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for the work on an image");
-}
-
-static axis forward_axis(size_t length, size_t kernel, size_t places, const geometry *g) {
-    return (axis){.places = places,
-                  .step = g->stride,
-                  .base = -(int64_t)g->pad,
-                  .length = length,
-                  .phases = at_most(g->stride, kernel),
-                  .reach = kernel ? (kernel - 1) / g->stride : 0,
-                  .result_step = 1,
-                  .results = places};
-}
-
-/* Backward the source is dout, and result h of dx meets, of residue a = (h + pad) mod stride, the
- * taps r = a, a + stride, ... in the rows ⌊(h + pad) / stride⌋, and so on upwards. */
-static axis backward_axis(size_t length, size_t kernel, size_t results, const geometry *g) {
-    int64_t stride = (int64_t)g->stride, pad = (int64_t)g->pad;
-    int64_t residues = (int64_t)at_most(g->stride, kernel);
-    int64_t reach = (int64_t)divide_up(kernel, g->stride) - 1;
-    int64_t first = ceil_of(pad - (residues - 1), stride);
-    return (axis){.first = first,
-                  .places = (size_t)(floor_of((int64_t)results - 1 + pad, stride) + 1 - first),
-                  .step = 1,
-                  .base = -reach,
-                  .length = length,
-                  .phases = 1,
-                  .reach = (size_t)reach,
-                  .result_step = g->stride,
-                  .result_pad = pad,
-                  .results = results};
-}
-
-static void add_tap(plan *p, size_t offset, size_t factor) {
-    p->offset[p->taps] = (uint32_t)offset;
-    if (p->factor)
-        p->factor[p->taps] = (uint32_t)factor;
-    p->taps++;
-}
-
-/* All taps, in the order that w has them in. */
-static void list_forward(plan *p, const geometry *g) {
-    const axis *rows = &p->rows, *columns = &p->columns;
-    p->residue[p->residues++] = (residue){.taps = g->C * g->R * g->S};
-    for (size_t c = 0; c < g->C; c++)
-        for (size_t r = 0; r < g->R; r++)
-            for (size_t s = 0; s < g->S; s++)
-                add_tap(p,
-                        c * plane_length(p) + axis_tap(rows, r) * row_length(p) +
-                            axis_tap(columns, s),
-                        p->taps);
-}
-
-static void list_residue(plan *p, const geometry *g, size_t row, size_t column) {
-    size_t first = p->taps;
-    for (size_t f = 0; f < g->F; f++)
-        for (size_t r = row, i = p->rows.reach; r < g->R; r += g->stride, i--)
-            for (size_t s = column, j = p->columns.reach; s < g->S; s += g->stride, j--)
-                add_tap(p, f * plane_length(p) + i * row_length(p) + j,
-                        (f * g->C * g->R + r) * g->S + s);
-    p->residue[p->residues++] =
-        (residue){.row = row, .column = column, .taps = p->taps - first, .first = first};
-}
-
-static layers_code plan_forward(plan *p, const geometry *g, layers_error *error) {
-    *p = (plan){.images = g->N,
-                .planes = g->C,
-                .height = g->H,
-                .width = g->W,
-                .rows = forward_axis(g->H, g->R, g->P, g),
-                .columns = forward_axis(g->W, g->S, g->Q, g),
-                .channels = g->F,
-                .result_height = g->P,
-                .result_width = g->Q,
-                .channel_factors = g->C * g->R * g->S};
-    p->in_place = lies_ready(p);
-    choose_bands(p);
-    if (!plan_lists(p, 1, g->C * g->R * g->S, false))
-        return no_memory(error);
-    list_forward(p, g);
-    return LAYERS_OK;
-}
-
-static layers_code plan_backward(plan *p, const geometry *g, layers_error *error) {
-    size_t rows = at_most(g->stride, g->R), columns = at_most(g->stride, g->S);
-    *p = (plan){.images = g->N,
-                .planes = g->F,
-                .height = g->P,
-                .width = g->Q,
-                .rows = backward_axis(g->P, g->R, g->H, g),
-                .columns = backward_axis(g->Q, g->S, g->W, g),
-                .channels = g->C,
-                .result_height = g->H,
-                .result_width = g->W,
-                .channel_factors = g->R * g->S};
-    p->in_place = lies_ready(p);
-    choose_bands(p);
-    if (!plan_lists(p, rows * columns, g->F * g->R * g->S, true))
-        return no_memory(error);
-    for (size_t row = 0; row < rows; row++)
-        for (size_t column = 0; column < columns; column++)
-            list_residue(p, g, row, column);
-    return LAYERS_OK;
-}
 
 /* How the places of a row come in vectors: whole ones, of which the last may overlap the one before
  * it, and perhaps a half one. */
@@ -234,9 +44,10 @@ typedef struct {
     size_t first, channels; /* those of the results that are computed now */
     const REAL *factors;    /* theirs, of each the taps in the order of the plan's list */
     REAL *turned;           /* memory for them, where w has them in another order */
-    size_t parts;           /* a band's channels are shared by so many tasks */
-    size_t unit;            /* the first of the bands that are computed together */
-    REAL *bands;            /* one for each task */
+    size_t together;        /* so many bands are computed at a time, */
+    size_t unit;            /* this one and those behind it */
+    size_t parts;           /* and the channels of each in so many tasks */
+    REAL *bands;            /* those that are computed, laid out */
     size_t band_length;
 } typed(work);
 
@@ -375,33 +186,53 @@ static void typed(sum_channels)(const typed(work) * work, const residue *residue
         typed(sum_vectors)(&grid, &kind->half, cut.whole * kind->whole.lanes, 1, &t, few);
 }
 
-/* A band of an image, in one part of the channels. */
+/* A band: of which image, which of its rows and columns, and where it is laid out. */
+typedef struct {
+    size_t image, i, j;
+    const REAL *source; /* the image */
+    REAL *memory;
+} typed(band);
+
+static typed(band) typed(band_of)(const typed(work) * work, size_t index) {
+    const plan *p = work->plan;
+    size_t across = axis_bands(&p->columns), down = axis_bands(&p->rows);
+    size_t unit = work->unit + index, image = unit / across / down;
+    return (typed(band)){.image = image,
+                         .i = unit / across % down,
+                         .j = unit % across,
+                         .source = work->source + image * p->planes * p->height * p->width,
+                         .memory = work->bands + index * work->band_length};
+}
+
+static void typed(lay_out_band)(void *argument, size_t index) {
+    const typed(work) *work = argument;
+    typed(band) band = typed(band_of)(work, index);
+    typed(lay_out)(work->plan, band.source, band.i, band.j, band.memory);
+}
+
+/* A band, in one part of the channels. Whoever has all of its channels lays it out himself. */
 static void typed(run_task)(void *argument, size_t task) {
     const typed(work) *work = argument;
     const plan *p = work->plan;
-    size_t unit = work->unit + task / work->parts, part = task % work->parts;
-    size_t across = axis_bands(&p->columns), down = axis_bands(&p->rows);
-    size_t j = unit % across, i = unit / across % down, image = unit / across / down;
+    size_t part = task % work->parts, plane = p->result_height * p->result_width;
     size_t rows = work->kind->rows, blocks = divide_up(work->channels, rows);
-    const REAL *source = work->source + image * p->planes * p->height * p->width;
-    REAL *band = work->bands + task * work->band_length;
-    size_t plane = p->result_height * p->result_width;
-    if (!p->in_place)
-        typed(lay_out)(p, source, i, j, band);
+    typed(band) band = typed(band_of)(work, task / work->parts);
+    if (!p->in_place && work->parts == 1)
+        typed(lay_out_band)(argument, task);
     for (size_t n = 0; n < p->residues; n++) {
         const residue *residue = &p->residue[n];
         size_t row, rows_end, column, columns_end;
-        if (!axis_results(&p->rows, i, residue->row, &row, &rows_end) ||
-            !axis_results(&p->columns, j, residue->column, &column, &columns_end))
+        if (!axis_results(&p->rows, band.i, residue->row, &row, &rows_end) ||
+            !axis_results(&p->columns, band.j, residue->column, &column, &columns_end))
             continue;
         typed(grid) grid = {
-            .x = (p->in_place ? source : band) + row * row_length(p) + column,
-            .row_length = row_length(p),
+            .x = (p->in_place ? band.source : band.memory) + row * plan_row(p) + column,
+            .row_length = plan_row(p),
             .rows = rows_end - row,
             .columns = columns_end - column,
-            .result = work->result + (image * p->channels + work->first) * plane +
-                      axis_result(&p->rows, i, row, residue->row) * p->result_width +
-                      axis_result(&p->columns, j, column, residue->column),
+            .result = work->result + (band.image * p->channels + work->first) * plane +
+                      axis_result(&p->rows, band.i, row, residue->row) * p->result_width +
+                      axis_result(&p->columns, band.j, column, residue->column),
             .result_row = p->rows.result_step * p->result_width,
             .result_step = p->columns.result_step,
             .result_plane = plane,
@@ -416,12 +247,15 @@ static void typed(run_channels)(typed(work) * work) {
     size_t units = p->images * axis_bands(&p->rows) * axis_bands(&p->columns);
     if (units == 0)
         return;
-    work->parts =
-        at_most(divide_up(work->channels, work->kind->rows), divide_up(BANDS_TOGETHER, units));
-    size_t together = p->in_place ? units : divide_up(BANDS_TOGETHER, work->parts);
-    for (work->unit = 0; work->unit < units; work->unit += together)
-        layers_pool_run(work->pool, at_most(together, units - work->unit) * work->parts,
-                        typed(run_task), work);
+    size_t blocks = divide_up(work->channels, work->kind->rows);
+    work->parts = at_most(blocks, divide_up(BANDS_TOGETHER, at_most(units, work->together)));
+    size_t together = p->in_place ? units : work->together;
+    for (work->unit = 0; work->unit < units; work->unit += together) {
+        size_t count = at_most(together, units - work->unit);
+        if (!p->in_place && work->parts > 1)
+            layers_pool_run(work->pool, count, typed(lay_out_band), work);
+        layers_pool_run(work->pool, count * work->parts, typed(run_task), work);
+    }
 }
 
 /* By some channels at a time where the kernels have to be turned, so that these take little. */
@@ -443,8 +277,9 @@ static layers_code typed(run)(typed(work) * work, bool turns, layers_error *erro
     size_t rows = work->kind->rows, some = FACTORS / (p->taps + 1) / rows * rows;
     size_t channels = turns ? at_most(p->channels, some > rows ? some : rows) : p->channels;
     size_t turned = turns ? channels * p->taps : 0;
-    work->band_length = p->in_place ? 0 : band_size(p) + TILE_LANES_MOST;
-    size_t length = turned + 2 * BANDS_TOGETHER * work->band_length;
+    work->band_length = p->in_place ? 0 : plan_band(p) + TILE_LANES_MOST;
+    work->together = bands_together(work->band_length, BANDS_TOGETHER, TOGETHER);
+    size_t length = turned + work->together * work->band_length;
     layers_code code =
         layers_tensor_make(&memory, sizeof(REAL) == 8 ? LAYERS_F64 : LAYERS_F32, &length, 1, error);
     if (code != LAYERS_OK)

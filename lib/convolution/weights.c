@@ -15,7 +15,8 @@
 
 enum {
     BAND = 1 << 16,     /* elements of x in a band as it is laid out, about */
-    BANDS_TOGETHER = 8, /* that are added between two meetings of the threads */
+    BANDS_TOGETHER = 8, /* that are added between two meetings of the threads, */
+    TOGETHER = 1 << 22, /* of so many elements at most, or one band */
     TOTALS = 1 << 21,   /* elements of dw that are summed at a time, about */
 };
 
@@ -128,11 +129,11 @@ typedef struct {
     const plan *plan;
     const tile_kind *kind;
     const REAL *x, *dout;
-    size_t first, channels; /* of dout, whose part of dw is summed now */
-    size_t unit, units;     /* the bands that are added now */
-    REAL *totals;           /* (channels, R, cut.length) */
-    REAL *bands;            /* x of each of these */
-    size_t band_length;
+    size_t first, channels;       /* of dout, whose part of dw is summed now */
+    size_t unit, units;           /* the bands that are added now */
+    REAL *totals;                 /* (channels, R, cut.length) */
+    REAL *bands;                  /* x of each of these */
+    size_t band_length, together; /* so many bands at a time */
 } typed(work);
 
 typedef REAL typed(four)
@@ -273,8 +274,8 @@ static void typed(sum_channels)(typed(work) * work, REAL *dw, layers_pool *pool)
     size_t blocks = divide_up(work->channels, work->kind->rows), bands = bands_of(p);
     if (bands == 0)
         memset(work->totals, 0, work->channels * p->g->R * p->cut.length * sizeof(REAL));
-    for (work->unit = 0; work->unit < bands; work->unit += BANDS_TOGETHER) {
-        work->units = at_most(BANDS_TOGETHER, bands - work->unit);
+    for (work->unit = 0; work->unit < bands; work->unit += work->together) {
+        work->units = at_most(work->together, bands - work->unit);
         layers_pool_run(pool, work->units, typed(prepare_band), work);
         layers_pool_run(pool, blocks * p->g->R, typed(add_bands), work);
     }
@@ -289,7 +290,8 @@ static layers_code typed(run)(typed(work) * work, REAL *dw, layers_pool *pool,
     size_t most = TOTALS / one / rows * rows;
     size_t channels = at_most(p->g->F, most > rows ? most : rows), totals = channels * one;
     work->band_length = band_size(p) + TILE_LANES_MOST;
-    size_t length = totals + BANDS_TOGETHER * work->band_length;
+    work->together = bands_together(work->band_length, BANDS_TOGETHER, TOGETHER);
+    size_t length = totals + work->together * work->band_length;
     layers_code code =
         layers_tensor_make(&memory, sizeof(REAL) == 8 ? LAYERS_F64 : LAYERS_F32, &length, 1, error);
     if (code != LAYERS_OK)
