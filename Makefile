@@ -304,9 +304,8 @@ $(B)/digits: $(call obj,$(wildcard clients/c/examples/*.c)) $(CLIENT_OBJ)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
 
-# The tiles of other processors than this one are tested by themselves.
-$(B)/unit-tests: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) \
-                 $(filter $(B)/lib/convolution/%,$(LIB_OBJ)) $(B)/liblayers.a
+# From the library's objects: the tiles of other processors than this one are tested by themselves.
+$(B)/unit-tests: $(UNIT_OBJ) $(filter-out $(B)/server/main.o,$(SERVER_OBJ)) $(LIB_OBJ)
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ -lcriterion $(BLAS_LIBS) $(SERVER_LIBS)

@@ -7,6 +7,7 @@
 #include "blocks.h"
 #include "convolution/plan.h"
 #include "convolution/tile.h"
+#include "convolution/unfold.h"
 #include "kernel.h"
 #include "layers/tensor.h"
 
@@ -27,6 +28,18 @@ static row_cut cut_row(const tile_kind *kind, size_t columns) {
     return left == 0                  ? (row_cut){whole, 0}
            : left <= kind->half.lanes ? (row_cut){whole, 1}
                                       : (row_cut){whole + 1, 0};
+}
+
+/* Whether tiles would be almost empty: a row has less places than a quarter of a vector. */
+static bool is_narrow(const correlation *c) {
+    return 4 * c->g.Q < c->kind->whole.lanes;
+}
+
+/* Whether the gradient would be of much padding: dx has more than four times as many places, each
+ * of which meets every stride-th tap, as there are windows. */
+static bool is_sparse(const geometry *g) {
+    double pixels = (double)g->H / (double)g->stride * ((double)g->W / (double)g->stride);
+    return pixels > 4 * (double)g->P * (double)g->Q;
 }
 
 #define THIS_FILE "convolution/correlate.c"
@@ -294,6 +307,8 @@ static layers_code typed(run)(typed(work) * work, bool turns, layers_error *erro
 layers_code typed(correlate)(const correlation *c, const REAL *x, const REAL *w, const REAL *b,
                              REAL *out, layers_error *error) {
     plan plan;
+    if (is_narrow(c))
+        return typed(unfold)(c, x, w, b, out, error);
     layers_code code = plan_forward(&plan, &c->g, error);
     if (code != LAYERS_OK)
         return code;
@@ -309,11 +324,21 @@ layers_code typed(correlate)(const correlation *c, const REAL *x, const REAL *w,
     return code;
 }
 
+KERNEL bool typed(are_finite)(const REAL *number, size_t count) {
+    REAL sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += number[i] * 0;
+    return sum == 0;
+}
+
+/* What lies outside dout must not meet a w that is not finite, since 0 · inf is NaN. */
 layers_code typed(correlate_back)(const correlation *c, const REAL *dout, const REAL *w, REAL *dx,
                                   layers_error *error) {
     plan plan;
     const geometry *g = &c->g;
     size_t size = g->N * g->C * g->H * g->W;
+    if (is_sparse(g) || !typed(are_finite)(w, g->F * g->C * g->R * g->S))
+        return typed(unfold_back)(c, dout, w, dx, error);
     if (g->stride > g->R || g->stride > g->S) /* some of x is under no tap */
         memset(dx, 0, size * sizeof *dx);
     if (size == 0 || g->R == 0 || g->S == 0)

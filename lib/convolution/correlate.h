@@ -39,7 +39,7 @@ layers_code correlate_f64(const correlation *c, const double *x, const double *w
 layers_code correlate_f32(const correlation *c, const float *x, const float *w, const float *b,
                           float *out, layers_error *error);
 
-/* dx, the gradient of Σ out · dout by x; w is finite. LAYERS_NO_MEMORY. */
+/* dx, the gradient of Σ out · dout by x. LAYERS_NO_MEMORY. */
 layers_code correlate_back_f64(const correlation *c, const double *dout, const double *w,
                                double *dx, layers_error *error);
 layers_code correlate_back_f32(const correlation *c, const float *dout, const float *w, float *dx,

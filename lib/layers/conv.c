@@ -195,48 +195,6 @@ static void typed(sum_channel)(void *argument, size_t f) {
     b->db[f] = (REAL)(sum + pairwise_sum(lane, LANES));
 }
 
-/* dx where some of w is not finite: what lies outside dout must not meet it, since 0 · inf is NaN.
- * Tap by tap. */
-typedef struct {
-    const geometry *g;
-    const REAL *dout, *w;
-    REAL *dx;
-} typed(taps);
-
-static void typed(add_tap)(const typed(taps) * t, REAL w, size_t r, size_t s, const REAL *dout,
-                           REAL *dx) {
-    const geometry *g = t->g;
-    for (size_t p = 0; p < g->P; p++) {
-        size_t h = p * g->stride + r - g->pad; /* wraps where it is outside */
-        if (h >= g->H)
-            continue;
-        for (size_t q = 0; q < g->Q; q++) {
-            size_t column = q * g->stride + s - g->pad;
-            if (column < g->W)
-                dx[h * g->W + column] += w * dout[p * g->Q + q];
-        }
-    }
-}
-
-static void typed(add_taps)(void *argument, size_t i) {
-    const typed(taps) *t = argument;
-    const geometry *g = t->g;
-    size_t n = i / g->C, c = i % g->C;
-    REAL *dx = t->dx + i * g->H * g->W;
-    memset(dx, 0, g->H * g->W * sizeof *dx);
-    for (size_t f = 0; f < g->F; f++)
-        for (size_t k = 0; k < g->R * g->S; k++)
-            typed(add_tap)(t, t->w[(f * g->C + c) * g->R * g->S + k], k / g->S, k % g->S,
-                           t->dout + (n * g->F + f) * g->P * g->Q, dx);
-}
-
-KERNEL bool typed(are_finite)(const REAL *number, size_t count) {
-    REAL sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += number[i] * 0;
-    return sum == 0;
-}
-
 static layers_code typed(backward)(layers_call *call, layers_error *error) {
     const layers_cache *cache = call->cache;
     const correlation c = {geometry_of(call, &cache->number[STRIDE], &cache->number[PAD]),
@@ -244,11 +202,7 @@ static layers_code typed(backward)(layers_call *call, layers_error *error) {
     const geometry *g = &c.g;
     const REAL *dout = call->inputs[0].data, *x = cache->saved[X].data, *w = cache->saved[W].data;
     REAL *dx = call->outputs[DX].data;
-    layers_code code = LAYERS_OK;
-    if (typed(are_finite)(w, call->outputs[DW].size))
-        code = typed(correlate_back)(&c, dout, w, dx, error);
-    else
-        layers_pool_run(c.pool, g->N * g->C, typed(add_taps), &(typed(taps)){g, dout, w, dx});
+    layers_code code = typed(correlate_back)(&c, dout, w, dx, error);
     if (code == LAYERS_OK)
         code = typed(correlate_weights)(&c, x, dout, call->outputs[DW].data, error);
     typed(biases) biases = {g->N, g->F, g->P * g->Q, dout, call->outputs[DB].data};

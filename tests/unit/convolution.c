@@ -212,5 +212,23 @@ Test(convolution, bands_are_one_image) {
         &seed, pool);
     check((geometry){.N = 1, .C = 1, .H = 2, .W = 300000, .F = 1, .R = 2, .S = 3, .stride = 5},
           &seed, pool);
+    /* a window is all of an image but a rim: rows of two places, and dx has 200 times as many */
+    check((geometry){.N = 2, .C = 3, .H = 20, .W = 22, .F = 5, .R = 20, .S = 21, .stride = 1},
+          &seed, pool);
     layers_pool_free(pool);
+}
+
+/* What lies outside dout is no zero that an infinite weight could meet. */
+Test(convolution, infinite_weights_meet_windows_alone) {
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
+        layers_call call = forward_of("conv", dtype, SHAPE(1, 1, 1, 3), VALUES(1, 2, 3));
+        call.inputs[1] = tensor_of(dtype, SHAPE(1, 1, 1, 2), VALUES(INFINITY, 1));
+        call.inputs[2] = tensor_of(dtype, SHAPE(1), VALUES(0));
+        run(&call);
+        layers_call back = backward_from(&call, SHAPE(1, 1, 1, 2), VALUES(1, 2));
+        run(&back);
+        assert_values(&back.outputs[0], VALUES(INFINITY, INFINITY, 2), 3, 0, 0, "dx");
+        layers_call_clear(&back);
+        layers_call_clear(&call);
+    }
 }

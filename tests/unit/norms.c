@@ -228,10 +228,10 @@ Test(norms, running_statistics_move) {
     assert_values(&call.params[4].tensor, VALUES(0.5), 1, 1e-15, 0, "running_var");
     call.params[0].choice = 1; /* test, by these */
     run(&call);
-#define SHIFTED(x) (1 + 2 * ((x)-9.4) / sqrt(4.5))
-    assert_values(&call.outputs[0], VALUES(SHIFTED(1), SHIFTED(3), SHIFTED(5), SHIFTED(7)), 4,
-                  1e-15, 0, "out");
-#undef SHIFTED
+    assert_values(&call.outputs[0],
+                  VALUES(1 + 2 * (1 - 9.4) / sqrt(4.5), 1 + 2 * (3 - 9.4) / sqrt(4.5),
+                         1 + 2 * (5 - 9.4) / sqrt(4.5), 1 + 2 * (7 - 9.4) / sqrt(4.5)),
+                  4, 1e-15, 0, "out");
     layers_call_clear(&call);
 }
 
