@@ -7,6 +7,7 @@
 enum { MODE, EPS, MOMENTUM, RUNNING_MEAN, RUNNING_VAR };
 enum { TRAIN, TEST };
 
+// clang-format off: versions differ about lists in macros
 /* For .params: `each` is the pattern of what there is one of for each `what`. */
 #define BN_PARAMS(each, what)                                                                      \
     (const layers_param[]) {                                                                       \
@@ -35,5 +36,6 @@ enum { TRAIN, TEST };
             0                                                                                      \
         }                                                                                          \
     }
+// clang-format on
 
 #endif

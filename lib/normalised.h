@@ -8,6 +8,7 @@
 
 enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };
 
+// clang-format off: versions differ about lists in macros
 /* For .params. */
 #define EPS_PARAM                                                                                  \
     {                                                                                              \
@@ -26,6 +27,7 @@ enum { SAVED_X, SAVED_GAMMA, MEAN, REST, INV_STD };
             0                                                                                      \
         }                                                                                          \
     }
+// clang-format on
 
 static inline double *saved_numbers(const layers_cache *cache, int which) {
     return cache->saved[which].data;

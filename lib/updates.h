@@ -22,6 +22,7 @@ static const layers_field update_outputs[] = {
     {0},
 };
 
+// clang-format off: versions differ about lists in macros
 #define UPDATE_LEARNING_RATE(rate)                                                                 \
     {                                                                                              \
         .name = "learning_rate", .kind = LAYERS_NUMBER, .has_fallback = true, .fallback = (rate),  \
@@ -34,6 +35,7 @@ static const layers_field update_outputs[] = {
         .minimum = 0, .open_minimum = true, .maximum = 0x1.fffffffffffffp1023,                     \
         .summary = "added to the root",                                                            \
     }
+// clang-format on
 
 /* Updates the elements from `first` to `end`. What is before and after may be the same memory. */
 typedef void update_step(const void *pass, size_t first, size_t end);

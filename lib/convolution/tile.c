@@ -51,6 +51,7 @@ static bool has_avx2(void) {
 #define BYTES 16
 #include "convolution/tile_kernel.h"
 
+// clang-format off: versions differ about lists in macros
 /* The sums of a kind of vectors with all rows and with half of them. */
 #define SUMS(kind, rows, half_rows, real, bytes)                                                   \
     {                                                                                              \
@@ -83,6 +84,7 @@ static bool has_avx2(void) {
         }                                                                                          \
     }
 #endif
+// clang-format on
 
 const tile_kind tile_kinds_f64[] = KINDS(double), tile_kinds_f32[] = KINDS(float);
 

@@ -35,7 +35,7 @@ INLINED void typed(take)(const pooling *g, size_t o, bool all_there, typed(bits)
 /* sum += the gradients of the windows whose largest is at this place. */
 INLINED void typed(add_of)(const typed(bits) * index, const typed(lanes) * dout,
                            const typed(bits) * place, typed(lanes) * sum) {
-    *sum += (typed(lanes))((typed(bits))(*index == *place) & (typed(bits)) * dout);
+    *sum += (typed(lanes))((typed(bits))(*index == *place) & *(const typed(bits) *)dout);
 }
 
 /* Windows of K by K, from number o on, of the row and the column before by n and m: adds what they

@@ -99,7 +99,8 @@ KERNEL void typed(apart)(const pooling *g, size_t first, size_t end) {
 /* What of `here` is larger than `most`, or NaN, takes its place. */
 INLINED void typed(raise)(typed(lanes) * most, const typed(lanes) * here) {
     typed(bits) more = (typed(bits))(*here > *most) | (typed(bits))(*here != *here);
-    *most = (typed(lanes))((more & *(const typed(bits) *)here) | (~more & (typed(bits)) * most));
+    *most =
+        (typed(lanes))((more & *(const typed(bits) *)here) | (~more & *(const typed(bits) *)most));
 }
 
 /* The largest of one window, NaN where there is one. */
