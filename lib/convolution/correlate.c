@@ -307,6 +307,8 @@ static layers_code typed(run)(typed(work) * work, bool turns, layers_error *erro
 layers_code typed(correlate)(const correlation *c, const REAL *x, const REAL *w, const REAL *b,
                              REAL *out, layers_error *error) {
     plan plan;
+    if (c->g.N == 0 || c->g.F == 0)
+        return LAYERS_OK;
     if (is_narrow(c))
         return typed(unfold)(c, x, w, b, out, error);
     layers_code code = plan_forward(&plan, &c->g, error);

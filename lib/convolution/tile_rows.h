@@ -31,18 +31,20 @@ typedef REAL vec __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_a
             __builtin_prefetch(to + BYTES / sizeof(REAL) - 1, 1);                                  \
         }
 
-#define PUT_ONE(row, v)                                                                            \
+/* All are loaded before any is stored: vectors may overlap. */
+#define SUM_UP(row, v)                                                                             \
     if (v < vectors) {                                                                             \
-        vec *to = (vec *)((REAL *)t->sums + row * t->apart + t->to[v]);                            \
         if (add)                                                                                   \
-            s##row##_##v += *to;                                                                   \
+            s##row##_##v += *(const vec *)((REAL *)t->sums + row * t->apart + t->to[v]);           \
         if (bias)                                                                                  \
             s##row##_##v += bias[row];                                                             \
-        *to = s##row##_##v;                                                                        \
     }
+#define STORE(row, v)                                                                              \
+    if (v < vectors)                                                                               \
+        *(vec *)((REAL *)t->sums + row * t->apart + t->to[v]) = s##row##_##v;
 #define PUT(row)                                                                                   \
     if (row < rows && (size_t)row < t->rows) {                                                     \
-        PUT_ONE(row, 0) PUT_ONE(row, 1) PUT_ONE(row, 2)                                            \
+        SUM_UP(row, 0) SUM_UP(row, 1) SUM_UP(row, 2) STORE(row, 0) STORE(row, 1) STORE(row, 2)     \
     }
 
 /* `rows` and `vectors` are known when this is compiled: what is not there leaves no code. */
@@ -94,7 +96,8 @@ FUNCTION(2, 3)
 
 #undef FUNCTION
 #undef PUT
-#undef PUT_ONE
+#undef SUM_UP
+#undef STORE
 #undef FETCH
 #undef FACTORS
 #undef ADD

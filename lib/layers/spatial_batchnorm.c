@@ -87,7 +87,7 @@ const layers_operation spatial_batchnorm_backward = {
 static typed(set) typed(channel)(const layers_call *call, const void *x, size_t c) {
     size_t plane = plane_of(call);
     return (typed(set)){.x = x ? (const REAL *)x + c * plane : NULL,
-                        .runs = dims_length(&call->dims, 'N'),
+                        .runs = plane > 0 ? dims_length(&call->dims, 'N') : 0,
                         .length = plane,
                         .apart = dims_length(&call->dims, 'C') * plane};
 }

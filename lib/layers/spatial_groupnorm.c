@@ -56,6 +56,8 @@ static pass pass_of(layers_call *call) {
                  .channels = dims_length(dims, 'C') / G,
                  .C = dims_length(dims, 'C'),
                  .plane = dims_length(dims, 'H') * dims_length(dims, 'W')};
+    if (pass.plane == 0) /* however many there are, nothing is in them */
+        pass.groups = 0;
     pass.together = PIECE / (pass.channels * pass.plane + 1) + 1;
     return pass;
 }

@@ -218,6 +218,19 @@ Test(convolution, bands_are_one_image) {
     layers_pool_free(pool);
 }
 
+/* Rows whose last vector overlaps the one before, and more terms than one block has. */
+Test(convolution, vectors_that_overlap_are_added_once) {
+    uint64_t seed = 3;
+    for (size_t W = 1; W <= 50; W++)
+        for (size_t C = 255; C <= 513; C += C == 257 ? 256 : 1)
+            check((geometry){.N = 1, .C = C, .H = 1, .W = W, .F = 3, .R = 1, .S = 1, .stride = 1},
+                  &seed, NULL);
+    check(
+        (geometry){
+            .N = 1, .C = 64, .H = 28, .W = 28, .F = 8, .R = 3, .S = 3, .stride = 1, .pad = 1},
+        &seed, NULL);
+}
+
 /* What lies outside dout is no zero that an infinite weight could meet. */
 Test(convolution, infinite_weights_meet_windows_alone) {
     for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
