@@ -42,7 +42,7 @@ static void inherit(layers_cache *cache, layers_cache *last) {
     layers_cache_unref(last);
 }
 
-layers_code cache_make(layers_call *call, layers_error *error) {
+layers_code cache_plan(layers_call *call, layers_error *error) {
     const layers_dims *dims = &call->dims;
     size_t tail_bytes = (size_t)dims->tail_rank * sizeof *dims->tail;
     layers_cache *cache = calloc(1, sizeof *cache + tail_bytes);
@@ -63,10 +63,26 @@ layers_code cache_make(layers_call *call, layers_error *error) {
     }
     inherit(cache, call->cache);
     call->cache = cache;
-    layers_code code = LAYERS_OK;
-    for (int i = 0; call->operation->saved[i].name && code == LAYERS_OK; i++)
-        code = save(call, &call->operation->saved[i], &cache->saved[i], error);
+    return LAYERS_OK;
+}
+
+layers_code cache_make(layers_call *call, layers_error *error) {
+    layers_code code = cache_plan(call, error);
+    for (int i = 0; code == LAYERS_OK && call->operation->saved[i].name; i++)
+        code = save(call, &call->operation->saved[i], &call->cache->saved[i], error);
     return code;
+}
+
+size_t cache_own_bytes(const layers_call *call) {
+    size_t bytes = sizeof *call->cache + sizeof(size_t) * (size_t)call->dims.tail_rank;
+    for (const layers_saved *saved = call->operation->saved; saved->name; saved++) {
+        size_t shape[LAYERS_MAX_RANK], size, own = 0;
+        int rank = saved->shape ? dims_shape(&call->dims, saved->shape, shape) : 0;
+        if (saved->shape && layers_shape_size(shape, rank, &size))
+            layers_dtype_bytes(saved->dtype, size, &own);
+        bytes += own;
+    }
+    return bytes;
 }
 
 layers_cache *layers_cache_ref(layers_cache *cache) {

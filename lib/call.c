@@ -14,8 +14,9 @@
  * 12 with an awake helper; one of 16,000 takes 4 µs alone, and no less with any. */
 enum { PARALLEL_FROM = 10000 };
 
+/* A scalar has a size, if no dimensions. */
 static bool is_given(const layers_tensor *tensor) {
-    return tensor->data || tensor->rank > 0;
+    return tensor->rank > 0 || tensor->size > 0;
 }
 
 /* "bn_param/eps" */
@@ -175,7 +176,8 @@ static layers_code plan_outputs(layers_call *call, layers_error *error) {
     for (int i = 0; call->operation->outputs[i].name; i++) {
         const layers_field *field = &call->operation->outputs[i];
         layers_tensor *tensor = &call->outputs[i];
-        if (plan(call, field->shape, call->dtype, tensor, &call->output_bytes) != LAYERS_OK)
+        size_t spared = 0, *total = call_wants(call, i) ? &call->output_bytes : &spared;
+        if (plan(call, field->shape, call->dtype, tensor, total) != LAYERS_OK)
             return too_large(call, i, error);
     }
     for (int i = 0; call->operation->params && call->operation->params[i].name; i++) {
@@ -201,14 +203,24 @@ static bool is_counted(const layers_call *call, int i) {
     return false;
 }
 
+/* Memory of an input that the cache shares, once: also of one whose memory is still to come. */
+static size_t shared_bytes(const layers_call *call, int i) {
+    const layers_tensor *input = call_input(call, call->operation->saved[i].name);
+    size_t bytes = 0;
+    if (input->buffer)
+        return is_counted(call, i) ? 0 : layers_buffer_bytes(input->buffer);
+    if (!input->data)
+        layers_dtype_bytes(input->dtype, input->size, &bytes);
+    return bytes;
+}
+
 static layers_code plan_cache(layers_call *call, layers_error *error) {
     call->cache_bytes = sizeof *call->cache + sizeof(size_t) * (size_t)call->dims.tail_rank;
     for (int i = 0; call->operation->saved[i].name; i++) {
         const layers_saved *saved = &call->operation->saved[i];
         layers_tensor own = {0};
         if (!saved->shape)
-            call->cache_bytes +=
-                is_counted(call, i) ? 0 : layers_buffer_bytes(shared_buffer(call, i));
+            call->cache_bytes += shared_bytes(call, i);
         else if (plan(call, saved->shape, saved->dtype, &own, &call->cache_bytes) != LAYERS_OK)
             return layers_fail(error, LAYERS_TOO_LARGE, NULL, "the cache would be too large");
     }
@@ -262,6 +274,10 @@ layers_code layers_prepare(layers_call *call, layers_error *error) {
     call->work = work_of(call);
     call->cache_bytes = 0;
     return operation->saved ? plan_cache(call, error) : LAYERS_OK;
+}
+
+bool call_wants(const layers_call *call, int i) {
+    return !call->unwanted[i] || !call->operation->outputs[i].apart;
 }
 
 layers_pool *call_pool(const layers_call *call, size_t elements, double nanoseconds) {
@@ -323,7 +339,13 @@ layers_code layers_run(layers_call *call, layers_error *error) {
     layers_code code = renew_params(call, error);
     for (int i = 0; operation->outputs[i].name && code == LAYERS_OK; i++) {
         layers_tensor *out = &call->outputs[i];
-        code = layers_tensor_renew(out, out->dtype, out->shape, out->rank, error);
+        if (call_wants(call, i)) {
+            code = layers_tensor_renew(out, out->dtype, out->shape, out->rank, error);
+        } else {
+            layers_buffer_unref(out->buffer);
+            out->buffer = NULL;
+            out->data = NULL;
+        }
     }
     if (code == LAYERS_OK && operation->saved)
         code = cache_make(call, error);

@@ -29,6 +29,16 @@ struct layers_cache {
  * from its last run, where no one else holds that. LAYERS_NO_MEMORY. */
 layers_code cache_make(layers_call *call, layers_error *error);
 
+/* Makes call->cache without the memory of what it keeps: for layers_prepare of the backward alone.
+ * LAYERS_NO_MEMORY. */
+layers_code cache_plan(layers_call *call, layers_error *error);
+
+/* What cache_make allocates: call->cache_bytes without what is shared. After layers_prepare. */
+size_t cache_own_bytes(const layers_call *call);
+
+/* Whether an output has to be computed. */
+bool call_wants(const layers_call *call, int i);
+
 /* The input that a cache shares under a name. */
 const layers_tensor *call_input(const layers_call *call, const char *name);
 

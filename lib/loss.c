@@ -24,7 +24,7 @@ layers_code loss_check(const layers_call *call, layers_error *error) {
         return code;
     size_t N = dims_length(&call->dims, 'N'), C = dims_length(&call->dims, 'C');
     const int64_t *y = call->inputs[LOSS_Y].data;
-    for (size_t n = 0; n < N; n++)
+    for (size_t n = 0; y && n < N; n++)
         if (y[n] < 0 || (uint64_t)y[n] >= C) {
             char field[32];
             snprintf(field, sizeof field, "y/%zu", n);

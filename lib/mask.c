@@ -62,7 +62,7 @@ static layers_code fail_at(const layers_tensor *mask, size_t i, const char *fiel
 
 layers_code mask_check_values(const layers_tensor *mask, const char *field, layers_error *error) {
     uint8_t flag[FLAGS];
-    for (size_t first = 0; first < mask->size; first += FLAGS) {
+    for (size_t first = 0; mask->data && first < mask->size; first += FLAGS) {
         size_t count = at_most(FLAGS, mask->size - first), i = first;
         if (read_flags(mask, first, count, flag))
             continue;

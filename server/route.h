@@ -28,6 +28,7 @@ typedef struct {
     const char
         *name; /* so many characters: an operation's, a path's without slashes, "page", "other" */
     int length;
+    bool computes; /* an operation or a graph */
 } route_label;
 
 /* Rows of routes: 0 is for every path at which there is nothing. */
@@ -44,9 +45,9 @@ typedef struct {
 typedef struct {
     const char *path; /* "/cache/" is a prefix: a handle follows. NULL ends the list */
     const char *allow;
-    handler *get, *remove;
+    handler *get, *remove, *post;         /* a POST has a body and an answer in one of the forms */
     const char *name;                     /* of the thing that is there: getVersion, deleteCache */
-    const char *summary, *remove_summary; /* of GET and DELETE */
+    const char *summary, *remove_summary; /* of GET or POST, and of DELETE */
     const char *content_type;             /* of what GET answers */
     const char *other_type;               /* and where Accept prefers it; NULL for none */
     const document_member *members;       /* of that, where it is a JSON object of fixed members */

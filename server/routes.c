@@ -70,6 +70,13 @@ const document documents[] = {
         .content_type = "application/json",
     },
     {
+        .path = "/graph",
+        .allow = "POST",
+        .post = handle_graph,
+        .name = "graph",
+        .summary = "Runs several operations in one call, all or nothing; values may stay.",
+    },
+    {
         .path = "/cache/",
         .allow = "GET, HEAD, DELETE",
         .get = handle_cache_info,
@@ -80,6 +87,7 @@ const document documents[] = {
         .content_type = "application/json",
         .members = (const document_member[]){{"layer", "string", NULL},
                                              {"dtype", "string", NULL},
+                                             {"shape", "array", NULL},
                                              {"bytes", "integer", "int64"},
                                              {"created", "string", "date-time"},
                                              {"expires", "string", "date-time"},
@@ -100,7 +108,7 @@ const query_option query_options[] = {
 };
 
 bool query_applies(const query_option *option, const layers_operation *operation) {
-    return option->cache == LAYERS_CACHE_NONE || option->cache == operation->cache;
+    return option->cache == LAYERS_CACHE_NONE || (operation && option->cache == operation->cache);
 }
 
 bool document_is_prefix(const document *document) {
@@ -133,37 +141,37 @@ static bool not_allowed(const request *request, route *route, const char *allow,
 
 /* The first option that an operation takes and that the pair is; -1 for none. */
 static int find_option(const layers_operation *operation, const char *key, const char *value) {
-    for (int i = 0; operation && query_options[i].key; i++)
+    for (int i = 0; query_options[i].key; i++)
         if (query_applies(&query_options[i], operation) && !strcmp(key, query_options[i].key) &&
             !strcmp(value, query_options[i].value))
             return i;
     return -1;
 }
 
-static bool refuse_query(const layers_operation *operation, const char *key, const char *value,
-                         problem *problem) {
+static bool refuse_query(bool takes, const layers_operation *operation, const char *key,
+                         const char *value, problem *problem) {
     char key_text[48], value_text[48], taken[128] = "";
     size_t used = 0;
-    for (const query_option *option = query_options; operation && option->key; option++)
+    for (const query_option *option = query_options; takes && option->key; option++)
         if (query_applies(option, operation) && used < sizeof taken)
             used += (size_t)snprintf(taken + used, sizeof taken - used, "%s%s=%s once",
                                      used ? " and " : ", but ", option->key, option->value);
     return problem_set(problem, PROBLEM_INVALID_QUERY, NULL, "%s=%s is not understood here%s",
                        text_clip(key_text, sizeof key_text, key),
                        text_clip(value_text, sizeof value_text, value),
-                       operation ? taken : ", where no query is taken");
+                       takes ? taken : ", where no query is taken");
 }
 
-/* The query of an operation; NULL for paths that take no query. */
-static bool check_query(const request *request, const layers_operation *operation,
+/* The query of an operation, or of a graph (NULL); `takes`: whether the path takes one at all. */
+static bool check_query(const request *request, bool takes, const layers_operation *operation,
                         problem *problem) {
     unsigned seen = 0;
     for (size_t i = 0; i < request->query_count; i++) {
         const char *key = request->query[i].key;
         const char *value = request->query[i].value ? request->query[i].value : "";
-        int option = find_option(operation, key, value);
+        int option = takes ? find_option(operation, key, value) : -1;
         if (option < 0 || seen & 1U << option)
-            return refuse_query(operation, key, value, problem);
+            return refuse_query(takes, operation, key, value, problem);
         seen |= 1U << option;
     }
     return true;
@@ -242,6 +250,15 @@ static bool not_found(const char *text, problem *problem) {
                         path, layer, name);
 }
 
+/* The forms of a request and its answer, and the query: of an operation, or of a graph (NULL). */
+static bool choose_forms(const request *request, const layers_operation *operation, route *route,
+                         problem *problem) {
+    route->negotiated = true;
+    return check_query(request, true, operation, problem) &&
+           choose_request_form(request, route, problem) &&
+           choose_answer_form(request, route, problem);
+}
+
 static bool find_document(const request *request, route *route, problem *problem) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
         const document *row = &documents[i];
@@ -252,11 +269,16 @@ static bool find_document(const request *request, route *route, problem *problem
         route->row = FIRST_DOCUMENT + i;
         route->negotiated = row->other_type;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
-        route->handle = get ? row->get : !strcmp(request->method, "DELETE") ? row->remove : NULL;
+        bool post = !strcmp(request->method, "POST");
+        route->handle = get                                  ? row->get
+                        : post                               ? row->post
+                        : !strcmp(request->method, "DELETE") ? row->remove
+                                                             : NULL;
         route->rest = request->path + length;
         if (!route->handle)
             return not_allowed(request, route, row->allow, problem);
-        return check_query(request, NULL, problem);
+        return post ? choose_forms(request, NULL, route, problem)
+                    : check_query(request, false, NULL, problem);
     }
     if (!strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS"))
         return not_allowed(request, route, "GET, HEAD, POST, DELETE", problem);
@@ -273,10 +295,7 @@ bool route_find(const request *request, route *route, problem *problem) {
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
         return not_allowed(request, route, "POST", problem);
-    route->negotiated = true;
-    return check_query(request, route->operation, problem) &&
-           choose_request_form(request, route, problem) &&
-           choose_answer_form(request, route, problem);
+    return choose_forms(request, route->operation, route, problem);
 }
 
 size_t route_count(void) {
@@ -288,12 +307,12 @@ size_t route_count(void) {
 
 route_label route_label_of(size_t row) {
     if (row < FIRST_DOCUMENT)
-        return (route_label){"", "other", (int)strlen("other")};
+        return (route_label){"", "other", (int)strlen("other"), false};
     if (row < FIRST_DOCUMENT + DOCUMENTS) {
         const document *document = &documents[row - FIRST_DOCUMENT];
         const char *name = document->path[1] ? document->path + 1 : document->name;
-        return (route_label){"", name, (int)strcspn(name, "/")};
+        return (route_label){"", name, (int)strcspn(name, "/"), document->post};
     }
     const layers_operation *operation = layers_operations[row - FIRST_DOCUMENT - DOCUMENTS];
-    return (route_label){operation->layer, operation->name, (int)strlen(operation->name)};
+    return (route_label){operation->layer, operation->name, (int)strlen(operation->name), true};
 }

@@ -22,9 +22,10 @@ extern "C" {
     X(LAYERS_INVALID_PARAM, "invalid_param")   /* a parameter outside its range */                 \
     X(LAYERS_LABEL_OUT_OF_RANGE, "label_out_of_range") /* a label that names no class */           \
     X(LAYERS_WRONG_CACHE, "wrong_cache")               /* a cache that another layer gave */       \
-    X(LAYERS_TOO_LARGE, "result_too_large")            /* a result that cannot be addressed */     \
-    X(LAYERS_NO_MEMORY, "no_memory")                   /* an allocation failed */                  \
-    X(LAYERS_BAD_BLAS, "bad_blas") /* the BLAS computes wrongly on this processor */
+    X(LAYERS_INVALID_GRAPH, "invalid_graph") /* a name that is not there, or no way backward */    \
+    X(LAYERS_TOO_LARGE, "result_too_large")  /* a result that cannot be addressed */               \
+    X(LAYERS_NO_MEMORY, "no_memory")         /* an allocation failed */                            \
+    X(LAYERS_BAD_BLAS, "bad_blas")           /* the BLAS computes wrongly on this processor */
 
 #define LAYERS_ENUMERATOR(code, name) code,
 typedef enum { LAYERS_CODES(LAYERS_ENUMERATOR) } layers_code;
@@ -43,6 +44,13 @@ LAYERS_API const char *layers_code_name(layers_code code);
  * `return layers_fail(...)`. Thread-safe. */
 LAYERS_API layers_code layers_fail(layers_error *error, layers_code code, const char *field,
                                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The nearest word, for sentences such as "the nearest that it takes is ...": of `names` (ended by
+ * NULL), the one with the fewest insertions, deletions and replacements (Levenshtein, 1966) to
+ * `word`, whatever the case of either; the first of several. Of a dotted name what stands behind
+ * the dot may do for all of it. NULL where more than a third of the letters are others in all of
+ * them. Thread-safe. */
+LAYERS_API const char *layers_nearest(const char *word, const char *const *names);
 
 #ifdef __cplusplus
 }

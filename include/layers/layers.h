@@ -3,6 +3,7 @@
  * error.h      codes and sentences
  * tensor.h     tensors over shared buffers
  * operation.h  the table of operations, and how one is called
+ * graph.h      several operations as one, and gradients by the chain rule
  * pool.h       threads that share the work of large calls
  * random.h     NumPy's legacy random numbers
  */
@@ -10,6 +11,7 @@
 #define LAYERS_LAYERS_H
 
 #include "layers/error.h"
+#include "layers/graph.h"
 #include "layers/operation.h"
 #include "layers/pool.h"
 #include "layers/random.h"

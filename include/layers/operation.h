@@ -34,6 +34,7 @@ typedef struct {
     const char *name; /* NULL ends a list */
     const char *shape;
     bool labels; /* integers (LAYERS_I64) instead of the call's dtype */
+    bool apart; /* an output that is computed apart from the others, which can be done without it */
     const char *summary;
 } layers_field;
 
@@ -123,7 +124,8 @@ typedef struct layers_operation {
     layers_code (*check)(const layers_call *call, layers_error *error);
     const layers_derived *derived; /* ended by a '\0' letter, or NULL */
     /* Computes in LAYERS_F64 and in LAYERS_F32. Every output, saved tensor and parameter that goes
-     * back is there, uninitialised; each is set, never added to. Inputs are only read. */
+     * back is there, uninitialised, but those that are unwanted and apart, whose data is NULL; each
+     * is set, never added to. Inputs are only read. */
     layers_code (*run[2])(layers_call *call, layers_error *error);
 } layers_operation;
 
@@ -161,6 +163,8 @@ struct layers_call {
     layers_cache *cache; /* LAYERS_CACHE_TAKEN: the caller's, who gives his reference to the call;
                             LAYERS_CACHE_GIVEN: the result */
     layers_pool *pool;   /* helps with large calls; NULL: the calling thread computes alone */
+    bool unwanted[LAYERS_MAX_TENSORS]; /* outputs without which the call would do: of these, what is
+                                          computed apart is not, and has no memory */
 
     /* From layers_prepare. */
     layers_dims dims;
@@ -401,8 +405,10 @@ LAYERS_API layers_code layers_set_choice(layers_call *call, const char *name, co
 
 /* Checks everything that can be wrong with a call (fields that are missing, dtypes, shapes,
  * parameters, labels, the cache's layer), fills in fallbacks, and gives the outputs their shapes.
- * Allocates nothing. After LAYERS_OK, `output_bytes`, `cache_bytes` and `work` tell what layers_run
- * will take: a server compares them with its limits in between. */
+ * Allocates nothing. A tensor whose memory is still to come (its data NULL) is taken for its shape;
+ * before layers_run the call has to be prepared with the memory. After LAYERS_OK, `output_bytes`,
+ * `cache_bytes` and `work` tell what layers_run will take: a server compares them with its limits
+ * in between. */
 LAYERS_API layers_code layers_prepare(layers_call *call, layers_error *error)
     __attribute__((warn_unused_result));
 

@@ -62,9 +62,14 @@ const layers_operation affine_backward = {
         },
     .outputs =
         (const layers_field[]){
-            {.name = "dx", .shape = "N D...", .summary = "gradient of x, in the shape of x"},
-            {.name = "dw", .shape = "D M", .summary = "gradient of w"},
-            {.name = "db", .shape = "M", .summary = "gradient of b"},
+            {
+                .name = "dx",
+                .shape = "N D...",
+                .apart = true,
+                .summary = "gradient of x, in the shape of x",
+            },
+            {.name = "dw", .shape = "D M", .apart = true, .summary = "gradient of w"},
+            {.name = "db", .shape = "M", .apart = true, .summary = "gradient of b"},
             {0},
         },
     .cache = LAYERS_CACHE_TAKEN,
@@ -124,8 +129,10 @@ static layers_code typed(backward)(layers_call *call, layers_error *error) {
          .b = dout,
          .c = call->outputs[DW].data},
     };
-    typed(gemm)(call->pool, products, 2);
-    typed(sum_rows)(N, M, dout, call->outputs[DB].data);
+    bool dx = call_wants(call, DX), dw = call_wants(call, DW);
+    typed(gemm)(call->pool, dx ? products : products + 1, (size_t)dx + dw);
+    if (call_wants(call, DB))
+        typed(sum_rows)(N, M, dout, call->outputs[DB].data);
     return LAYERS_OK;
 }
 

@@ -141,9 +141,9 @@ const layers_operation conv_backward = {
         },
     .outputs =
         (const layers_field[]){
-            {.name = "dx", .shape = "N C H W", .summary = "gradient of x"},
-            {.name = "dw", .shape = "F C R S", .summary = "gradient of w"},
-            {.name = "db", .shape = "F", .summary = "gradient of b"},
+            {.name = "dx", .shape = "N C H W", .apart = true, .summary = "gradient of x"},
+            {.name = "dw", .shape = "F C R S", .apart = true, .summary = "gradient of w"},
+            {.name = "db", .shape = "F", .apart = true, .summary = "gradient of b"},
             {0},
         },
     .cache = LAYERS_CACHE_TAKEN,
@@ -201,12 +201,14 @@ static layers_code typed(backward)(layers_call *call, layers_error *error) {
                            typed(tile_kind)(), call_pool(call, 1, call->work)};
     const geometry *g = &c.g;
     const REAL *dout = call->inputs[0].data, *x = cache->saved[X].data, *w = cache->saved[W].data;
-    REAL *dx = call->outputs[DX].data;
-    layers_code code = typed(correlate_back)(&c, dout, w, dx, error);
-    if (code == LAYERS_OK)
+    layers_code code = LAYERS_OK;
+    if (call_wants(call, DX))
+        code = typed(correlate_back)(&c, dout, w, call->outputs[DX].data, error);
+    if (call_wants(call, DW) && code == LAYERS_OK)
         code = typed(correlate_weights)(&c, x, dout, call->outputs[DW].data, error);
     typed(biases) biases = {g->N, g->F, g->P * g->Q, dout, call->outputs[DB].data};
-    layers_pool_run(c.pool, g->F, typed(sum_channel), &biases);
+    if (call_wants(call, DB))
+        layers_pool_run(c.pool, g->F, typed(sum_channel), &biases);
     return code;
 }
 

@@ -32,6 +32,7 @@
     X(PROBLEM_LABEL_OUT_OF_RANGE, 422, "label_out_of_range", "A label names no class")             \
     X(PROBLEM_NUMBER_OUT_OF_RANGE, 422, "number_out_of_range", "A number is too large")            \
     X(PROBLEM_WRONG_CACHE, 422, "wrong_cache", "The cache is another layer's")                     \
+    X(PROBLEM_INVALID_GRAPH, 422, "invalid_graph", "The graph cannot be computed")                 \
     X(PROBLEM_RESULT_TOO_LARGE, 422, "result_too_large", "The result would be too large")          \
     X(PROBLEM_RATE_LIMITED, 429, "rate_limited", "Too much from one caller")                       \
     X(PROBLEM_HEADERS_TOO_LARGE, 431, "headers_too_large", "The headers are too large")            \

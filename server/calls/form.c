@@ -2,15 +2,17 @@
 #include "calls/form.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/nearest.h"
+#include "calls/kept.h"
+#include "codec/number.h"
 
 enum { FORM_HINT = 320 };
 
 /* `the nearest that it takes is "x"`, or `it takes "x", "dtype"`. */
 static void name_hint(char hint[FORM_HINT], const char *key, const char *const *names) {
-    const char *near = nearest(key, names);
+    const char *near = layers_nearest(key, names);
     if (near) {
         snprintf(hint, FORM_HINT, "the nearest that it takes is \"%s\"", near);
         return;
@@ -21,9 +23,8 @@ static void name_hint(char hint[FORM_HINT], const char *key, const char *const *
                                  name == names ? "" : ",", *name);
 }
 
-bool form_check_name(const form_request *request, const char *parent, const char *key,
-                     const char *const *names) {
-    const layers_operation *operation = request->call->operation;
+bool form_check_name(const char *taker, const char *parent, const char *key,
+                     const char *const *names, problem *problem) {
     for (const char *const *known = names; *known; known++)
         if (!strcmp(*known, key))
             return true;
@@ -31,58 +32,81 @@ bool form_check_name(const form_request *request, const char *parent, const char
     text_clip(name, sizeof name, key);
     pointer_add(strcpy(pointer, parent), sizeof pointer, name);
     name_hint(hint, key, names);
-    return problem_set(request->problem, PROBLEM_UNKNOWN_FIELD, pointer,
-                       "%s/%s takes no \"%s\"%s%s; %s", operation->layer, operation->name, name,
-                       *parent ? " in " : "", parent, hint);
+    return problem_set(problem, PROBLEM_UNKNOWN_FIELD, pointer, "%s takes no \"%s\"%s%s; %s", taker,
+                       name, *parent ? " in " : "", parent, hint);
 }
 
-bool form_dtype(form_request *request, const char *name) {
-    layers_call *call = request->call;
-    for (call->dtype = LAYERS_F64; call->dtype <= LAYERS_F32; call->dtype++)
-        if (!strcmp(name, layers_dtype_name(call->dtype)))
+const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]) {
+    snprintf(taker, FORM_TAKER, "%s/%s", operation->layer, operation->name);
+    return taker;
+}
+
+bool form_dtype(const char *name, layers_dtype *dtype, problem *problem) {
+    for (*dtype = LAYERS_F64; *dtype <= LAYERS_F32; (*dtype)++)
+        if (!strcmp(name, layers_dtype_name(*dtype)))
             return true;
     char text[48];
-    return problem_set(request->problem, PROBLEM_INVALID_PARAM, "/dtype",
+    return problem_set(problem, PROBLEM_INVALID_PARAM, "/dtype",
                        "/dtype is \"%s\", but must be \"float64\" or \"float32\"",
                        text_clip(text, sizeof text, name));
 }
 
 bool form_cache(form_request *request, const char *handle) {
-    request->call->cache = request->store->get(request->store, handle);
     snprintf(request->handle, sizeof request->handle, "%s", handle);
-    return request->call->cache ||
-           problem_set(request->problem, PROBLEM_UNKNOWN_CACHE, "/cache",
-                       "the cache is not known: it was never given, has expired, or was deleted; "
-                       "run %s/forward again",
-                       request->call->operation->layer);
+    return kept_cache(request->store, handle, "/cache", &request->call->cache, request->problem);
 }
 
-bool form_choice(form_request *request, int i, const char *word, const char *kind) {
-    const layers_param *param = &request->call->operation->params[i];
+bool form_choice(const layers_operation *operation, int i, const char *parent, const char *word,
+                 const char *kind, int *choice, problem *problem) {
+    const layers_param *param = &operation->params[i];
     char choices[64] = "", text[48], pointer[FORM_POINTER];
     for (int c = 0; param->choices[c]; c++) {
         if (word && !strcmp(word, param->choices[c])) {
-            request->call->params[i].choice = c;
+            *choice = c;
             return true;
         }
         snprintf(choices + strlen(choices), sizeof choices - strlen(choices), "%s\"%s\"",
                  c ? " or " : "", param->choices[c]);
     }
-    form_param_pointer(request->call->operation, i, pointer);
+    form_param_pointer(parent, operation, i, pointer);
     if (!word)
-        return problem_set(request->problem, PROBLEM_WRONG_TYPE, pointer,
-                           "%s is %s, but must be %s", pointer, kind, choices);
-    return problem_set(request->problem, PROBLEM_INVALID_PARAM, pointer,
-                       "%s is \"%s\", but must be %s", pointer, text_clip(text, sizeof text, word),
-                       choices);
+        return problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be %s",
+                           pointer, kind, choices);
+    return problem_set(problem, PROBLEM_INVALID_PARAM, pointer, "%s is \"%s\", but must be %s",
+                       pointer, text_clip(text, sizeof text, word), choices);
 }
 
-const char *form_param_pointer(const layers_operation *operation, int i,
+const char *form_param_pointer(const char *parent, const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]) {
-    *pointer = '\0';
+    snprintf(pointer, FORM_POINTER, "%s", parent);
     pointer_add(pointer, FORM_POINTER, operation->params_name);
     pointer_add(pointer, FORM_POINTER, operation->params[i].name);
     return pointer;
+}
+
+void form_param_names(const layers_operation *operation, const char *names[FORM_NAMES]) {
+    int count = 0;
+    for (; operation->params[count].name; count++)
+        names[count] = operation->params[count].name;
+    names[count] = NULL;
+}
+
+void form_number_text(char *text, layers_dtype dtype, const void *number) {
+    char written[NUMBER_F64_TEXT];
+    size_t length = dtype == LAYERS_F32 ? number_write_f32(written, *(const float *)number)
+                                        : number_write_f64(written, *(const double *)number);
+    size_t quote = *written == '"';
+    memcpy(text, written + quote, length - 2 * quote);
+    text[length - 2 * quote] = '\0';
+}
+
+void form_param_text(char *text, const layers_param *param, double number, int choice) {
+    if (param->kind == LAYERS_CHOICE)
+        strcpy(text, param->choices[choice]);
+    else if (param->kind == LAYERS_INTEGER)
+        sprintf(text, "%lld", (long long)number);
+    else
+        form_number_text(text, LAYERS_F64, &number);
 }
 
 bool form_needs_params(const layers_operation *operation) {
@@ -100,6 +124,21 @@ bool form_gives_param(const layers_call *call, int i) {
     const layers_param *param = &call->operation->params[i];
     return form_returns_param(call->operation, param) &&
            (call->params[i].given || param->kind == LAYERS_TENSOR);
+}
+
+bool form_is_dear(double work, size_t bound) {
+    /* each takes a tenth of a millisecond */
+    const double cheap_work = 3e6;
+    const size_t cheap_answer = 64 << 10;
+    return work > cheap_work || bound > cheap_answer;
+}
+
+void form_reply(const form *form, char *body, size_t length, reply *reply) {
+    char *shorter = realloc(body, length); /* gives back what the bound was too large by */
+    reply->status = 200;
+    reply->content_type = form->media_type;
+    reply->body = shorter ? shorter : body;
+    reply->body_length = length;
 }
 
 size_t form_add(size_t a, size_t b) {

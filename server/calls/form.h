@@ -4,6 +4,7 @@
 #ifndef SERVER_FORM_H
 #define SERVER_FORM_H
 
+#include "codec/json_read.h"
 #include "request.h"
 
 /* A request on its way into a call. */
@@ -23,6 +24,8 @@ typedef struct {
     bool flat;          /* tensors as a shape and a list, where the form has two ways */
 } form_answer;
 
+struct graph_call;
+
 typedef struct form {
     const char *media_type; /* "application/json" */
     /* Reads a body into a call, its dtype and cache included. False with a problem. What is missing
@@ -33,6 +36,10 @@ typedef struct form {
     size_t (*bound)(const form_answer *answer);
     /* Writes an answer, after layers_run, and returns its end. */
     char *(*write)(char *out, const form_answer *answer);
+    /* The same of graphs (graph.h). */
+    bool (*open_graph)(struct graph_call *call);
+    size_t (*bound_graph)(struct graph_call *call);
+    char *(*write_graph)(char *out, struct graph_call *call);
 } form;
 
 extern const form form_json, form_safetensors;
@@ -49,23 +56,52 @@ enum {
 };
 
 /* Holds a key to the names that may stand where it does, at the pointer `parent`: unknown_field,
- * which tells the nearest, or all where none is near. `names` ends with NULL. */
-bool form_check_name(const form_request *request, const char *parent, const char *key,
-                     const char *const *names);
+ * which tells the nearest, or all where none is near. `names` ends with NULL. `taker` is whose they
+ * are: "affine/forward", ... */
+bool form_check_name(const char *taker, const char *parent, const char *key,
+                     const char *const *names, problem *problem);
 
-/* "float64" and "float32" as the call's dtype. */
-bool form_dtype(form_request *request, const char *name);
+enum { FORM_TAKER = 48 };
+
+/* "affine/forward". Returns `taker`. */
+const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]);
+
+/* "float64" and "float32". */
+bool form_dtype(const char *name, layers_dtype *dtype, problem *problem);
 
 /* The cache of a handle, for the call. */
 bool form_cache(form_request *request, const char *handle);
 
-/* The value of the parameter `i`, one of its choices. `word` may be NULL: then `kind` tells what
- * was sent in its place. */
-bool form_choice(form_request *request, int i, const char *word, const char *kind);
+/* The value of the parameter `i`, one of its choices; `parent` is the pointer of what holds the
+ * operation's fields, "" for the body. `word` may be NULL: then `kind` tells what was sent in its
+ * place. */
+bool form_choice(const layers_operation *operation, int i, const char *parent, const char *word,
+                 const char *kind, int *choice, problem *problem);
 
-/* "/bn_param/eps". Returns `pointer`. */
-const char *form_param_pointer(const layers_operation *operation, int i,
+/* "/bn_param/eps", behind `parent`. Returns `pointer`. */
+const char *form_param_pointer(const char *parent, const layers_operation *operation, int i,
                                char pointer[FORM_POINTER]);
+
+/* What parameters of an operation have as names, ended by NULL. */
+void form_param_names(const layers_operation *operation, const char *names[FORM_NAMES]);
+
+/* A number, integer or choice from JSON. */
+bool form_json_scalar(json_document *document, const json_t *json, const char *parent,
+                      const layers_operation *operation, int i, layers_value *value,
+                      problem *problem);
+
+/* What a body in JSON is read with: the dtype is guessed from a look at its two ends, and a wrong
+ * guess costs time, not correctness. */
+json_source form_json_source(const char *text, size_t length, charge *charge, layers_pool *pool);
+
+/* A number as text, without the quotes of NaN and the infinities. */
+void form_number_text(char *text, layers_dtype dtype, const void *number);
+
+/* A parameter that is no tensor, in JSON. Returns the end. */
+char *form_json_param(char *out, const layers_param *param, double number, int choice);
+
+/* The same as text. */
+void form_param_text(char *text, const layers_param *param, double number, int choice);
 
 /* Whether the parameters' object must be sent: one of them is required. */
 bool form_needs_params(const layers_operation *operation);
@@ -76,6 +112,14 @@ bool form_returns_param(const layers_operation *operation, const layers_param *p
 /* Whether a parameter stands in the answer: all that can come back and have a value, and tensors
  * in any case. */
 bool form_gives_param(const layers_call *call, int i);
+
+/* Whether a call of so much work, or with an answer of so many bytes at most, leaves its
+ * connection's thread. */
+bool form_is_dear(double work, size_t bound);
+
+/* A reply of 200 whose body is of a form and was written into malloc'd memory, which may have been
+ * larger; takes it over. */
+void form_reply(const form *form, char *body, size_t length, reply *reply);
 
 /* a + b, SIZE_MAX where that is too large. */
 size_t form_add(size_t a, size_t b);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "calls/form.h"
+#include "calls/graph.h"
+#include "calls/kept.h"
 #include "codec/json_read.h"
 #include "codec/json_write.h"
 
@@ -13,8 +15,6 @@ typedef struct {
     json_document document;
 } json_request;
 
-/* The dtype that a body most likely asks for, from a look at its two ends. A wrong guess costs
- * time, not correctness. */
 static layers_dtype guess_dtype(const char *text, size_t length) {
     static const char float32[] = "\"float32\"";
     enum { LOOK = 128 };
@@ -38,13 +38,6 @@ static void top_names(const layers_operation *operation, const char *names[FORM_
     names[count] = NULL;
 }
 
-static void param_names(const layers_operation *operation, const char *names[FORM_NAMES]) {
-    int count = 0;
-    for (; operation->params[count].name; count++)
-        names[count] = operation->params[count].name;
-    names[count] = NULL;
-}
-
 static bool is_among(const char *name, const char *const *names) {
     while (*names && strcmp(name, *names) != 0)
         names++;
@@ -55,14 +48,16 @@ static bool is_among(const char *name, const char *const *names) {
 static bool check_key(const form_request *request, bool inside, const char *key) {
     const layers_operation *operation = request->call->operation;
     const char *top[FORM_NAMES], *params[FORM_NAMES] = {NULL};
-    char parent[FORM_POINTER] = "", pointer[FORM_POINTER] = "";
+    char parent[FORM_POINTER] = "", pointer[FORM_POINTER] = "", taker[FORM_TAKER];
+    form_taker(operation, taker);
     top_names(operation, top);
     if (!operation->params_name)
-        return form_check_name(request, "", key, top);
-    param_names(operation, params);
+        return form_check_name(taker, "", key, top, request->problem);
+    form_param_names(operation, params);
     pointer_add(parent, sizeof parent, operation->params_name);
     if (is_among(key, inside ? params : top) || !is_among(key, inside ? top : params))
-        return form_check_name(request, inside ? parent : "", key, inside ? params : top);
+        return form_check_name(taker, inside ? parent : "", key, inside ? params : top,
+                               request->problem);
     pointer_add(strcpy(pointer, inside ? parent : ""), sizeof pointer, key);
     return problem_set(request->problem, PROBLEM_UNKNOWN_FIELD, pointer,
                        "\"%s\" belongs %s %s: %s/%s takes it as %s/%s", key,
@@ -98,10 +93,12 @@ static bool wrong_params(form_request *request, const char *kind) {
 
 /* Of a parameter that is no tensor. */
 static bool wrong_param(form_request *request, int i, const char *kind) {
+    const layers_operation *operation = request->call->operation;
     char pointer[FORM_POINTER];
-    if (request->call->operation->params[i].kind == LAYERS_CHOICE)
-        return form_choice(request, i, NULL, kind);
-    form_param_pointer(request->call->operation, i, pointer);
+    int choice;
+    if (operation->params[i].kind == LAYERS_CHOICE)
+        return form_choice(operation, i, "", NULL, kind, &choice, request->problem);
+    form_param_pointer("", operation, i, pointer);
     return problem_set(request->problem, PROBLEM_WRONG_TYPE, pointer,
                        "%s is %s, but must be a number", pointer, kind);
 }
@@ -117,7 +114,7 @@ static bool read_dtype(json_request *r) {
         return true;
     }
     const char *name = json_plain_text(value);
-    return name ? form_dtype(r->request, name)
+    return name ? form_dtype(name, &call->dtype, r->request->problem)
                 : wrong_dtype(r->request, json_kind(&r->document, value));
 }
 
@@ -131,26 +128,42 @@ static bool read_cache(json_request *r) {
                   : wrong_cache(r->request, json_kind(&r->document, value));
 }
 
-static bool read_param(json_request *r, int i, json_t *json) {
-    layers_call *call = r->request->call;
-    layers_value *value = &call->params[i];
+/* A tensor, or the handle of one that was kept. */
+static bool read_tensor(json_request *r, const json_t *value, layers_dtype dtype,
+                        const char *pointer, layers_tensor *tensor) {
+    problem *problem = r->request->problem;
+    if (!kept_is_named(value, "tensor"))
+        return json_tensor(&r->document, value, dtype, pointer, tensor, problem);
+    char place[FORM_POINTER];
+    const char *handle = kept_handle(&r->document, value, "tensor", pointer, problem);
+    snprintf(place, sizeof place, "%.180s/tensor", pointer);
+    return handle && kept_tensor(r->request->store, handle, place, tensor, problem);
+}
+
+bool form_json_scalar(json_document *document, const json_t *json, const char *parent,
+                      const layers_operation *operation, int i, layers_value *value,
+                      problem *problem) {
     char pointer[FORM_POINTER];
-    form_param_pointer(call->operation, i, pointer);
+    form_param_pointer(parent, operation, i, pointer);
     value->given = true;
-    switch (call->operation->params[i].kind) {
-    case LAYERS_CHOICE:
-        return form_choice(r->request, i, json_plain_text(json), json_kind(&r->document, json));
-    case LAYERS_TENSOR:
-        return json_tensor(&r->document, json, call->dtype, pointer, &value->tensor,
-                           r->request->problem);
-    case LAYERS_MASK: /* of no dtype, as numbers are: in float32, 1e-50 would be taken for 0 */
-        return json_tensor(&r->document, json, LAYERS_F64, pointer, &value->tensor,
-                           r->request->problem);
-    case LAYERS_NUMBER:
-    case LAYERS_INTEGER:
-        break;
-    }
-    return json_double(&r->document, json, pointer, &value->number, r->request->problem);
+    if (operation->params[i].kind == LAYERS_CHOICE)
+        return form_choice(operation, i, parent, json_plain_text(json), json_kind(document, json),
+                           &value->choice, problem);
+    return json_double(document, json, pointer, &value->number, problem);
+}
+
+static bool read_param(json_request *r, int i, const json_t *json) {
+    layers_call *call = r->request->call;
+    const layers_param *param = &call->operation->params[i];
+    char pointer[FORM_POINTER];
+    if (!layers_is_tensor(param))
+        return form_json_scalar(&r->document, json, "", call->operation, i, &call->params[i],
+                                r->request->problem);
+    form_param_pointer("", call->operation, i, pointer);
+    call->params[i].given = true;
+    /* a mask is of no dtype, as numbers are: in float32, 1e-50 would be taken for 0 */
+    return read_tensor(r, json, param->kind == LAYERS_MASK ? LAYERS_F64 : call->dtype, pointer,
+                       &call->params[i].tensor);
 }
 
 static bool read_params(json_request *r) {
@@ -184,8 +197,8 @@ static bool read_inputs(json_request *r) {
         json_t *value = json_object_get(r->document.root, field->name);
         char pointer[FORM_POINTER] = "";
         pointer_add(pointer, sizeof pointer, field->name);
-        if (value && !json_tensor(&r->document, value, field->labels ? LAYERS_I64 : call->dtype,
-                                  pointer, &call->inputs[i], r->request->problem))
+        if (value && !read_tensor(r, value, field->labels ? LAYERS_I64 : call->dtype, pointer,
+                                  &call->inputs[i]))
             return false;
     }
     return true;
@@ -224,7 +237,9 @@ static bool blame_param(form_request *request, const problem *read, const char *
     while (strcmp(params[i].name, name) != 0)
         i++;
     bool is_number = params[i].kind != LAYERS_CHOICE && *behind == '\0';
-    if (!layers_is_tensor(&params[i]) && (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE))
+    if (layers_is_tensor(&params[i]))
+        kept_blame(request->problem, request->problem->pointer + (behind - read->pointer));
+    else if (!is_number || read->kind != PROBLEM_NUMBER_OUT_OF_RANGE)
         wrong_param(request, i, kind_around(read, behind));
     return false;
 }
@@ -251,19 +266,26 @@ static bool blame_field(form_request *request, const json_source *source) {
         return wrong_dtype(request, kind_around(&read, behind));
     if (!strcmp(name, "cache"))
         return wrong_cache(request, kind_around(&read, behind));
-    return params && !strcmp(name, params) && blame_param(request, &read, behind);
+    if (params && !strcmp(name, params))
+        return blame_param(request, &read, behind);
+    kept_blame(request->problem, request->problem->pointer + (behind - read.pointer));
+    return false;
+}
+
+json_source form_json_source(const char *text, size_t length, charge *charge, layers_pool *pool) {
+    return (json_source){.text = text,
+                         .length = length,
+                         .dtype = guess_dtype(text, length),
+                         .charge = charge,
+                         .pool = pool,
+                         .piece = JSON_PIECE};
 }
 
 static bool json_read(form_request *request) {
     json_request r = {.request = request};
     const char *text = request->body->data;
     size_t length = request->body->size;
-    const json_source source = {.text = text,
-                                .length = length,
-                                .dtype = guess_dtype(text, length),
-                                .charge = request->charge,
-                                .pool = request->call->pool,
-                                .piece = JSON_PIECE};
+    const json_source source = form_json_source(text, length, request->charge, request->call->pool);
     if (!json_document_read(&r.document, &source, request->problem))
         return blame_field(request, &source);
     bool good = check_keys(&r, r.document.root, false) && read_cache(&r) && read_dtype(&r) &&
@@ -292,22 +314,21 @@ static char *write_name(char *out, const char *name) {
     return json_write_raw(out, "\":");
 }
 
+char *form_json_param(char *out, const layers_param *param, double number, int choice) {
+    if (param->kind == LAYERS_CHOICE)
+        return out + sprintf(out, "\"%s\"", param->choices[choice]);
+    if (param->kind == LAYERS_INTEGER)
+        return out + sprintf(out, "%lld", (long long)number);
+    return json_write_double(out, number);
+}
+
 static char *write_param(char *out, const form_answer *answer, int i) {
     const layers_param *param = &answer->call->operation->params[i];
     const layers_value *value = &answer->call->params[i];
     out = write_name(out, param->name);
-    switch (param->kind) {
-    case LAYERS_NUMBER:
-        return json_write_double(out, value->number);
-    case LAYERS_INTEGER:
-        return out + sprintf(out, "%lld", (long long)value->number);
-    case LAYERS_CHOICE:
-        return out + sprintf(out, "\"%s\"", param->choices[value->choice]);
-    case LAYERS_TENSOR:
-    case LAYERS_MASK: /* does not come back */
-        break;
-    }
-    return json_write_tensor(out, &value->tensor, answer->flat, answer->call->pool);
+    return layers_is_tensor(param)
+               ? json_write_tensor(out, &value->tensor, answer->flat, answer->call->pool)
+               : form_json_param(out, param, value->number, value->choice);
 }
 
 static char *write_params(char *out, const form_answer *answer) {
@@ -357,4 +378,7 @@ const form form_json = {
     .read = json_read,
     .bound = json_bound,
     .write = json_write,
+    .open_graph = graph_open_json,
+    .bound_graph = graph_bound_json,
+    .write_graph = graph_write_json,
 };

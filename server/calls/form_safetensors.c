@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "calls/form.h"
+#include "calls/graph.h"
+#include "calls/kept.h"
 #include "codec/json_array.h"
 #include "codec/number.h"
 #include "codec/safetensors_read.h"
@@ -18,7 +20,7 @@ typedef struct {
     form_request *request;
     const layers_operation *operation;
     safetensors_file file;
-    const char *dtype_by; /* the name of what the call's dtype comes from */
+    char dtype_by[NAME]; /* the name of what the call's dtype comes from */
 } safetensors_request;
 
 static const char *param_name(const layers_operation *operation, int i, char name[NAME]) {
@@ -63,9 +65,21 @@ static bool unknown(safetensors_request *r, const char *name) {
         names[count++] = param_name(operation, i, dotted[i]);
     if (operation->cache == LAYERS_CACHE_TAKEN)
         names[count++] = "cache";
-    form_check_name(r->request, "", name, names);
+    char taker[FORM_TAKER];
+    form_check_name(form_taker(operation, taker), "", name, names, r->request->problem);
     safetensors_pointer(name, r->request->problem->pointer, sizeof r->request->problem->pointer);
     return false;
+}
+
+static const safetensors_entry *find_entry(const safetensors_request *r, const char *name) {
+    for (size_t i = 0; i < r->file.count; i++)
+        if (!strcmp(r->file.entries[i].name, name))
+            return &r->file.entries[i];
+    return NULL;
+}
+
+static const char *find_text(const safetensors_request *r, const char *name) {
+    return json_string_value(json_object_get(r->file.metadata, name));
 }
 
 /* Holds every name to the description. "format" is what the usual writers add of themselves. */
@@ -83,25 +97,17 @@ static bool check_names(safetensors_request *r) {
             return unknown(r, name);
     }
     json_object_foreach(r->file.metadata, key, value) {
-        if (names_tensor(r->operation, key))
+        if (names_tensor(r->operation, key) && find_entry(r, key))
             return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
                                safetensors_pointer(key, pointer, sizeof pointer),
-                               "%s stands in __metadata__, but must be a tensor", key);
-        if (!names_text(r->operation, key) && strcmp(key, "format") != 0)
+                               "%s is a tensor, and stands in __metadata__ too, where the handle "
+                               "of a tensor has its place",
+                               key);
+        if (!names_tensor(r->operation, key) && !names_text(r->operation, key) &&
+            strcmp(key, "format") != 0)
             return unknown(r, key);
     }
     return true;
-}
-
-static const safetensors_entry *find_entry(const safetensors_request *r, const char *name) {
-    for (size_t i = 0; i < r->file.count; i++)
-        if (!strcmp(r->file.entries[i].name, name))
-            return &r->file.entries[i];
-    return NULL;
-}
-
-static const char *find_text(const safetensors_request *r, const char *name) {
-    return json_string_value(json_object_get(r->file.metadata, name));
 }
 
 static bool read_cache(safetensors_request *r) {
@@ -113,30 +119,64 @@ static bool holds_values(const safetensors_entry *entry) {
     return entry->dtype->is_read && entry->dtype->as != LAYERS_I64;
 }
 
-/* The entry of the first tensor, as the description lists them, that has the call's dtype. */
-static const safetensors_entry *first_values(const safetensors_request *r) {
-    const safetensors_entry *entry;
+/* A tensor that was kept, where its handle stands in its place. */
+static bool read_handle(safetensors_request *r, const char *name, layers_tensor *tensor) {
+    const char *handle = find_text(r, name);
+    char pointer[FORM_POINTER];
+    return !handle || kept_tensor(r->request->store, handle,
+                                  safetensors_pointer(name, pointer, sizeof pointer), tensor,
+                                  r->request->problem);
+}
+
+static bool read_handles(safetensors_request *r) {
+    layers_call *call = r->request->call;
     char name[NAME];
-    for (const layers_field *field = r->operation->inputs; field->name; field++)
-        if (!field->labels && (entry = find_entry(r, field->name)) && holds_values(entry))
-            return entry;
+    for (int i = 0; r->operation->inputs[i].name; i++)
+        if (!read_handle(r, r->operation->inputs[i].name, &call->inputs[i]))
+            return false;
+    for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
+        if (layers_is_tensor(&r->operation->params[i]) &&
+            !read_handle(r, param_name(r->operation, i, name), &call->params[i].tensor))
+            return false;
+    return true;
+}
+
+/* Whether a tensor, of the file or kept, has the call's dtype; then that is *dtype. */
+static bool tells_dtype(safetensors_request *r, const char *name, const layers_tensor *kept,
+                        layers_dtype *dtype) {
+    const safetensors_entry *entry = find_entry(r, name);
+    bool told = entry ? holds_values(entry)
+                      : kept->buffer && (kept->dtype == LAYERS_F64 || kept->dtype == LAYERS_F32);
+    if (!told)
+        return false;
+    *dtype = entry ? entry->dtype->as : kept->dtype;
+    snprintf(r->dtype_by, sizeof r->dtype_by, "%s", name);
+    return true;
+}
+
+/* The dtype of the first tensor, as the description lists them, that has the call's. */
+static bool first_dtype(safetensors_request *r, layers_dtype *dtype) {
+    const layers_call *call = r->request->call;
+    char name[NAME];
+    for (int i = 0; r->operation->inputs[i].name; i++)
+        if (!r->operation->inputs[i].labels &&
+            tells_dtype(r, r->operation->inputs[i].name, &call->inputs[i], dtype))
+            return true;
     for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
         if (r->operation->params[i].kind == LAYERS_TENSOR &&
-            (entry = find_entry(r, param_name(r->operation, i, name))) && holds_values(entry))
-            return entry;
-    return NULL;
+            tells_dtype(r, param_name(r->operation, i, name), &call->params[i].tensor, dtype))
+            return true;
+    return false;
 }
 
 static bool read_dtype(safetensors_request *r) {
     layers_call *call = r->request->call;
     const char *said = find_text(r, "dtype");
-    const safetensors_entry *first = first_values(r);
-    r->dtype_by = said ? "dtype" : first ? first->name : "";
+    strcpy(r->dtype_by, "dtype");
     if (said)
-        return form_dtype(r->request, said);
-    call->dtype = first         ? first->dtype->as
-                  : call->cache ? layers_cache_dtype(call->cache)
-                                : LAYERS_F64;
+        return form_dtype(said, &call->dtype, r->request->problem);
+    if (!first_dtype(r, &call->dtype))
+        call->dtype = call->cache ? layers_cache_dtype(call->cache) : LAYERS_F64;
     return true;
 }
 
@@ -195,7 +235,7 @@ static bool read_number(safetensors_request *r, int i, const char *text) {
     number_status status = number_read_f64(&at, end, number);
     if ((status == NUMBER_OK && at == end) || json_word_value(text, (size_t)(end - text), number))
         return true;
-    form_param_pointer(r->operation, i, pointer);
+    form_param_pointer("", r->operation, i, pointer);
     text_clip(clipped, sizeof clipped, text);
     if (status == NUMBER_OUT_OF_RANGE && at == end)
         return problem_set(r->request->problem, PROBLEM_NUMBER_OUT_OF_RANGE, pointer,
@@ -216,8 +256,9 @@ static bool read_param(safetensors_request *r, int i) {
     value->given = text != NULL;
     if (!text)
         return true;
-    return r->operation->params[i].kind == LAYERS_CHOICE ? form_choice(r->request, i, text, NULL)
-                                                         : read_number(r, i, text);
+    return r->operation->params[i].kind == LAYERS_CHOICE
+               ? form_choice(r->operation, i, "", text, NULL, &value->choice, r->request->problem)
+               : read_number(r, i, text);
 }
 
 static bool read_params(safetensors_request *r) {
@@ -229,77 +270,66 @@ static bool read_params(safetensors_request *r) {
 
 static bool read_request(form_request *request) {
     safetensors_request r = {.request = request, .operation = request->call->operation};
-    if (!safetensors_read(&r.file, request->body->data, request->body->size, request->problem))
+    if (!safetensors_read(&r.file, request->body->data, request->body->size, SAFETENSORS_HEADER,
+                          request->problem))
         return false;
-    bool good =
-        check_names(&r) && read_cache(&r) && read_dtype(&r) && read_inputs(&r) && read_params(&r);
+    bool good = check_names(&r) && read_cache(&r) && read_handles(&r) && read_dtype(&r) &&
+                read_inputs(&r) && read_params(&r);
     safetensors_free(&r.file);
     return good;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
-_Static_assert(LAYERS_MAX_TENSORS + LAYERS_MAX_PARAMS + 1 <= (int)SAFETENSORS_MOST,
-               "outputs, parameters and a handle have room");
+enum { MOST = LAYERS_MAX_TENSORS + LAYERS_MAX_PARAMS + 1 };
+
+/* An answer's contents, and room for them. */
+typedef struct {
+    safetensors_contents contents;
+    safetensors_tensor_named tensors[MOST];
+    safetensors_text_named texts[MOST];
+} answer_contents;
 
 /* Its text is written by the caller. */
-static char *add_text(safetensors_contents *contents, const char *name) {
+static char *add_text(safetensors_contents *contents, const char *owner, const char *name) {
     safetensors_text_named *named = &contents->texts[contents->text_count++];
-    strcpy(named->name, name);
+    named->owner = owner;
+    named->name = name;
     *named->text = '\0';
     return named->text;
 }
 
-static void add_tensor(safetensors_contents *contents, const char *name,
+static void add_tensor(safetensors_contents *contents, const char *owner, const char *name,
                        const layers_tensor *tensor) {
-    safetensors_tensor_named *named = &contents->tensors[contents->tensor_count++];
-    strcpy(named->name, name);
-    named->tensor = tensor;
-}
-
-/* A number as JSON has it, without the quotes of NaN and the infinities. */
-static void number_text(char *text, layers_dtype dtype, const void *number) {
-    char written[NUMBER_F64_TEXT];
-    size_t length = dtype == LAYERS_F32 ? number_write_f32(written, *(const float *)number)
-                                        : number_write_f64(written, *(const double *)number);
-    size_t quote = *written == '"';
-    memcpy(text, written + quote, length - 2 * quote);
-    text[length - 2 * quote] = '\0';
+    contents->tensors[contents->tensor_count++] = (safetensors_tensor_named){owner, name, tensor};
 }
 
 static void add_output(safetensors_contents *contents, const layers_field *field,
                        const layers_tensor *tensor) {
     if (*field->shape) {
-        add_tensor(contents, field->name, tensor);
+        add_tensor(contents, NULL, field->name, tensor);
         return;
     }
-    char *text = add_text(contents, field->name);
+    char *text = add_text(contents, NULL, field->name);
     if (tensor->data)
-        number_text(text, tensor->dtype, tensor->data);
+        form_number_text(text, tensor->dtype, tensor->data);
 }
 
 static void add_param(safetensors_contents *contents, const layers_call *call, int i) {
     const layers_param *param = &call->operation->params[i];
     const layers_value *value = &call->params[i];
-    char name[NAME];
-    param_name(call->operation, i, name);
-    if (layers_is_tensor(param)) {
-        add_tensor(contents, name, &value->tensor);
-        return;
-    }
-    char *text = add_text(contents, name);
-    if (param->kind == LAYERS_CHOICE)
-        strcpy(text, param->choices[value->choice]);
-    else if (param->kind == LAYERS_INTEGER)
-        sprintf(text, "%lld", (long long)value->number);
+    const char *owner = call->operation->params_name;
+    if (layers_is_tensor(param))
+        add_tensor(contents, owner, param->name, &value->tensor);
     else
-        number_text(text, LAYERS_F64, &value->number);
+        form_param_text(add_text(contents, owner, param->name), param, value->number,
+                        value->choice);
 }
 
 /* What stands in an answer; with `all`, what could stand there after layers_run. */
-static void fill(safetensors_contents *contents, const layers_call *call, const char *handle,
-                 bool all) {
-    contents->tensor_count = contents->text_count = 0;
+static void fill(answer_contents *answer, const layers_call *call, const char *handle, bool all) {
+    safetensors_contents *contents = &answer->contents;
+    *contents = (safetensors_contents){.tensors = answer->tensors, .texts = answer->texts};
     for (int i = 0; call->operation->outputs[i].name; i++)
         add_output(contents, &call->operation->outputs[i], &call->outputs[i]);
     for (int i = 0; call->operation->params_name && call->operation->params[i].name; i++)
@@ -307,19 +337,19 @@ static void fill(safetensors_contents *contents, const layers_call *call, const 
                 : form_gives_param(call, i))
             add_param(contents, call, i);
     if (handle)
-        strcpy(add_text(contents, "cache"), handle);
+        strcpy(add_text(contents, NULL, "cache"), handle);
 }
 
 static size_t bound_answer(const form_answer *answer) {
-    safetensors_contents contents;
-    fill(&contents, answer->call, "", true);
-    return safetensors_bound(&contents);
+    answer_contents all;
+    fill(&all, answer->call, "", true);
+    return safetensors_bound(&all.contents);
 }
 
 static char *write_answer(char *out, const form_answer *answer) {
-    safetensors_contents contents;
-    fill(&contents, answer->call, answer->handle, false);
-    return safetensors_write(out, &contents);
+    answer_contents all;
+    fill(&all, answer->call, answer->handle, false);
+    return safetensors_write(out, &all.contents);
 }
 
 const form form_safetensors = {
@@ -327,4 +357,7 @@ const form form_safetensors = {
     .read = read_request,
     .bound = bound_answer,
     .write = write_answer,
+    .open_graph = graph_open_safetensors,
+    .bound_graph = graph_bound_safetensors,
+    .write_graph = graph_write_safetensors,
 };

@@ -6,11 +6,6 @@
 #include "calls/form.h"
 #include "handlers.h"
 
-/* Arithmetic, and an answer to write, that each take a tenth of a millisecond: a call with more
- * leaves its connection's thread. */
-static const double cheap_work = 3e6;
-static const size_t cheap_answer = 64 << 10;
-
 /* One request on its way. */
 typedef struct {
     service *service;
@@ -57,7 +52,7 @@ static bool prepare(work *w) {
     if (layers_prepare(&w->call, &error) != LAYERS_OK)
         return problem_set_layers(w->request.problem, &error);
     w->bound = w->route->answer_form->bound(&w->answer);
-    if ((w->call.work > cheap_work || w->bound > cheap_answer) && !w->at_leisure)
+    if (!w->at_leisure && form_is_dear(w->call.work, w->bound))
         return !(w->later = true);
     if (!check_limits(w))
         return false;
@@ -92,7 +87,8 @@ static bool run(work *w) {
 /* Puts the cache into the store, once the answer's memory is there: nothing can fail after it. */
 static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
     store *store = w->service->store;
-    if (!store->put(store, w->call.cache, w->reserved, handle))
+    const store_value value = {.cache = w->call.cache};
+    if (!store->put(store, &value, 1, w->reserved, (char(*)[HANDLE_TEXT])handle))
         return problem_set_memory(w->request.problem, "the cache");
     w->call.cache = NULL; /* the store's now */
     w->reserved = 0;
@@ -113,13 +109,7 @@ static bool answer(work *w, reply *reply) {
     size_t length = (size_t)(w->route->answer_form->write(body, &w->answer) - body);
     if (w->release)
         w->service->store->remove(w->service->store, w->request.handle);
-    reply->status = 200;
-    reply->content_type = w->route->answer_form->media_type;
-    reply->body = body;
-    char *shorter = realloc(body, length); /* gives back what the bound was too large by */
-    if (shorter)
-        reply->body = shorter;
-    reply->body_length = length;
+    form_reply(w->route->answer_form, body, length, reply);
     return true;
 }
 

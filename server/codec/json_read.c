@@ -16,8 +16,9 @@ enum {
     REST_FIRST = 8 << 10,  /* bytes that the rest may have without memory of its own */
     REST_COPIES = 4,       /* of a byte of it, while Jansson reads */
     REST_LIMIT = 64 << 10, /* bytes beside numbers, arrays, white space and what is in strings */
+    GRAPH_LIMIT = 1 << 20, /* the same, of a graph */
     STRING_COST = 16,      /* of a string, against that limit */
-    KEY_DEPTH = 4,         /* objects within objects whose keys an error's pointer names */
+    DEPTH = 6,             /* objects and lists in each other that an error's pointer names */
 };
 
 typedef struct {
@@ -25,15 +26,22 @@ typedef struct {
     size_t length;
 } span;
 
+/* An object or a list of the document that is open. */
+typedef struct {
+    bool is_list;
+    span key;     /* the last key of an object */
+    size_t index; /* in a list */
+} level;
+
 /* Takes the arrays out of a text. */
 typedef struct {
     json_document *document;
     json_cursor cursor;
     char *rest; /* what is left, for Jansson */
     size_t used, capacity;
-    size_t counted;      /* against the limit */
-    span last;           /* the last string */
-    span key[KEY_DEPTH]; /* the key in each open object */
+    size_t counted, limit; /* bytes against the limit */
+    span last;             /* the last string */
+    level level[DEPTH];
     size_t depth;
     problem *problem;
 } splitter;
@@ -57,11 +65,11 @@ static bool grow_rest(splitter *s, size_t length) {
 /* `counted` bytes of it count against the limit. */
 static bool copy(splitter *s, const char *text, size_t length, size_t counted) {
     s->counted += counted;
-    if (s->counted > REST_LIMIT)
+    if (s->counted > s->limit)
         return problem_set(s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
-                           "the body has more than %d bytes of keys and punctuation beside its "
+                           "the body has more than %zu bytes of keys and punctuation beside its "
                            "numbers and arrays",
-                           REST_LIMIT);
+                           s->limit);
     if (length > s->capacity - s->used && !grow_rest(s, length))
         return false;
     memcpy(s->rest + s->used, text, length);
@@ -91,15 +99,35 @@ static bool copy_string(splitter *s) {
     return copy(s, start, (size_t)(cursor->at - start), STRING_COST);
 }
 
+/* The key at hand at some depth, its escapes undone. */
+static const char *key_at(const splitter *s, size_t depth, char key[64]) {
+    char text[80]; /* the last character of what fits into the key may be cut */
+    const span *span = &s->level[depth].key;
+    json_unescape(span->at, span->at + span->length, text, sizeof text);
+    return text_clip(key, 64, text);
+}
+
 /* "/bn_param/running_mean": the keys that lead to the value at hand. */
 static const char *pointer_here(const splitter *s, char pointer[192]) {
     pointer[0] = '\0';
-    for (size_t i = 0; i < s->depth && i < KEY_DEPTH; i++) {
-        char text[80], key[64]; /* the last character of what fits into the first may be cut */
-        json_unescape(s->key[i].at, s->key[i].at + s->key[i].length, text, sizeof text);
-        pointer_add(pointer, 192, text_clip(key, sizeof key, text));
+    for (size_t i = 0; i < s->depth && i < DEPTH; i++) {
+        char key[64];
+        if (s->level[i].is_list)
+            snprintf(key, sizeof key, "%zu", s->level[i].index);
+        else
+            key_at(s, i, key);
+        pointer_add(pointer, 192, key);
     }
     return pointer;
+}
+
+/* Whether the list at hand is one of a graph's that are no arrays of numbers: all but those of its
+ * inputs. */
+static bool is_document_list(const splitter *s) {
+    char key[64];
+    return s->document->source.is_graph &&
+           (s->depth == 1 ||
+            (s->depth == 3 && s->level[1].is_list && !strcmp(key_at(s, 0, key), "nodes")));
 }
 
 static bool grow(splitter *s) {
@@ -141,31 +169,46 @@ static bool take_array(splitter *s) {
     return true;
 }
 
+static bool in_list(const splitter *s) {
+    return s->depth > 0 && s->depth <= DEPTH && s->level[s->depth - 1].is_list;
+}
+
+/* What opens, closes and parts objects and lists. */
+static bool copy_mark(splitter *s, char c) {
+    if (c == '{' || c == '[') {
+        if (s->depth == JSON_PARSER_MAX_DEPTH)
+            return json_malformed(&s->cursor, s->cursor.at, "objects are nested too deeply",
+                                  s->problem);
+        if (s->depth++ < DEPTH)
+            s->level[s->depth - 1] = (level){c == '[', {"", 0}, 0};
+    } else if (c == '}' || c == ']') {
+        s->depth -= s->depth > 0;
+    } else if (c == ',' && in_list(s)) {
+        s->level[s->depth - 1].index++;
+    } else if (c == ':' && s->depth > 0 && s->depth <= DEPTH) {
+        s->level[s->depth - 1].key = s->last;
+    }
+    s->cursor.at++;
+    return copy(s, &c, 1, !isspace((unsigned char)c));
+}
+
 static bool split(splitter *s) {
     json_cursor *cursor = &s->cursor;
     while (cursor->at < cursor->end) {
         char c = *cursor->at;
-        if (c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I') {
-            if (!take_array(s))
-                return false;
-        } else if (c == '"') {
-            if (!copy_string(s))
-                return false;
-        } else if (c == '\0') { /* Jansson 2.14 overlooks it behind a word */
-            return json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
-        } else if (c == '{' && s->depth == JSON_PARSER_MAX_DEPTH) {
-            return json_malformed(cursor, cursor->at, "objects are nested too deeply", s->problem);
-        } else {
-            if (c == ':' && s->depth > 0 && s->depth <= KEY_DEPTH)
-                s->key[s->depth - 1] = s->last;
-            else if (c == '{' && s->depth++ < KEY_DEPTH)
-                s->key[s->depth - 1] = (span){"", 0};
-            else if (c == '}' && s->depth > 0)
-                s->depth--;
-            if (!copy(s, cursor->at, 1, !isspace((unsigned char)c)))
-                return false;
-            cursor->at++;
-        }
+        bool good;
+        if (c == '[' && is_document_list(s))
+            good = copy_mark(s, c);
+        else if (c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I')
+            good = take_array(s);
+        else if (c == '"')
+            good = copy_string(s);
+        else if (c == '\0') /* Jansson 2.14 overlooks it behind a word */
+            good = json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
+        else
+            good = copy_mark(s, c);
+        if (!good)
+            return false;
     }
     return true;
 }
@@ -248,6 +291,7 @@ bool json_document_read(json_document *document, const json_source *source, prob
                   .cursor = cursor_over(source, source->text, source->text + source->length),
                   .rest = rest,
                   .capacity = sizeof rest,
+                  .limit = source->is_graph ? GRAPH_LIMIT : REST_LIMIT,
                   .last = {"", 0},
                   .problem = problem};
     bool read = read_parts(&s);
@@ -283,6 +327,8 @@ const char *json_kind(const json_document *document, const json_t *value) {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return "an object";
+    case JSON_ARRAY:
+        return "a list";
     case JSON_STRING:
         return "a string";
     case JSON_NULL:
@@ -394,6 +440,26 @@ static bool list_tensor(json_document *document, const json_t *value, layers_dty
     return word_tensor(number, dtype, pointer, tensor, problem);
 }
 
+/* The dtype that a flat tensor says, which must be the one that it is wanted in. */
+static bool check_said(json_document *document, const json_t *value, layers_dtype dtype,
+                       const char *pointer, problem *problem) {
+    const char *said = json_plain_text(value), *wanted = layers_dtype_name(dtype);
+    char place[224], text[48];
+    if (said && !strcmp(said, wanted))
+        return true;
+    pointer_add(strcpy(place, pointer), sizeof place, "dtype");
+    return said ? problem_set(problem, PROBLEM_WRONG_TYPE, place,
+                              "%s is \"%s\", but the tensor is used as %s", place,
+                              text_clip(text, sizeof text, said), wanted)
+                : problem_set(problem, PROBLEM_WRONG_TYPE, place, "%s is %s, but must be \"int64\"",
+                              place, json_kind(document, value));
+}
+
+bool json_says_integers(const json_t *value) {
+    const char *said = json_plain_text(json_object_get(value, "dtype"));
+    return said && !strcmp(said, layers_dtype_name(LAYERS_I64));
+}
+
 /* {"shape": [...], "data": [...]} */
 static bool flat_tensor(json_document *document, const json_t *value, layers_dtype dtype,
                         const char *pointer, layers_tensor *tensor, problem *problem) {
@@ -403,6 +469,11 @@ static bool flat_tensor(json_document *document, const json_t *value, layers_dty
     json_object_foreach((json_t *)value, key, member) {
         if (!strcmp(key, "shape") || !strcmp(key, "data"))
             continue;
+        if (document->source.is_graph && !strcmp(key, "dtype")) {
+            if (!check_said(document, member, dtype, pointer, problem))
+                return false;
+            continue;
+        }
         char name[48];
         pointer_add(strcpy(place, pointer), sizeof place, text_clip(name, sizeof name, key));
         return problem_set(problem, PROBLEM_UNKNOWN_FIELD, place,

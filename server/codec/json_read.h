@@ -25,6 +25,8 @@ typedef struct {
     charge *charge;     /* of the tensors' elements; may be NULL */
     layers_pool *pool;  /* as in a json_cursor */
     size_t piece;       /* as in a json_cursor */
+    bool is_graph;      /* a graph: its lists of nodes and of names are left to Jansson, it may have
+                           more beside arrays, and flat tensors may say "dtype" */
 } json_source;
 
 typedef struct {
@@ -45,6 +47,9 @@ void json_document_free(json_document *document);
  * of one. `dtype` may be LAYERS_I64, for labels. `pointer` is where the value stands. */
 bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
                  const char *pointer, layers_tensor *tensor, problem *problem);
+
+/* Whether a flat tensor of a graph says that it holds integers: "dtype": "int64". */
+bool json_says_integers(const json_t *value);
 
 /* The number that `value` is. */
 bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,

@@ -1,6 +1,7 @@
 /* Tensors as JSON text. */
 #include "codec/json_write.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 enum {
     LENGTH_TEXT = 21, /* a dimension and its comma */
+    INTEGER_TEXT = 20,
     PIECE = 96 << 10, /* bytes at most that are worth waking another thread for */
     PIECES_MOST = 128,
 };
@@ -21,10 +23,13 @@ static size_t multiply(size_t a, size_t b) {
 }
 
 size_t json_tensor_bound(const layers_tensor *tensor, bool flat) {
-    size_t number = tensor->dtype == LAYERS_F32 ? NUMBER_F32_TEXT : NUMBER_F64_TEXT;
+    size_t number = tensor->dtype == LAYERS_F64   ? NUMBER_F64_TEXT
+                    : tensor->dtype == LAYERS_F32 ? NUMBER_F32_TEXT
+                                                  : INTEGER_TEXT;
     size_t bound = multiply(tensor->size, number + 1);
     if (flat)
-        return add(bound, sizeof "{'shape':[],'data':[]}" + LENGTH_TEXT * LAYERS_MAX_RANK);
+        return add(bound,
+                   sizeof "{'shape':[],'data':[],'dtype':'int64'}" + LENGTH_TEXT * LAYERS_MAX_RANK);
     size_t lists = 1; /* a tensor of no elements may still have many lists */
     for (int i = 0; i < tensor->rank && lists; i++) {
         bound = add(bound, multiply(lists, sizeof "[],"));
@@ -43,10 +48,22 @@ char *json_write_double(char *out, double number) {
     return out + number_write_f64(out, number);
 }
 
+/* Labels, or a mask. */
+static char *write_integers(char *out, const layers_tensor *tensor, size_t first, size_t count) {
+    for (size_t i = first; i < first + count; i++) {
+        int64_t value = tensor->dtype == LAYERS_I64 ? ((const int64_t *)tensor->data)[i]
+                                                    : ((const uint8_t *)tensor->data)[i];
+        out += sprintf(out, "%" PRId64 ",", value);
+    }
+    return out - 1;
+}
+
 /* Elements from `first` on, with commas between. */
 static char *write_elements(char *out, const layers_tensor *tensor, size_t first, size_t count) {
     if (count == 0)
         return out;
+    if (tensor->dtype != LAYERS_F32 && tensor->dtype != LAYERS_F64)
+        return write_integers(out, tensor, first, count);
     if (tensor->dtype == LAYERS_F32) {
         const float *value = (const float *)tensor->data + first;
         for (size_t i = 0; i < count; i++) {
@@ -136,7 +153,7 @@ static char *write_flat(char *out, const layers_tensor *tensor, layers_pool *poo
     out = json_write_raw(out, "],\"data\":");
     layers_tensor list = layers_tensor_wrap(tensor->dtype, &tensor->size, 1, tensor->data);
     out = write_list(out, &list, pool);
-    return json_write_raw(out, "}");
+    return json_write_raw(out, tensor->dtype == LAYERS_I64 ? ",\"dtype\":\"int64\"}" : "}");
 }
 
 char *json_write_tensor(char *out, const layers_tensor *tensor, bool flat, layers_pool *pool) {

@@ -1,5 +1,7 @@
 /* Tensors as JSON text: nested lists or {"shape": [...], "data": [...]}, numbers shortest.
  *
+ * Integers are written as such, and where they are flat say "dtype": "int64", as labels have to.
+ *
  * Writing is unchecked: the buffer is made as large as the bounds say, and each function returns
  * the end of what it wrote. */
 #ifndef CODEC_JSON_WRITE_H

@@ -11,7 +11,6 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-
 
 enum {
     LENGTH_BYTES = 8,
-    HEADER_LIMIT = 64 << 10,
     POINTER = 192,
     NAME = 64, /* of a name, in a sentence */
 };
@@ -45,7 +44,8 @@ const char *safetensors_pointer(const char *name, char *pointer, size_t size) {
 /* ---- the header ---------------------------------------------------------------------------- */
 
 /* The header's text; its length goes to *length. */
-static const char *header_text(const char *bytes, size_t length, size_t *header, problem *problem) {
+static const char *header_text(const char *bytes, size_t length, size_t most, size_t *header,
+                               problem *problem) {
     uint64_t said;
     if (length < LENGTH_BYTES) {
         problem_set(problem, PROBLEM_INVALID_SAFETENSORS, NULL,
@@ -61,10 +61,10 @@ static const char *header_text(const char *bytes, size_t length, size_t *header,
                     LENGTH_BYTES, (unsigned long long)said, length - LENGTH_BYTES);
         return NULL;
     }
-    if (said > HEADER_LIMIT) {
+    if (said > most) {
         problem_set(problem, PROBLEM_BODY_TOO_LARGE, NULL,
-                    "the header has %llu bytes, and %d are allowed", (unsigned long long)said,
-                    HEADER_LIMIT);
+                    "the header has %llu bytes, and %zu are allowed", (unsigned long long)said,
+                    most);
         return NULL;
     }
     if (said == 0 || bytes[LENGTH_BYTES] != '{') {
@@ -258,10 +258,11 @@ static bool check_places(safetensors_file *file, size_t start, size_t room, prob
                                        next, room);
 }
 
-bool safetensors_read(safetensors_file *file, const char *bytes, size_t length, problem *problem) {
+bool safetensors_read(safetensors_file *file, const char *bytes, size_t length, size_t most,
+                      problem *problem) {
     size_t header;
     *file = (safetensors_file){0};
-    const char *text = header_text(bytes, length, &header, problem);
+    const char *text = header_text(bytes, length, most, &header, problem);
     if (!text)
         return false;
     size_t start = LENGTH_BYTES + header, room = length - start;

@@ -39,8 +39,11 @@ typedef struct {
 
 /* Reads the header of a file that stands in memory and holds the file to it. The entries are in the
  * order of their bytes. False with a problem: invalid_safetensors, invalid_shape (rank above 32),
- * body_too_large (a header above 64 KiB), overloaded (no memory); then there is nothing to free. */
-bool safetensors_read(safetensors_file *file, const char *bytes, size_t length, problem *problem);
+ * body_too_large (a header above `most` bytes), overloaded (no memory); then there is nothing to
+ * free. */
+enum { SAFETENSORS_HEADER = 64 << 10 }; /* that are enough for one operation */
+bool safetensors_read(safetensors_file *file, const char *bytes, size_t length, size_t most,
+                      problem *problem);
 void safetensors_free(safetensors_file *file);
 
 /* The tensor of an entry whose dtype is read, F64, F32, I64, I32 or U8: a view of the file

@@ -17,34 +17,54 @@ static size_t tensor_bytes(const layers_tensor *tensor) {
     return layers_dtype_bytes(tensor->dtype, tensor->size, &bytes) ? bytes : SIZE_MAX;
 }
 
+static size_t name_bound(const char *owner, const char *name) {
+    return (owner ? strlen(owner) + 1 : 0) + strlen(name);
+}
+
 size_t safetensors_bound(const safetensors_contents *contents) {
-    size_t bound = LENGTH_BYTES + sizeof "{'__metadata__':{}}" + ALIGNMENT +
-                   (size_t)contents->text_count * (2 * SAFETENSORS_NAME + sizeof "'':'',");
-    for (int i = 0; i < contents->tensor_count; i++) {
-        const layers_tensor *tensor = contents->tensors[i].tensor;
-        bound += SAFETENSORS_NAME + sizeof "'':{'dtype':'F64','shape':[],'data_offsets':[,]}," +
-                 ((size_t)tensor->rank + 2) * NUMBER_TEXT;
-        if (__builtin_add_overflow(bound, tensor_bytes(tensor), &bound))
+    size_t bound = LENGTH_BYTES + sizeof "{'__metadata__':{}}" + ALIGNMENT;
+    for (size_t i = 0; i < contents->text_count; i++)
+        bound += name_bound(contents->texts[i].owner, contents->texts[i].name) + SAFETENSORS_TEXT +
+                 sizeof "'':'',";
+    for (size_t i = 0; i < contents->tensor_count; i++) {
+        const safetensors_tensor_named *named = &contents->tensors[i];
+        bound += name_bound(named->owner, named->name) +
+                 sizeof "'':{'dtype':'F64','shape':[],'data_offsets':[,]}," +
+                 ((size_t)named->tensor->rank + 2) * NUMBER_TEXT;
+        if (__builtin_add_overflow(bound, tensor_bytes(named->tensor), &bound))
             return SIZE_MAX;
     }
     return bound;
 }
 
+/* "owner.name": */
+static char *write_name(char *out, const char *owner, const char *name) {
+    *out++ = '"';
+    if (owner)
+        out = stpcpy(stpcpy(out, owner), ".");
+    return stpcpy(stpcpy(out, name), "\":");
+}
+
 static char *write_texts(char *out, const safetensors_contents *contents) {
     out = stpcpy(out, "\"__metadata__\":{");
-    for (int i = 0; i < contents->text_count; i++)
-        out += sprintf(out, "%s\"%s\":\"%s\"", i > 0 ? "," : "", contents->texts[i].name,
-                       contents->texts[i].text);
+    for (size_t i = 0; i < contents->text_count; i++) {
+        if (i > 0)
+            *out++ = ',';
+        out = write_name(out, contents->texts[i].owner, contents->texts[i].name);
+        out += sprintf(out, "\"%s\"", contents->texts[i].text);
+    }
     return stpcpy(out, "}");
 }
 
 /* Its bytes stand from *offset on, which moves behind them. */
 static char *write_entry(char *out, const safetensors_tensor_named *named, size_t *offset) {
+    static const char *const dtypes[] = {
+        [LAYERS_F64] = "F64", [LAYERS_F32] = "F32", [LAYERS_I64] = "I64", [LAYERS_U8] = "U8"};
     const layers_tensor *tensor = named->tensor;
     size_t begin = *offset;
     *offset += tensor_bytes(tensor);
-    out += sprintf(out, "\"%s\":{\"dtype\":\"%s\",\"shape\":[", named->name,
-                   tensor->dtype == LAYERS_F32 ? "F32" : "F64");
+    out = write_name(out, named->owner, named->name);
+    out += sprintf(out, "{\"dtype\":\"%s\",\"shape\":[", dtypes[tensor->dtype]);
     for (int i = 0; i < tensor->rank; i++)
         out += sprintf(out, "%s%zu", i > 0 ? "," : "", tensor->shape[i]);
     return out + sprintf(out, "],\"data_offsets\":[%zu,%zu]}", begin, *offset);
@@ -56,7 +76,7 @@ static char *write_header(char *out, const safetensors_contents *contents) {
     *out++ = '{';
     if (contents->text_count > 0)
         out = write_texts(out, contents);
-    for (int i = 0; i < contents->tensor_count; i++) {
+    for (size_t i = 0; i < contents->tensor_count; i++) {
         if (i > 0 || contents->text_count > 0)
             *out++ = ',';
         out = write_entry(out, &contents->tensors[i], &offset);
@@ -72,7 +92,7 @@ char *safetensors_write(char *out, const safetensors_contents *contents) {
     char *end = write_header(header, contents);
     uint64_t length = (uint64_t)(end - header);
     memcpy(out, &length, sizeof length);
-    for (int i = 0; i < contents->tensor_count; i++) {
+    for (size_t i = 0; i < contents->tensor_count; i++) {
         const layers_tensor *tensor = contents->tensors[i].tensor;
         if (tensor->size > 0)
             end = mempcpy(end, tensor->data, tensor_bytes(tensor));

@@ -7,24 +7,23 @@
 
 #include "layers/tensor.h"
 
-enum {
-    SAFETENSORS_NAME = 64, /* of a name or a text, with a terminator */
-    SAFETENSORS_MOST = 16, /* tensors, and texts */
-};
+enum { SAFETENSORS_TEXT = 64 }; /* bytes of a text, with a terminator */
 
+/* Something under a name, or under "owner.name" where the owner is not NULL. */
 typedef struct {
-    char name[SAFETENSORS_NAME];
-    const layers_tensor *tensor; /* LAYERS_F64 or LAYERS_F32 */
+    const char *owner, *name;
+    const layers_tensor *tensor; /* of any dtype but LAYERS_BIT */
 } safetensors_tensor_named;
 
 typedef struct {
-    char name[SAFETENSORS_NAME], text[SAFETENSORS_NAME];
+    const char *owner, *name;
+    char text[SAFETENSORS_TEXT];
 } safetensors_text_named;
 
 typedef struct {
-    int tensor_count, text_count;
-    safetensors_tensor_named tensors[SAFETENSORS_MOST]; /* of one dtype, so that each is aligned */
-    safetensors_text_named texts[SAFETENSORS_MOST];     /* of "__metadata__" */
+    size_t tensor_count, text_count;
+    safetensors_tensor_named *tensors; /* each is aligned where all are of one dtype */
+    safetensors_text_named *texts;     /* of "__metadata__" */
 } safetensors_contents;
 
 /* The most bytes that safetensors_write can write; SIZE_MAX where that is more than there can be.

@@ -20,6 +20,14 @@ static const char *time_text(int64_t milliseconds, char text[32]) {
     return text;
 }
 
+/* NULL where there is no memory. */
+static json_t *shape_of(const store_info *info) {
+    json_t *shape = json_array();
+    for (int axis = 0; axis < info->rank; axis++)
+        json_array_append_new(shape, json_integer((json_int_t)info->shape[axis]));
+    return shape;
+}
+
 bool handle_cache_info(service *service, const route *route, const request *request, reply *reply,
                        problem *problem) {
     (void)request;
@@ -27,12 +35,13 @@ bool handle_cache_info(service *service, const route *route, const request *requ
     char created[32], expires[32];
     if (!service->store->info(service->store, route->rest, &info))
         return unknown(problem);
-    return reply_document(reply,
-                          json_pack("{ss ss sI ss ss}", "layer", info.layer, "dtype",
-                                    layers_dtype_name(info.dtype), "bytes", (json_int_t)info.bytes,
-                                    "created", time_text(info.created, created), "expires",
-                                    time_text(info.expires, expires)),
-                          problem);
+    return reply_document(
+        reply,
+        json_pack("{ss? ss so* sI ss ss}", "layer", info.layer, "dtype",
+                  layers_dtype_name(info.dtype), "shape", info.layer ? NULL : shape_of(&info),
+                  "bytes", (json_int_t)info.bytes, "created", time_text(info.created, created),
+                  "expires", time_text(info.expires, expires)),
+        problem);
 }
 
 bool handle_cache_remove(service *service, const route *route, const request *request, reply *reply,

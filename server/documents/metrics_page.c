@@ -61,7 +61,7 @@ static void write_route(page *page, size_t row) {
 }
 
 static bool is_operation(size_t row) {
-    return *route_label_of(row).layer != '\0';
+    return route_label_of(row).computes;
 }
 
 static void write_requests(page *page, const char *name) {

@@ -277,7 +277,7 @@ static bool may_go_on(exchange *x) {
         return problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
     MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
     return route_find(&x->request, &x->route, &x->problem) && is_plain(x) &&
-           !(x->route.operation && atomic_load(&service->draining) &&
+           !(x->route.request_form && atomic_load(&service->draining) &&
              !problem_set_draining(&x->problem));
 }
 
@@ -386,7 +386,7 @@ static enum MHD_Result answer(exchange *x) {
         x->refused = true;
         return send_last(x);
     }
-    if (!x->refused && x->route.operation && x->request.body_length > CHEAP_BODY)
+    if (!x->refused && x->route.request_form && x->request.body_length > CHEAP_BODY)
         return hand_over(x);
     compute(x);
     return x->reply.later ? hand_over(x) : send_reply(x);

@@ -28,7 +28,7 @@ typedef struct entry {
     handle_bits handle;
     struct entry *chain;         /* next in its bucket */
     struct entry *older, *newer; /* in order of use */
-    layers_cache *cache;
+    store_value value;
     size_t bytes;
     int64_t created; /* milliseconds since 1970 */
     int64_t used;    /* milliseconds of the monotonic clock */
@@ -57,6 +57,12 @@ typedef struct {
 } memory_store;
 
 const size_t store_overhead = sizeof(entry) + sizeof(entry *);
+
+void store_value_clear(store_value *value) {
+    layers_cache_unref(value->cache);
+    value->cache = NULL;
+    layers_tensor_clear(&value->tensor);
+}
 
 static int64_t clock_ms(clockid_t clock) {
     struct timespec now;
@@ -124,7 +130,7 @@ static void take_out(shard *shard, entry *e) {
 }
 
 static void free_entry(memory_store *store, entry *e) {
-    layers_cache_unref(e->cache);
+    store_value_clear(&e->value);
     atomic_fetch_sub(&store->bytes, e->bytes);
     free(e);
 }
@@ -222,21 +228,24 @@ static void memory_release(store *interface, size_t bytes) {
     atomic_fetch_sub(&((memory_store *)interface)->bytes, bytes);
 }
 
-static bool memory_put(store *interface, layers_cache *cache, size_t reserved,
-                       char handle[HANDLE_TEXT]) {
-    memory_store *store = (memory_store *)interface;
+static size_t bytes_of(const store_value *value) {
+    return value->cache ? layers_cache_bytes(value->cache) : layers_tensor_memory(&value->tensor);
+}
+
+static entry *make_entry(const store_value *value) {
     entry *e = malloc(sizeof *e);
     if (!e || getrandom(&e->handle, sizeof e->handle, 0) != (ssize_t)sizeof e->handle) {
         free(e);
-        return false;
+        return NULL;
     }
-    write_handle(e->handle, handle);
-    e->cache = cache;
-    e->bytes = layers_cache_bytes(cache) + store_overhead;
+    e->value = *value;
+    e->bytes = bytes_of(value) + store_overhead;
+    return e;
+}
+
+static void put_in(memory_store *store, entry *e) {
     e->created = clock_ms(CLOCK_REALTIME);
     e->used = clock_ms(CLOCK_MONOTONIC);
-    atomic_fetch_add(&store->bytes, e->bytes - reserved); /* also where that is below 0 */
-
     shard *shard = shard_of(store, e->handle);
     pthread_mutex_lock(&shard->lock);
     if (shard->count == shard->buckets)
@@ -248,6 +257,32 @@ static bool memory_put(store *interface, layers_cache *cache, size_t reserved,
     shard->count++;
     shard->given++;
     pthread_mutex_unlock(&shard->lock);
+}
+
+static bool memory_put(store *interface, const store_value *values, size_t count, size_t reserved,
+                       char (*handles)[HANDLE_TEXT]) {
+    memory_store *store = (memory_store *)interface;
+    entry *made = NULL; /* a chain of all, the last first */
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        entry *e = make_entry(&values[i]);
+        if (!e) {
+            for (entry *next; made; made = next) {
+                next = made->chain;
+                free(made);
+            }
+            return false;
+        }
+        write_handle(e->handle, handles[i]);
+        bytes += e->bytes;
+        e->chain = made;
+        made = e;
+    }
+    atomic_fetch_add(&store->bytes, bytes - reserved); /* also where that is below 0 */
+    for (entry *next; made; made = next) {
+        next = made->chain;
+        put_in(store, made);
+    }
     return true;
 }
 
@@ -266,17 +301,21 @@ static entry *lock_live(memory_store *store, const char *text, shard **locked) {
     return NULL;
 }
 
-static layers_cache *memory_get(store *interface, const char *handle) {
+static bool memory_get(store *interface, const char *handle, store_value *value) {
     shard *shard;
     entry *e = lock_live((memory_store *)interface, handle, &shard);
+    *value = (store_value){0};
     if (!e)
-        return NULL;
+        return false;
     unlink_use(shard, e);
     link_newest(shard, e);
     e->used = clock_ms(CLOCK_MONOTONIC);
-    layers_cache *cache = layers_cache_ref(e->cache);
+    if (e->value.cache)
+        value->cache = layers_cache_ref(e->value.cache);
+    else
+        value->tensor = layers_tensor_share(&e->value.tensor);
     pthread_mutex_unlock(&shard->lock);
-    return cache;
+    return true;
 }
 
 static bool memory_info(store *interface, const char *handle, store_info *info) {
@@ -286,13 +325,18 @@ static bool memory_info(store *interface, const char *handle, store_info *info) 
     if (!e)
         return false;
     int64_t left = e->used + store->lifetime - clock_ms(CLOCK_MONOTONIC);
+    const layers_cache *cache = e->value.cache;
+    const layers_tensor *tensor = &e->value.tensor;
     *info = (store_info){
-        .layer = layers_cache_layer(e->cache),
-        .dtype = layers_cache_dtype(e->cache),
+        .layer = cache ? layers_cache_layer(cache) : NULL,
+        .dtype = cache ? layers_cache_dtype(cache) : tensor->dtype,
+        .rank = cache ? 0 : tensor->rank,
         .bytes = e->bytes,
         .created = e->created,
         .expires = clock_ms(CLOCK_REALTIME) + left,
     };
+    if (!cache)
+        memcpy(info->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
     pthread_mutex_unlock(&shard->lock);
     return true;
 }

@@ -1,4 +1,5 @@
-/* The cache store: handles, and what they stand for. One interface, one file a store.
+/* The store: handles, and the caches and tensors that they stand for. One interface, one file a
+ * store.
  *
  * A handle that was given is honoured until it expires or is removed: a store never drops a live
  * one to make room, it refuses. All functions may be called from any thread. */
@@ -11,9 +12,19 @@
 
 enum { HANDLE_TEXT = 33 }; /* 128 random bits in hexadecimal, and a terminator */
 
+/* What a handle stands for: a cache, or where that is NULL a tensor. */
 typedef struct {
-    const char *layer;
+    layers_cache *cache;
+    layers_tensor tensor;
+} store_value;
+
+void store_value_clear(store_value *value);
+
+typedef struct {
+    const char *layer; /* NULL for a tensor */
     layers_dtype dtype;
+    int rank; /* of a tensor, and its shape */
+    size_t shape[LAYERS_MAX_RANK];
     size_t bytes;
     int64_t created, expires; /* milliseconds since 1970 */
 } store_info;
@@ -28,18 +39,19 @@ typedef struct {
 typedef struct store store;
 
 struct store {
-    /* Sets `bytes` of the budget aside for a cache to come. False where they are not to be had;
+    /* Sets `bytes` of the budget aside for what is to come. False where they are not to be had;
      * then *retry_after is the number of seconds after which they may be. */
     bool (*reserve)(store *store, size_t bytes, int *retry_after);
     /* Gives back what was reserved and not used. */
     void (*release)(store *store, size_t bytes);
-    /* Keeps a cache for which `reserved` bytes were set aside, takes over the reference, and writes
-     * its handle. False where that is not possible; the reference and the reservation are then
-     * still the caller's. */
-    bool (*put)(store *store, layers_cache *cache, size_t reserved, char handle[HANDLE_TEXT]);
-    /* A reference to the cache of a handle, which starts its lifetime anew; NULL for one that is
+    /* Keeps values for which `reserved` bytes were set aside in all, takes over the references, and
+     * writes a handle for each. False where that is not possible; then none is kept, and the
+     * references and the reservation are still the caller's. */
+    bool (*put)(store *store, const store_value *values, size_t count, size_t reserved,
+                char (*handles)[HANDLE_TEXT]);
+    /* A reference to what a handle stands for, whose lifetime starts anew. False for one that is
      * unknown, expired or removed. `handle` may be any text. */
-    layers_cache *(*get)(store *store, const char *handle);
+    bool (*get)(store *store, const char *handle, store_value *value);
     /* What is known of a handle, which does not start its lifetime anew. False as above. */
     bool (*info)(store *store, const char *handle, store_info *info);
     /* Removes a handle. False as above. */
@@ -51,12 +63,12 @@ struct store {
     void (*close)(store *store);
 };
 
-/* What a handle costs beside its cache: reserve layers_call.cache_bytes and this. */
+/* What a handle costs beside the memory of its value: reserve layers_call.cache_bytes and this. */
 extern const size_t store_overhead;
 
-/* A store in this process's memory. `lifetime` is in milliseconds without use; expired caches are
- * freed by a thread of the store's own, whether or not there are requests. NULL where there is no
- * memory or no thread. */
+/* A store in this process's memory. `lifetime` is in milliseconds without use; what has expired
+ * is freed by a thread of the store's own, whether or not there are requests. NULL where there is
+ * no memory or no thread. */
 store *store_open_memory(size_t budget, int64_t lifetime);
 
 #endif

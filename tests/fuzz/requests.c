@@ -51,7 +51,7 @@ static void keep_handle(const json_t *document) {
 static void bytes_hold(const served *answer) {
     safetensors_file file;
     problem problem;
-    HOLDS(safetensors_read(&file, answer->body, answer->length, &problem));
+    HOLDS(safetensors_read(&file, answer->body, answer->length, SAFETENSORS_HEADER, &problem));
     keep_handle(file.metadata);
     safetensors_free(&file);
 }

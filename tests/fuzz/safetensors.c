@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     HOLDS(layers_tensor_make(&bytes, LAYERS_U8, &size, 1, &error) == LAYERS_OK);
     if (size > 0)
         memcpy(bytes.data, data, size);
-    if (safetensors_read(&file, bytes.data, size, &problem)) {
+    if (safetensors_read(&file, bytes.data, size, SAFETENSORS_HEADER, &problem)) {
         file_holds(&file, &bytes);
         safetensors_free(&file);
     } else {

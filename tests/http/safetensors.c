@@ -190,8 +190,8 @@ Test(safetensors, what_does_not_fit_the_description_is_refused) {
          "'dropout_param.p':{'dtype':'F64','shape':[],'data_offsets':[24,32]}}",
          "wrong_type", "/dropout_param/p", "__metadata__"},
         {"/affine/forward",
-         "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},'__metadata__':{'w':'[1]'}}",
-         "wrong_type", "/w", "must be a tensor"},
+         "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},'__metadata__':{'x':'[1]'}}",
+         "wrong_type", "/x", "is a tensor, and stands in __metadata__ too"},
         {"/dropout/forward",
          "{'x':{'dtype':'F64','shape':[3],'data_offsets':[0,24]},"
          "'dropout_param.mask':{'dtype':'I64','shape':[1],'data_offsets':[24,32]}}",
@@ -207,9 +207,9 @@ Test(safetensors, what_does_not_fit_the_description_is_refused) {
          "shape_mismatch", "/dropout_param/mask",
          "/dropout_param/mask has shape (8,), but /x has shape (3,)"},
         {"/dropout/forward",
-         "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
+         "{'dropout_param.mask':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
          "'__metadata__':{'dropout_param.mask':'[1]','dropout_param.mode':'train'}}",
-         "wrong_type", "/dropout_param/mask", "must be a tensor"},
+         "wrong_type", "/dropout_param/mask", "is a tensor, and stands in __metadata__ too"},
         {"/dropout/forward",
          "{'x':{'dtype':'F64','shape':[4],'data_offsets':[0,32]},"
          "'__metadata__':{'dropout_param.p':'half','dropout_param.mode':'train'}}",

@@ -220,52 +220,46 @@ static size_t json_body(const variant *v, const layers_call *call, char *body) {
     return (size_t)(out - body);
 }
 
-static void put_text(safetensors_contents *contents, const char *name, const char *text) {
+static void put_text(safetensors_contents *contents, const char *owner, const char *name,
+                     const char *text) {
     safetensors_text_named *place = &contents->texts[contents->text_count++];
-    snprintf(place->name, sizeof place->name, "%s", name);
+    *place = (safetensors_text_named){.owner = owner, .name = name};
     snprintf(place->text, sizeof place->text, "%s", text);
 }
 
-static void put_tensor(safetensors_contents *contents, const char *name,
+static void put_tensor(safetensors_contents *contents, const char *owner, const char *name,
                        const layers_tensor *tensor) {
-    safetensors_tensor_named *place = &contents->tensors[contents->tensor_count++];
-    snprintf(place->name, sizeof place->name, "%s", name);
-    place->tensor = tensor;
+    contents->tensors[contents->tensor_count++] = (safetensors_tensor_named){owner, name, tensor};
 }
 
 static size_t bytes_body(const variant *v, const layers_call *call, char *body) {
-    safetensors_contents contents = {0};
+    enum { MOST = LAYERS_MAX_TENSORS + LAYERS_MAX_PARAMS + 1 };
+    const char *owner = v->operation->params_name;
+    safetensors_tensor_named tensors[MOST];
+    safetensors_text_named texts[MOST];
+    safetensors_contents contents = {.tensors = tensors, .texts = texts};
     for (int i = 0; v->operation->inputs[i].name; i++)
-        put_tensor(&contents, v->operation->inputs[i].name, &call->inputs[i]);
+        put_tensor(&contents, NULL, v->operation->inputs[i].name, &call->inputs[i]);
     for (int i = 0; v->operation->params && v->operation->params[i].name; i++) {
         const layers_param *param = &v->operation->params[i];
         const layers_value *value = &call->params[i];
-        char name[SAFETENSORS_NAME], number[32];
-        snprintf(name, sizeof name, "%s.%s", v->operation->params_name, param->name);
+        char number[32];
         snprintf(number, sizeof number, "%.17g", value->number);
         if (value->tensor.data)
-            put_tensor(&contents, name, &value->tensor);
+            put_tensor(&contents, owner, param->name, &value->tensor);
         else if (value->given)
-            put_text(&contents, name,
+            put_text(&contents, owner, param->name,
                      param->kind == LAYERS_CHOICE ? param->choices[value->choice] : number);
     }
     if (v->operation->cache == LAYERS_CACHE_TAKEN)
-        put_text(&contents, "cache", no_handle);
+        put_text(&contents, NULL, "cache", no_handle);
     return (size_t)(safetensors_write(body, &contents) - body);
-}
-
-/* Labels cannot be written by safetensors_write, which is for answers. */
-static bool has_labels(const layers_operation *operation) {
-    for (const layers_field *field = operation->inputs; field->name; field++)
-        if (field->labels)
-            return true;
-    return false;
 }
 
 static sent request_of(variant v, char path[64], char *body) {
     layers_call call = valid_call(v.operation, v.dtype, v.choice, 3);
     sent sent = {.head = {.method = "POST", .path = path}, .body = body};
-    bool bytes = v.style == FROM_BYTES && !has_labels(v.operation);
+    bool bytes = v.style == FROM_BYTES;
     sent.length = bytes ? bytes_body(&v, &call, body) : json_body(&v, &call, body);
     cr_assert(sent.length < BODY_MOST);
     layers_call_clear(&call);

@@ -26,7 +26,7 @@ static bool read_exactly(const char *bytes, size_t length, problem *problem) {
     cr_assert(copy);
     memcpy(copy, bytes, length);
     safetensors_file file;
-    bool good = safetensors_read(&file, copy, length, problem);
+    bool good = safetensors_read(&file, copy, length, SAFETENSORS_HEADER, problem);
     if (good)
         safetensors_free(&file);
     free(copy);
@@ -44,7 +44,8 @@ Test(safetensors_read, a_file_of_several_tensors) {
                                   42);
     safetensors_file file;
     problem problem;
-    cr_assert(safetensors_read(&file, bytes.data, bytes.size, &problem), "%s", problem.detail);
+    cr_assert(safetensors_read(&file, bytes.data, bytes.size, SAFETENSORS_HEADER, &problem), "%s",
+              problem.detail);
     static const char *const order[] = {"bn_param.x", "s", "l", "none", "y"};
     cr_assert(file.count == 5);
     for (size_t i = 0; i < 5; i++)
@@ -74,7 +75,8 @@ Test(safetensors_read, what_the_reference_writes) {
         file_of("{'test':{'dtype':'I32','shape':[2,2],'data_offsets':[0,16]}}", 16);
     cr_assert(*(unsigned char *)bytes.data == '<');
     problem problem;
-    cr_assert(read_exactly(bytes.data, bytes.size, &problem), "%s", problem.detail);
+    cr_assert(read_exactly(bytes.data, bytes.size, &problem), "%s",
+              problem.detail);
     layers_tensor_clear(&bytes);
 }
 
@@ -89,7 +91,8 @@ static layers_tensor first_tensor(const char *header, size_t data, bool *shared)
     layers_tensor bytes = file_of(header, data), tensor;
     safetensors_file file;
     problem problem;
-    cr_assert(safetensors_read(&file, bytes.data, bytes.size, &problem), "%s", problem.detail);
+    cr_assert(safetensors_read(&file, bytes.data, bytes.size, SAFETENSORS_HEADER, &problem), "%s",
+              problem.detail);
     for (size_t i = 0; i < data / 8; i++) {
         double value = (double)i + 0.5;
         memcpy((char *)bytes.data + bytes.size - data + 8 * i, &value, sizeof value);
@@ -241,7 +244,8 @@ Test(safetensors_read, every_lie_is_told_with_its_place) {
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         layers_tensor bytes = file_of(lies[i].header, 16);
         problem problem;
-        cr_assert(!read_exactly(bytes.data, bytes.size, &problem), "%s", lies[i].header);
+        cr_assert(!read_exactly(bytes.data, bytes.size, &problem), "%s",
+                  lies[i].header);
         cr_assert(problem.kind == PROBLEM_INVALID_SAFETENSORS, "%s: %s", lies[i].header,
                   problem_code(problem.kind));
         cr_assert(!lies[i].pointer || !strcmp(problem.pointer, lies[i].pointer), "%s: at \"%s\"",

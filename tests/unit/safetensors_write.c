@@ -9,29 +9,39 @@
 
 TestSuite(safetensors_write);
 
-static void add(safetensors_contents *contents, const char *name, const layers_tensor *tensor) {
-    safetensors_tensor_named *named = &contents->tensors[contents->tensor_count++];
-    strcpy(named->name, name);
-    named->tensor = tensor;
+enum { MOST = 16 };
+
+/* Contents with room of their own. */
+typedef struct {
+    safetensors_contents all;
+    safetensors_tensor_named tensors[MOST];
+    safetensors_text_named texts[MOST];
+} contents;
+
+static void add(contents *contents, const char *name, const layers_tensor *tensor) {
+    contents->all.tensors = contents->tensors;
+    contents->tensors[contents->all.tensor_count++] =
+        (safetensors_tensor_named){.name = name, .tensor = tensor};
 }
 
-static void add_text(safetensors_contents *contents, const char *name, const char *text) {
-    safetensors_text_named *named = &contents->texts[contents->text_count++];
-    strcpy(named->name, name);
+static void add_text(contents *contents, const char *owner, const char *name, const char *text) {
+    safetensors_text_named *named = &contents->texts[contents->all.text_count++];
+    contents->all.texts = contents->texts;
+    *named = (safetensors_text_named){.owner = owner, .name = name};
     strcpy(named->text, text);
 }
 
 /* Writes into exactly as much memory as the bound says; to be freed. */
-static char *write_all(const safetensors_contents *contents, size_t *length) {
-    size_t bound = safetensors_bound(contents);
+static char *write_all(const contents *contents, size_t *length) {
+    size_t bound = safetensors_bound(&contents->all);
     char *out = malloc(bound);
     cr_assert(out);
-    *length = (size_t)(safetensors_write(out, contents) - out);
+    *length = (size_t)(safetensors_write(out, &contents->all) - out);
     cr_assert(*length <= bound, "%zu of at most %zu bytes", *length, bound);
     return out;
 }
 
-static void assert_bytes(const safetensors_contents *contents, const char *want, size_t length) {
+static void assert_bytes(const contents *contents, const char *want, size_t length) {
     size_t got_length;
     char *got = write_all(contents, &got_length);
     cr_assert(got_length == length, "%zu bytes, not %zu: %.*s", got_length, length,
@@ -45,7 +55,7 @@ static void assert_bytes(const safetensors_contents *contents, const char *want,
 
 Test(safetensors_write, a_file_byte_for_byte) {
     layers_tensor x = tensor_of(LAYERS_F64, SHAPE(1, 2), VALUES(1, -2));
-    safetensors_contents contents = {0};
+    contents contents = {0};
     add(&contents, "out", &x);
     /* the header's 59 bytes are padded to 64 */
     assert_bytes(&contents, BYTES("\100\0\0\0\0\0\0\0"
@@ -58,11 +68,12 @@ Test(safetensors_write, a_file_byte_for_byte) {
 Test(safetensors_write, texts_come_first_and_tensors_one_behind_another) {
     layers_tensor a = tensor_of(LAYERS_F32, SHAPE(3), VALUES(1, 2, 3));
     layers_tensor b = tensor_of(LAYERS_F32, SCALAR, VALUES(0.5));
-    safetensors_contents contents = {0};
-    add(&contents, "bn_param.a", &a);
+    contents contents = {0};
+    add(&contents, "a", &a);
+    contents.tensors[0].owner = "bn_param";
     add(&contents, "b", &b);
-    add_text(&contents, "bn_param.mode", "train");
-    add_text(&contents, "cache", "00ff");
+    add_text(&contents, "bn_param", "mode", "train");
+    add_text(&contents, NULL, "cache", "00ff");
     assert_bytes(&contents, BYTES("\260\0\0\0\0\0\0\0"
                                   "{\"__metadata__\":{\"bn_param.mode\":\"train\","
                                   "\"cache\":\"00ff\"},"
@@ -78,7 +89,7 @@ Test(safetensors_write, texts_come_first_and_tensors_one_behind_another) {
 Test(safetensors_write, tensors_without_elements) {
     layers_tensor none = tensor_make(LAYERS_F64, SHAPE(0, 3));
     layers_tensor one = tensor_of(LAYERS_F64, SHAPE(1), VALUES(7));
-    safetensors_contents contents = {0};
+    contents contents = {0};
     add(&contents, "a", &none);
     add(&contents, "b", &one);
     add(&contents, "c", &none);
@@ -86,7 +97,8 @@ Test(safetensors_write, tensors_without_elements) {
     char *bytes = write_all(&contents, &length);
     safetensors_file file;
     problem problem;
-    cr_assert(safetensors_read(&file, bytes, length, &problem), "%s", problem.detail);
+    cr_assert(safetensors_read(&file, bytes, length, SAFETENSORS_HEADER, &problem), "%s",
+              problem.detail);
     cr_assert(file.count == 3);
     safetensors_free(&file);
     free(bytes);
@@ -96,9 +108,9 @@ Test(safetensors_write, tensors_without_elements) {
 
 Test(safetensors_write, data_starts_at_a_multiple_of_8_for_names_of_any_length) {
     layers_tensor x = tensor_of(LAYERS_F64, SHAPE(2), VALUES(0.1, NAN));
-    char name[SAFETENSORS_NAME] = "";
-    for (size_t i = 0; i < SAFETENSORS_NAME - 1; i++) {
-        safetensors_contents contents = {0};
+    char name[SAFETENSORS_TEXT] = "";
+    for (size_t i = 0; i < SAFETENSORS_TEXT - 1; i++) {
+        contents contents = {0};
         name[i] = 'n';
         add(&contents, name, &x);
         size_t length;
@@ -117,25 +129,41 @@ Test(safetensors_write, the_bound_holds_for_the_fullest_file) {
     for (int i = 0; i < LAYERS_MAX_RANK; i++)
         shape[i] = i == 0 ? 0 : i == 1 ? huge : 1;
     layers_tensor none = tensor_make(LAYERS_F64, shape, LAYERS_MAX_RANK);
-    char longest[SAFETENSORS_NAME];
+    char longest[SAFETENSORS_TEXT];
     memset(longest, 'n', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    safetensors_contents contents = {0};
-    for (int i = 0; i < SAFETENSORS_MOST; i++) {
+    contents contents = {0};
+    for (int i = 0; i < MOST; i++) {
         add(&contents, longest, &none);
-        add_text(&contents, longest, longest);
+        add_text(&contents, longest, longest, longest);
     }
     size_t length;
     free(write_all(&contents, &length));
-    cr_assert(length > SAFETENSORS_MOST * 3 * SAFETENSORS_NAME);
+    cr_assert(length > MOST * 4 * SAFETENSORS_TEXT);
     layers_tensor_clear(&none);
 }
 
 Test(safetensors_write, a_bound_that_overflows_is_the_largest) {
     size_t half = SIZE_MAX / 32;
     layers_tensor large = layers_tensor_wrap(LAYERS_F64, SHAPE(half), NULL);
-    safetensors_contents contents = {0};
+    contents contents = {0};
     for (int i = 0; i < 8; i++)
         add(&contents, "x", &large);
-    cr_assert(safetensors_bound(&contents) == SIZE_MAX);
+    cr_assert(safetensors_bound(&contents.all) == SIZE_MAX);
+}
+
+Test(safetensors_write, labels_and_masks_as_they_are) {
+    layers_tensor labels = tensor_of(LAYERS_I64, SHAPE(2), VALUES(3, -1));
+    layers_tensor mask = tensor_of(LAYERS_U8, SHAPE(3), VALUES(1, 0, 1));
+    contents contents = {0};
+    add(&contents, "y", &labels);
+    add(&contents, "m", &mask);
+    assert_bytes(&contents, BYTES("\160\0\0\0\0\0\0\0"
+                                  "{\"y\":{\"dtype\":\"I64\",\"shape\":[2],"
+                                  "\"data_offsets\":[0,16]},"
+                                  "\"m\":{\"dtype\":\"U8\",\"shape\":[3],"
+                                  "\"data_offsets\":[16,19]}}   "
+                                  "\3\0\0\0\0\0\0\0\377\377\377\377\377\377\377\377\1\0\1"));
+    layers_tensor_clear(&labels);
+    layers_tensor_clear(&mask);
 }

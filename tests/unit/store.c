@@ -30,6 +30,19 @@ static store *open_store(size_t budget, int64_t lifetime) {
     return s;
 }
 
+static bool put(store *s, layers_cache *cache, size_t reserved, char handle[HANDLE_TEXT]) {
+    const store_value value = {.cache = cache};
+    return s->put(s, &value, 1, reserved, (char(*)[HANDLE_TEXT])handle);
+}
+
+/* NULL for a handle that is not known. */
+static layers_cache *get(store *s, const char *handle) {
+    store_value value;
+    bool known = s->get(s, handle, &value);
+    cr_assert(known == (value.cache != NULL));
+    return value.cache;
+}
+
 /* A cache of relu/forward for `size` elements. */
 static layers_cache *make_cache(size_t size) {
     uint64_t seed = 1;
@@ -53,12 +66,12 @@ static bool keep(store *s, size_t size, char handle[HANDLE_TEXT], int *retry_aft
         layers_cache_unref(cache);
         return false;
     }
-    cr_assert(s->put(s, cache, bytes, handle));
+    cr_assert(put(s, cache, bytes, handle));
     return true;
 }
 
 static bool is_live(store *s, const char *handle) {
-    layers_cache *cache = s->get(s, handle);
+    layers_cache *cache = get(s, handle);
     layers_cache_unref(cache);
     return cache != NULL;
 }
@@ -69,11 +82,11 @@ Test(store, gives_back_what_was_put) {
     char handle[HANDLE_TEXT];
     int retry;
     cr_assert(s->reserve(s, cost(cache), &retry));
-    cr_assert(s->put(s, cache, cost(cache), handle));
+    cr_assert(put(s, cache, cost(cache), handle));
     cr_assert(strlen(handle) == HANDLE_TEXT - 1, "%s", handle);
     cr_assert(strspn(handle, "0123456789abcdef") == HANDLE_TEXT - 1, "%s", handle);
     for (int i = 0; i < 3; i++) {
-        layers_cache *got = s->get(s, handle);
+        layers_cache *got = get(s, handle);
         cr_assert(got == cache);
         layers_cache_unref(got);
     }
@@ -90,7 +103,7 @@ Test(store, tells_what_a_handle_is) {
     cr_assert(s->info(s, handle, &info));
     cr_assert_str_eq(info.layer, "relu");
     cr_assert(info.dtype == LAYERS_F32);
-    layers_cache *cache = s->get(s, handle);
+    layers_cache *cache = get(s, handle);
     cr_assert(info.bytes == cost(cache), "%zu bytes", info.bytes);
     layers_cache_unref(cache);
     cr_assert(info.created >= before && info.created <= before + 60000);
@@ -118,7 +131,7 @@ Test(store, a_cache_in_use_outlives_its_removal) {
     char handle[HANDLE_TEXT];
     int retry;
     cr_assert(keep(s, 10, handle, &retry));
-    layers_cache *cache = s->get(s, handle);
+    layers_cache *cache = get(s, handle);
     cr_assert(s->remove(s, handle));
     s->close(s);
     cr_assert_str_eq(layers_cache_layer(cache), "relu");
@@ -258,7 +271,7 @@ Test(store, a_generous_reservation_is_settled_by_put) {
     char handle[HANDLE_TEXT];
     int retry;
     cr_assert(s->reserve(s, 3 * each, &retry));
-    cr_assert(s->put(s, cache, 3 * each, handle));
+    cr_assert(put(s, cache, 3 * each, handle));
     cr_assert(s->reserve(s, 2 * each, &retry));
     cr_assert(!s->reserve(s, 1, &retry));
     s->close(s);
@@ -309,10 +322,10 @@ Test(store, many_handles_are_all_different_and_all_found) {
     for (int i = 0; i < MANY; i++) {
         cache[i] = make_cache(1);
         cr_assert(s->reserve(s, cost(cache[i]), &retry));
-        cr_assert(s->put(s, cache[i], cost(cache[i]), handle[i]));
+        cr_assert(put(s, cache[i], cost(cache[i]), handle[i]));
     }
     for (int i = 0; i < MANY; i++) {
-        layers_cache *got = s->get(s, handle[i]);
+        layers_cache *got = get(s, handle[i]);
         cr_assert(got == cache[i], "handle %d", i);
         layers_cache_unref(got);
     }
@@ -320,6 +333,43 @@ Test(store, many_handles_are_all_different_and_all_found) {
         cr_assert(s->remove(s, handle[i]), "handle %d", i);
     for (int i = 0; i < MANY; i++)
         cr_assert(is_live(s, handle[i]) == (i % 2 == 1), "handle %d", i);
+    s->close(s);
+}
+
+Test(store, keeps_tensors_beside_caches_all_or_none) {
+    enum { COUNT = 3 };
+    store *s = open_store(1 << 20, LONG);
+    layers_tensor w = tensor_of(LAYERS_F32, SHAPE(2, 3), VALUES(1, 2, 3, 4, 5, 6));
+    layers_tensor y = tensor_of(LAYERS_I64, SHAPE(2), VALUES(7, 8));
+    store_value values[COUNT] = {{.tensor = layers_tensor_share(&w)},
+                                 {.cache = make_cache(8)},
+                                 {.tensor = y}},
+                got;
+    size_t bytes = 24 + 16 + 2 * store_overhead + cost(values[1].cache);
+    char handles[COUNT][HANDLE_TEXT];
+    store_info info;
+    store_stats stats;
+    int retry;
+    cr_assert(s->reserve(s, bytes, &retry));
+    cr_assert(s->put(s, values, COUNT, bytes, handles));
+    cr_assert(s->get(s, handles[0], &got) && !got.cache);
+    cr_assert(got.tensor.data == w.data, "shared, not copied");
+    assert_values(&got.tensor, VALUES(1, 2, 3, 4, 5, 6), 6, 0, 0, "w");
+    store_value_clear(&got);
+    cr_assert(s->get(s, handles[1], &got) && got.cache == values[1].cache);
+    store_value_clear(&got);
+    cr_assert(s->info(s, handles[0], &info) && !info.layer && info.dtype == LAYERS_F32);
+    cr_assert(info.rank == 2 && info.shape[0] == 2 && info.shape[1] == 3);
+    cr_assert(info.bytes == 24 + store_overhead, "%zu", info.bytes);
+    cr_assert(s->info(s, handles[2], &info) && info.dtype == LAYERS_I64 && info.rank == 1);
+    s->stats(s, &stats);
+    cr_assert(stats.entries == COUNT && stats.given == COUNT && stats.bytes == bytes, "%zu of %zu",
+              stats.bytes, bytes);
+    for (int i = 0; i < COUNT; i++)
+        cr_assert(s->remove(s, handles[i]));
+    s->stats(s, &stats);
+    cr_assert(stats.bytes == 0 && stats.entries == 0);
+    layers_tensor_clear(&w);
     s->close(s);
 }
 
@@ -339,12 +389,11 @@ static void *put_get_remove(void *argument) {
         char handle[HANDLE_TEXT];
         store_info info;
         int retry;
-        if (!s->reserve(s, bytes, &retry) ||
-            !s->put(s, layers_cache_ref(t->cache), bytes, handle)) {
+        if (!s->reserve(s, bytes, &retry) || !put(s, layers_cache_ref(t->cache), bytes, handle)) {
             t->wrong++;
             continue;
         }
-        layers_cache *got = s->get(s, handle);
+        layers_cache *got = get(s, handle);
         t->wrong += got != t->cache;
         layers_cache_unref(got);
         t->wrong += !s->info(s, handle, &info) || info.bytes != bytes;

@@ -169,7 +169,10 @@ def masks():
     yield refused("a mask beside a seed", good, "invalid_param", seed=1)
     yield refused("true for a mask", True, "wrong_type")
     yield refused("true in a mask", [[1, 0, 1], [0, True, 1]], "wrong_type", "/1/1")
-    yield refused("a string for a mask", "ones", "wrong_type")
+    # as text: in a safetensors file a string in a tensor's place is the handle of one
+    yield case("wrong_type: a string for a mask",
+               verbatim(refusal(drop, param_changed(drop, mask="ones", seed=None), 422,
+                                "wrong_type", "/dropout_param/mask")))
     yield refused("a short row of a mask", [[1, 0, 1], [0]], "ragged_array", "/1")
 
 

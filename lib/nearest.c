@@ -1,5 +1,5 @@
 /* The nearest word, by edit distance. */
-#include "base/nearest.h"
+#include "layers/error.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -45,7 +45,7 @@ static size_t name_distance(const char *word, const char *name) {
     return behind < whole ? behind : whole;
 }
 
-const char *nearest(const char *word, const char *const *names) {
+const char *layers_nearest(const char *word, const char *const *names) {
     const char *best = NULL;
     size_t least = SIZE_MAX;
     for (; *names; names++) {

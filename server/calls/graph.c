@@ -1,0 +1,204 @@
+/* POST /graph: several operations in one call, all or nothing. */
+#include "calls/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "handlers.h"
+
+/* One request on its way. */
+typedef struct {
+    service *service;
+    const form *answer_form;
+    graph_call call;
+    bool at_leisure, later; /* as in the request, and in the reply */
+    size_t bound;           /* the most bytes that the answer can have */
+    size_t reserved;        /* bytes of the store's budget set aside */
+} work;
+
+/* ---- before anything is computed ---------------------------------------------------------------
+ */
+
+static bool too_large(work *w, double takes, const char *of, size_t limit, const char *option) {
+    return problem_set(
+        w->call.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+        "the graph could take %.6g %s, and %.6g are allowed (%s): send fewer rows at "
+        "once, or a smaller graph",
+        takes, of, (double)limit, option);
+}
+
+static bool check_limits(work *w, const layers_graph_cost *cost) {
+    const options *options = w->service->options;
+    if (w->bound > options->answer_limit)
+        return too_large(w, (double)w->bound, "bytes of answer", options->answer_limit,
+                         "--answer-limit");
+    if (cost->work > (double)options->work_limit)
+        return too_large(w, cost->work, "operations", options->work_limit, "--work-limit");
+    if (cost->peak > options->memory)
+        return too_large(w, (double)cost->peak, "bytes for its values at once", options->memory,
+                         "--memory");
+    return true;
+}
+
+/* A tensor that is a small part of its memory, such as a body, is kept as a copy. */
+static bool is_part(const layers_tensor *tensor, size_t *bytes) {
+    size_t memory = layers_tensor_memory(tensor);
+    layers_dtype_bytes(tensor->dtype, tensor->size, bytes);
+    return memory > *bytes + *bytes / 8 + 256;
+}
+
+static size_t cost_of(const work *w, const graph_wanted *wanted) {
+    layers_result result = layers_graph_result(w->call.graph, wanted->value);
+    size_t bytes;
+    bool part = result.kind == LAYERS_RESULT_TENSOR && is_part(result.tensor, &bytes);
+    return form_add(part ? bytes : result.bytes, store_overhead);
+}
+
+/* Sets room for all that is kept aside. */
+static bool reserve(work *w) {
+    store *store = w->service->store;
+    size_t bytes = 0;
+    int retry_after;
+    for (size_t i = 0; i < w->call.keep.count; i++)
+        bytes = form_add(bytes, cost_of(w, &w->call.keep.list[i]));
+    if (bytes == 0)
+        return true;
+    if (!store->reserve(store, bytes, &retry_after)) {
+        problem_set(w->call.problem, PROBLEM_CACHE_FULL, NULL,
+                    "the cache has no room for %zu bytes that are to be kept; release handles "
+                    "(\"release\", or DELETE /cache/<handle>), or try again later",
+                    bytes);
+        w->call.problem->retry_after = retry_after;
+        return false;
+    }
+    w->reserved = bytes;
+    return true;
+}
+
+static bool prepare(work *w) {
+    layers_graph_cost cost = layers_graph_costs(w->call.graph);
+    w->bound = w->answer_form->bound_graph(&w->call);
+    if (w->bound == 0)
+        return problem_set_memory(w->call.problem, "the answer");
+    if (!w->at_leisure && form_is_dear(cost.work, w->bound))
+        return !(w->later = true);
+    if (!check_limits(w, &cost))
+        return false;
+    if (!charge_add(w->call.charge, w->bound) || !charge_add(w->call.charge, cost.peak))
+        return problem_set_memory(w->call.problem, "the graph's values");
+    return reserve(w);
+}
+
+/* ---- computing, and what becomes of it ---------------------------------------------------------
+ */
+
+static bool run(work *w) {
+    layers_error error;
+    return layers_graph_run(w->call.graph, w->call.pool, &error) == LAYERS_OK ||
+           graph_fail(&w->call, &error);
+}
+
+/* A reference of the store's own. */
+static bool share(const work *w, const graph_wanted *wanted, store_value *value) {
+    layers_result result = layers_graph_result(w->call.graph, wanted->value);
+    layers_error error;
+    size_t bytes;
+    if (result.kind == LAYERS_RESULT_CACHE) {
+        value->cache = layers_cache_ref(result.cache);
+        return true;
+    }
+    const layers_tensor *tensor = result.tensor;
+    if (!is_part(tensor, &bytes)) {
+        value->tensor = layers_tensor_share(tensor);
+        return true;
+    }
+    if (layers_tensor_make(&value->tensor, tensor->dtype, tensor->shape, tensor->rank, &error) !=
+        LAYERS_OK)
+        return false;
+    if (bytes > 0)
+        memcpy(value->tensor.data, tensor->data, bytes);
+    return true;
+}
+
+/* Keeps what is to be kept: all of it, or nothing. */
+static bool keep(work *w) {
+    store *store = w->service->store;
+    size_t count = w->call.keep.count;
+    if (count == 0)
+        return true;
+    store_value *values = calloc(count, sizeof *values);
+    w->call.handles = malloc(count * sizeof *w->call.handles);
+    bool good = values && w->call.handles;
+    for (size_t i = 0; i < count && good; i++)
+        good = share(w, &w->call.keep.list[i], &values[i]);
+    good = good && store->put(store, values, count, w->reserved, w->call.handles);
+    if (good)
+        w->reserved = 0;
+    for (size_t i = 0; values && i < count && !good; i++)
+        store_value_clear(&values[i]);
+    free(values);
+    return good || problem_set_memory(w->call.problem, "what is kept");
+}
+
+static void release(work *w) {
+    store *store = w->service->store;
+    for (size_t i = 0; i < w->call.release_count; i++)
+        store->remove(store, w->call.release[i]);
+}
+
+/* Nothing can fail once something is kept. */
+static bool answer(work *w, reply *reply) {
+    char *body = malloc(w->bound);
+    if (!body)
+        return problem_set_memory(w->call.problem, "the answer");
+    if (!keep(w)) {
+        free(body);
+        return false;
+    }
+    size_t length = (size_t)(w->answer_form->write_graph(body, &w->call) - body);
+    release(w);
+    form_reply(w->answer_form, body, length, reply);
+    return true;
+}
+
+static void clear(work *w) {
+    graph_call *call = &w->call;
+    if (w->reserved > 0)
+        w->service->store->release(w->service->store, w->reserved);
+    layers_graph_free(call->graph);
+    json_document_free(&call->document);
+    safetensors_free(&call->file);
+    free(call->give.list);
+    free(call->keep.list);
+    free(call->release);
+    free(call->handles);
+    free(call->contents.tensors);
+    free(call->contents.texts);
+}
+
+bool handle_graph(service *service, const route *route, const request *request, reply *reply,
+                  problem *problem) {
+    work w = {.service = service,
+              .answer_form = route->answer_form,
+              .call = {.body = &request->body,
+                       .store = service->store,
+                       .charge = request->charge,
+                       .pool = request->at_leisure ? workers_pool(service->workers) : NULL,
+                       .problem = problem,
+                       .flat = request->query_count > 0},
+              .at_leisure = request->at_leisure};
+    double start = clock_ms();
+    bool good = route->request_form->open_graph(&w.call) && graph_build(&w.call);
+    double read = clock_ms();
+    good = good && prepare(&w) && run(&w);
+    double computed = clock_ms();
+    good = good && answer(&w, reply);
+    double written = clock_ms();
+    reply->later = w.later;
+    reply->read_ms = read - start;
+    reply->compute_ms = computed - read;
+    reply->write_ms = written - computed;
+    clear(&w);
+    return good;
+}

@@ -1,0 +1,397 @@
+/* The document of a graph: its nodes, and what is given, kept and released. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls/graph.h"
+#include "calls/kept.h"
+
+enum { OPERATIONS = 64, WORD = 64 };
+
+const char *graph_place(const char *list, size_t i, char pointer[FORM_POINTER]) {
+    snprintf(pointer, FORM_POINTER, "%s/%zu", list, i);
+    return pointer;
+}
+
+/* "/inputs/y/3" is no place where y is a kept tensor, which stands in the document as a handle. */
+static void mend_pointer(const graph_call *call, char *pointer) {
+    char name[LAYERS_GRAPH_NAME + 1];
+    if (strncmp(pointer, "/inputs/", strlen("/inputs/")) != 0)
+        return;
+    const char *start = pointer + strlen("/inputs/");
+    size_t length = strcspn(start, "/");
+    if (length >= sizeof name || !start[length])
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)length, start);
+    const json_t *inputs = json_object_get(call->document.root, "inputs");
+    if (kept_is_named(json_object_get(inputs, name), "tensor"))
+        strcpy(pointer + strlen("/inputs/") + length, "/tensor");
+}
+
+bool graph_fail(const graph_call *call, const layers_error *error) {
+    problem_set_layers(call->problem, error);
+    mend_pointer(call, call->problem->pointer);
+    return false;
+}
+
+/* ---- reading the text --------------------------------------------------------------------------
+ */
+
+/* What is wrong in an array, told of the place that takes none. Always false. */
+static bool blame(graph_call *call) {
+    problem *problem = call->problem;
+    char *pointer = problem->pointer;
+    if (strncmp(pointer, "/inputs/", strlen("/inputs/")) == 0) {
+        const char *name = pointer + strlen("/inputs/");
+        kept_blame(problem, name + strcspn(name, "/"));
+    } else if (*pointer && problem->kind != PROBLEM_INVALID_JSON &&
+               problem->kind != PROBLEM_NUMBER_OUT_OF_RANGE) {
+        problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
+                    "%.150s stands where only names and objects may stand", pointer);
+    }
+    return false;
+}
+
+bool graph_open_text(graph_call *call, const char *text, size_t length) {
+    json_source source = form_json_source(text, length, call->charge, call->pool);
+    source.is_graph = true;
+    return json_document_read(&call->document, &source, call->problem) || blame(call);
+}
+
+bool graph_list(graph_call *call, const json_t *object, const char *parent, const char *key,
+                const json_t **list) {
+    char pointer[FORM_POINTER];
+    *list = json_object_get(object, key);
+    if (!*list || json_is_array(*list))
+        return true;
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
+    return problem_set(call->problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be a list",
+                       pointer, json_kind(&call->document, *list));
+}
+
+/* A text of a list or an object; NULL with a problem. */
+static const char *text_at(graph_call *call, const json_t *value, const char *pointer,
+                           const char *what) {
+    const char *text = json_plain_text(value);
+    if (!text)
+        problem_set(call->problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be %s", pointer,
+                    json_kind(&call->document, value), what);
+    return text;
+}
+
+/* A text that a node must have. */
+static const char *needed_text(graph_call *call, const json_t *node, const char *parent,
+                               const char *key, const char *what) {
+    const json_t *value = json_object_get(node, key);
+    char pointer[FORM_POINTER];
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
+    if (value)
+        return text_at(call, value, pointer, what);
+    problem_set(call->problem, PROBLEM_MISSING_FIELD, pointer, "%s is missing: a node has %s",
+                pointer, what);
+    return NULL;
+}
+
+static bool check_keys(graph_call *call, const json_t *object, const char *taker,
+                       const char *parent, const char *const *names) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(
+        (json_t *)object, key,
+        value) if (!form_check_name(taker, parent, key, names, call->problem)) return false;
+    return true;
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------
+ */
+
+/* The texts of a list of names, to be freed; NULL with a problem. */
+static const char **names_of(graph_call *call, const json_t *list, const char *pointer,
+                             const char *what) {
+    size_t count = json_array_size(list);
+    const char **names = malloc((count + 1) * sizeof *names);
+    char place[FORM_POINTER];
+    if (!names)
+        problem_set_memory(call->problem, "the graph");
+    for (size_t i = 0; names && i < count; i++) {
+        names[i] = text_at(call, json_array_get(list, i), graph_place(pointer, i, place), what);
+        if (names[i])
+            continue;
+        free(names);
+        names = NULL;
+    }
+    return names;
+}
+
+/* The list of a gradients node, "of" or "for". */
+static const char **node_names(graph_call *call, const json_t *node, const char *parent,
+                               const char *key, size_t *count) {
+    const json_t *list;
+    char pointer[FORM_POINTER];
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
+    if (!graph_list(call, node, parent, key, &list))
+        return NULL;
+    *count = json_array_size(list);
+    if (list)
+        return names_of(call, list, pointer, "the name of a value");
+    problem_set(call->problem, PROBLEM_MISSING_FIELD, pointer,
+                "%s is missing: a gradients node has \"of\" and \"for\", lists of names", pointer);
+    return NULL;
+}
+
+static bool add_gradients(graph_call *call, const json_t *node, const char *parent,
+                          const char *name) {
+    static const char *const keys[] = {"name", "op", "of", "for", NULL};
+    size_t of_count = 0, for_count = 0;
+    layers_error error;
+    if (!check_keys(call, node, "gradients", parent, keys))
+        return false;
+    const char **of = node_names(call, node, parent, "of", &of_count);
+    const char **for_values = of ? node_names(call, node, parent, "for", &for_count) : NULL;
+    bool good = for_values && (layers_graph_gradients(call->graph, name, of, of_count, for_values,
+                                                      for_count, &error) == LAYERS_OK ||
+                               graph_fail(call, &error));
+    free(of);
+    free(for_values);
+    return good;
+}
+
+static bool no_operation(graph_call *call, const char *parent, const char *word) {
+    char texts[OPERATIONS][FORM_TAKER], text[WORD], pointer[FORM_POINTER];
+    const char *names[OPERATIONS + 2] = {"gradients"};
+    for (int i = 0; layers_operations[i] && i < OPERATIONS; i++)
+        names[i + 1] = form_taker(layers_operations[i], texts[i]);
+    const char *near = layers_nearest(word, names);
+    pointer_add(strcpy(pointer, parent), sizeof pointer, "op");
+    return problem_set(call->problem, PROBLEM_INVALID_GRAPH, pointer,
+                       "%s is \"%s\", which is no operation%s%s%s", pointer,
+                       text_clip(text, sizeof text, word), near ? "; the nearest is \"" : "",
+                       near ? near : "", near ? "\"" : "");
+}
+
+static const layers_operation *find_operation(const char *name) {
+    char taker[FORM_TAKER];
+    for (const layers_operation *const *row = layers_operations; *row; row++)
+        if (!strcmp(form_taker(*row, taker), name))
+            return *row;
+    return NULL;
+}
+
+static void node_keys(const layers_operation *operation, const char *keys[FORM_NAMES]) {
+    int count = 0;
+    keys[count++] = "name";
+    keys[count++] = "op";
+    for (const layers_field *field = operation->inputs; field->name; field++)
+        keys[count++] = field->name;
+    if (operation->params_name)
+        keys[count++] = operation->params_name;
+    if (operation->cache == LAYERS_CACHE_TAKEN)
+        keys[count++] = "cache";
+    keys[count] = NULL;
+}
+
+/* The name of a value, where a node has one at a key. */
+static bool read_name(graph_call *call, const json_t *object, const char *parent, const char *key,
+                      const char **name) {
+    const json_t *value = json_object_get(object, key);
+    char pointer[FORM_POINTER];
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
+    *name = value ? text_at(call, value, pointer, "the name of a value") : NULL;
+    return !value || *name;
+}
+
+static bool read_param(graph_call *call, const json_t *params, const char *parent,
+                       const layers_operation *operation, int i, layers_node_param *param) {
+    const char *key = operation->params[i].name;
+    const json_t *json = json_object_get(params, key);
+    char pointer[FORM_POINTER];
+    layers_value value = {0};
+    pointer_add(strcpy(pointer, parent), sizeof pointer, operation->params_name);
+    if (layers_is_tensor(&operation->params[i]))
+        return read_name(call, params, pointer, key, &param->tensor);
+    if (json &&
+        !form_json_scalar(&call->document, json, parent, operation, i, &value, call->problem))
+        return false;
+    param->given = value.given;
+    param->number = value.number;
+    param->choice = value.choice;
+    return true;
+}
+
+static bool read_params(graph_call *call, const json_t *json, const char *parent,
+                        layers_node *node) {
+    const layers_operation *operation = node->operation;
+    const char *names[FORM_NAMES];
+    char pointer[FORM_POINTER], taker[FORM_TAKER];
+    if (!operation->params_name)
+        return true;
+    const json_t *params = json_object_get(json, operation->params_name);
+    pointer_add(strcpy(pointer, parent), sizeof pointer, operation->params_name);
+    if (!params && form_needs_params(operation))
+        return problem_set(call->problem, PROBLEM_MISSING_FIELD, pointer, "%s needs %s, an object",
+                           form_taker(operation, taker), pointer);
+    if (params && !json_is_object(params))
+        return problem_set(call->problem, PROBLEM_WRONG_TYPE, pointer,
+                           "%s is %s, but must be an object", pointer,
+                           json_kind(&call->document, params));
+    form_param_names(operation, names);
+    if (!check_keys(call, params, form_taker(operation, taker), pointer, names))
+        return false;
+    for (int i = 0; params && operation->params[i].name; i++)
+        if (!read_param(call, params, parent, operation, i, &node->params[i]))
+            return false;
+    return true;
+}
+
+static bool add_operation(graph_call *call, const json_t *json, const char *parent,
+                          const char *name, const layers_operation *operation) {
+    const char *keys[FORM_NAMES];
+    char taker[FORM_TAKER];
+    layers_node node = {.name = name, .operation = operation};
+    layers_error error;
+    node_keys(operation, keys);
+    if (!check_keys(call, json, form_taker(operation, taker), parent, keys))
+        return false;
+    for (int i = 0; operation->inputs[i].name; i++)
+        if (!read_name(call, json, parent, operation->inputs[i].name, &node.inputs[i]))
+            return false;
+    if (operation->cache == LAYERS_CACHE_TAKEN &&
+        !read_name(call, json, parent, "cache", &node.cache))
+        return false;
+    return read_params(call, json, parent, &node) &&
+           (layers_graph_add(call->graph, &node, &error) == LAYERS_OK || graph_fail(call, &error));
+}
+
+static bool add_node(graph_call *call, size_t i, const json_t *node) {
+    char parent[FORM_POINTER];
+    graph_place("/nodes", i, parent);
+    if (!json_is_object(node))
+        return problem_set(call->problem, PROBLEM_WRONG_TYPE, parent,
+                           "%s is %s, but must be an object", parent,
+                           json_kind(&call->document, node));
+    const char *name = needed_text(call, node, parent, "name", "a name, a string");
+    const char *op = name ? needed_text(call, node, parent, "op",
+                                        "an operation such as \"affine/forward\", or \"gradients\"")
+                          : NULL;
+    if (!op)
+        return false;
+    if (!strcmp(op, "gradients"))
+        return add_gradients(call, node, parent, name);
+    const layers_operation *operation = find_operation(op);
+    return operation ? add_operation(call, node, parent, name, operation)
+                     : no_operation(call, parent, op);
+}
+
+/* ---- what becomes of the results ---------------------------------------------------------------
+ */
+
+static int by_name(const void *left, const void *right) {
+    return strcmp(((const graph_wanted *)left)->name, ((const graph_wanted *)right)->name);
+}
+
+/* A cache is not given, and a number not kept. */
+static bool check_kind(graph_call *call, const char *list, const char *place,
+                       const graph_wanted *wanted) {
+    layers_result_kind kind = layers_graph_result(call->graph, wanted->value).kind;
+    bool keep = !strcmp(list, "keep");
+    if (keep && kind == LAYERS_RESULT_PARAM)
+        return problem_set(call->problem, PROBLEM_WRONG_TYPE, place,
+                           "%s is \"%.129s\", which is a number of its node: it can be given, but "
+                           "not kept",
+                           place, wanted->name);
+    if (!keep && kind == LAYERS_RESULT_CACHE)
+        return problem_set(call->problem, PROBLEM_WRONG_CACHE, place,
+                           "%s is \"%.129s\", which is a cache: it can be kept, but not given",
+                           place, wanted->name);
+    return true;
+}
+
+/* The values of "give" or "keep", each name once. */
+static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanteds) {
+    const json_t *list;
+    char place[FORM_POINTER], pointer[16];
+    layers_error error;
+    snprintf(pointer, sizeof pointer, "/%s", key);
+    if (!graph_list(call, call->document.root, "", key, &list))
+        return false;
+    size_t count = json_array_size(list);
+    wanteds->list = malloc((count + 1) * sizeof *wanteds->list);
+    if (!wanteds->list)
+        return problem_set_memory(call->problem, "the graph");
+    for (size_t i = 0; i < count; i++) {
+        graph_wanted *wanted = &wanteds->list[i];
+        graph_place(pointer, i, place);
+        wanted->name = text_at(call, json_array_get(list, i), place, "the name of a value");
+        if (!wanted->name)
+            return false;
+        if (layers_graph_want(call->graph, wanted->name, &wanted->value, &error) != LAYERS_OK)
+            return problem_set(call->problem, PROBLEM_INVALID_GRAPH, place, "%s: %s", place,
+                               error.message);
+        if (!check_kind(call, key, place, wanted))
+            return false;
+    }
+    qsort(wanteds->list, count, sizeof *wanteds->list, by_name);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(wanteds->list[i].name, wanteds->list[i - 1].name) != 0)
+            wanteds->list[wanteds->count++] = wanteds->list[i];
+    return true;
+}
+
+static bool read_release(graph_call *call) {
+    const json_t *list;
+    char place[FORM_POINTER];
+    if (!graph_list(call, call->document.root, "", "release", &list))
+        return false;
+    call->release = names_of(call, list, "/release", "a handle, a string");
+    if (!call->release)
+        return false;
+    call->release_count = json_array_size(list);
+    for (size_t i = 0; i < call->release_count; i++) {
+        store_value value;
+        if (!call->store->get(call->store, call->release[i], &value))
+            return problem_set(call->problem, PROBLEM_UNKNOWN_CACHE,
+                               graph_place("/release", i, place),
+                               "%s is no handle that is known: it was never given, has expired, or "
+                               "was deleted",
+                               place);
+        store_value_clear(&value);
+    }
+    return true;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
+
+static bool read_dtype(graph_call *call) {
+    const json_t *value = json_object_get(call->document.root, "dtype");
+    call->dtype = LAYERS_F64;
+    if (!value)
+        return true;
+    const char *name = text_at(call, value, "/dtype", "\"float64\" or \"float32\"");
+    return name && form_dtype(name, &call->dtype, call->problem);
+}
+
+bool graph_build(graph_call *call) {
+    static const char *const keys[] = {"inputs", "nodes", "give", "keep", "release", "dtype", NULL};
+    const json_t *root = call->document.root, *nodes, *node;
+    layers_error error;
+    if (!check_keys(call, root, "a graph", "", keys) || !read_dtype(call) ||
+        !graph_list(call, root, "", "nodes", &nodes))
+        return false;
+    if (!nodes)
+        return problem_set(call->problem, PROBLEM_MISSING_FIELD, "/nodes",
+                           "/nodes is missing: a graph has a list of nodes, which may be empty");
+    if (json_array_size(nodes) > LAYERS_GRAPH_NODES)
+        return problem_set(call->problem, PROBLEM_INVALID_GRAPH, "/nodes",
+                           "the graph has %zu nodes, and %d are allowed", json_array_size(nodes),
+                           LAYERS_GRAPH_NODES);
+    if (!graph_build_inputs(call, nodes))
+        return false;
+    for (size_t i = 0; (node = json_array_get(nodes, i)); i++)
+        if (!add_node(call, i, node))
+            return false;
+    return read_wanted(call, "give", &call->give) && read_wanted(call, "keep", &call->keep) &&
+           read_release(call) &&
+           (layers_graph_prepare(call->graph, &error) == LAYERS_OK || graph_fail(call, &error));
+}
