@@ -103,19 +103,23 @@ static layers_code find_values(way *w, const char *const *names, size_t count) {
     return LAYERS_OK;
 }
 
-/* Whether what a step gives depends on what is asked for. What comes in as a parameter, and goes
- * back as one, is a constant of a layer that has a backward, as running statistics are. */
-static void spread(way *w, const step *s) {
+/* Whether a step takes something that depends on what is asked for. What a layer that has a
+ * backward takes as a parameter is a constant, as running statistics are. */
+static bool leads_on(const way *w, const step *s) {
     bool constant = backward_of(s) != NULL;
     bool depends = s->cache != NONE && w->depends[s->cache];
     for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
         depends |= s->inputs[i] != NONE && w->depends[s->inputs[i]];
     for (int i = 0; i < LAYERS_MAX_PARAMS && !constant; i++)
         depends |= s->params[i].tensor != NONE && w->depends[s->params[i].tensor];
-    for (int i = 0; i < s->values && depends; i++) {
-        int v = s->first + i;
+    return depends;
+}
+
+/* What a step gives depends on what it takes; statistics that go back are constants, too. */
+static void spread(way *w, const step *s) {
+    bool constant = backward_of(s) != NULL;
+    for (int v = s->first; leads_on(w, s) && v < s->first + s->values; v++)
         w->depends[v] |= !constant || v < graph_param(s, 0) || v == graph_cache(s);
-    }
 }
 
 /* ---- the way back ------------------------------------------------------------------------------
@@ -161,21 +165,24 @@ static layers_code no_way(const way *w, const step *s) {
 
 static layers_code go_back(way *w, const step *s) {
     bool reached = false;
-    for (int i = 0; i < s->values; i++)
-        reached |= w->gradient[s->first + i] != NONE && w->depends[s->first + i];
+    if (!leads_on(w, s))
+        return LAYERS_OK;
+    for (int v = s->first; v < s->first + s->values; v++)
+        reached |= w->gradient[v] != NONE && w->depends[v];
     if (reached && !backward_of(s))
         return no_way(w, s);
     if (reached) {
         step back = graph_step(STEP_CALL, backward_of(s), w->node);
         back.inputs[0] = w->gradient[s->first];
         back.cache = graph_cache(s);
-        layers_code code = graph_append(w->graph, &back, w->error);
-        return code == LAYERS_OK ? hand_back(w, s, &w->graph->steps[w->graph->step_count - 1])
-                                 : code;
+        if (graph_append(w->graph, &back, w->error) != LAYERS_OK)
+            return w->error->code;
+        back = w->graph->steps[w->graph->step_count - 1];
+        return hand_back(w, s, &back);
     }
     layers_code code = LAYERS_OK;
-    bool on_way = s->kind == STEP_CALL && is_loss(s->operation, 0) && w->depends[s->first];
-    for (int n = on_way ? w->named[s->first] : 0; n > 0 && code == LAYERS_OK; n--)
+    bool is_of_loss = s->kind == STEP_CALL && is_loss(s->operation, 0);
+    for (int n = is_of_loss ? w->named[s->first] : 0; n > 0 && code == LAYERS_OK; n--)
         code = hand_back(w, s, s);
     return code;
 }

@@ -1,23 +1,50 @@
-/* malloc for Jansson, which remembers that it failed. */
+/* malloc for Jansson, and what stands in for it while a text is read. */
 #include "codec/json_memory.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-static _Thread_local bool ran_out;
+/* A byte of text becomes at most 70 bytes, in a list of empty objects. */
+enum { OF_A_BYTE = 80, AT_LEAST = 4096, ALIGNMENT = 16 };
+
+static _Thread_local struct {
+    char *start;
+    size_t size, used;
+} reserve;
 
 static void *allocate(size_t bytes) {
     void *block = malloc(bytes);
-    ran_out = ran_out || !block;
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (block || !reserve.start || rounded > reserve.size - reserve.used)
+        return block;
+    block = reserve.start + reserve.used;
+    reserve.used += rounded;
     return block;
 }
 
+static void release(void *block) {
+    uintptr_t offset = (uintptr_t)block - (uintptr_t)reserve.start;
+    if (!reserve.start || offset >= reserve.size)
+        free(block);
+}
+
 __attribute__((constructor)) static void set_allocation(void) {
-    json_set_alloc_funcs(allocate, free);
+    json_set_alloc_funcs(allocate, release);
+}
+
+bool json_memory_guard(size_t length) {
+    reserve.size = OF_A_BYTE * length + AT_LEAST;
+    reserve.used = 0;
+    reserve.start = malloc(reserve.size);
+    return reserve.start;
 }
 
 bool json_memory_ran_out(void) {
-    bool result = ran_out;
-    ran_out = false;
-    return result;
+    return reserve.used > 0;
+}
+
+void json_memory_unguard(void) {
+    free(reserve.start);
+    reserve.start = NULL;
 }

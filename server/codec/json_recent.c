@@ -2,6 +2,7 @@
 #include "codec/json_recent.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,13 +44,15 @@ static place *place_of(size_t length) {
 }
 
 static json_t *load(const char *text, size_t length, size_t flags, json_error_t *error) {
-    json_memory_ran_out();
-    json_t *document = json_loadb(text, length, flags, error);
-    if (!json_memory_ran_out())
-        return document;
-    json_decref(document);
-    error->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory; /* as json_error_code() */
-    return NULL;
+    bool guarded = json_memory_guard(length);
+    json_t *document = guarded ? json_loadb(text, length, flags, error) : NULL;
+    if (!guarded || json_memory_ran_out()) {
+        json_decref(document);
+        document = NULL;
+        error->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory; /* as json_error_code() */
+    }
+    json_memory_unguard();
+    return document;
 }
 
 json_t *json_recent_load(const char *text, size_t length, size_t flags, json_error_t *error) {

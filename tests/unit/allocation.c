@@ -36,6 +36,7 @@ typedef struct {
     sent sent;
     const sent *giver;
     char *handle;  /* HANDLE_TEXT bytes within the request's texts; NULL for none */
+    char *second;  /* where it stands again, or NULL */
     served wanted; /* the answer where nothing fails */
 } scenario;
 
@@ -57,12 +58,32 @@ static void drop_figures(served *answer) {
     answer->length = kept;
 }
 
-/* What differs from run to run: the handle, which goes to `handle` ("" where there is none), and
- * the times that end a handle's document. Overwrites both. */
-static void mask(const sent *sent, served *answer, char handle[HANDLE_TEXT]) {
-    static const char cache[] = "\"cache\":\"", created[] = "\"created\":\"";
+typedef struct {
+    int count;
+    char text[8][HANDLE_TEXT];
+} handles;
+
+/* Gathers the handles of an answer, and overwrites them. */
+static void mask_handles(served *answer, handles *handles) {
+    const size_t length = HANDLE_TEXT - 1;
+    for (size_t i = 0; i + length + 2 <= answer->length; i++) {
+        char *text = answer->body + i + 1;
+        if (text[-1] != '"' || text[length] != '"' || strspn(text, "0123456789abcdef") != length ||
+            handles->count == 8)
+            continue;
+        memcpy(handles->text[handles->count], text, length);
+        handles->text[handles->count++][length] = '\0';
+        memset(text, '0', length);
+        i += length;
+    }
+}
+
+/* What differs from run to run: handles that are given, and the times that end a handle's document.
+ * Overwrites both. */
+static void mask(const sent *sent, served *answer, handles *handles) {
+    static const char created[] = "\"created\":\"";
     char *end = answer->body + answer->length, *at;
-    *handle = '\0';
+    handles->count = 0;
     if (!answer->good || !answer->body)
         return;
     if (!strncmp(answer->content_type, "text/", 5)) {
@@ -70,12 +91,8 @@ static void mask(const sent *sent, served *answer, char handle[HANDLE_TEXT]) {
         return;
     }
     bool calls = !strcmp(sent->head.method, "POST");
-    if (calls && (at = memmem(answer->body, answer->length, cache, sizeof cache - 1))) {
-        at += sizeof cache - 1;
-        memcpy(handle, at, HANDLE_TEXT - 1);
-        handle[HANDLE_TEXT - 1] = '\0';
-        memset(at, '0', HANDLE_TEXT - 1);
-    }
+    if (calls)
+        mask_handles(answer, handles);
     if (!calls && (at = memmem(answer->body, answer->length, created, sizeof created - 1)))
         memset(at, '0', (size_t)(end - at));
 }
@@ -96,25 +113,30 @@ static bool refused_for_memory(const served *got) {
 static void prepare(scenario *s) {
     if (!s->giver)
         return;
-    char handle[HANDLE_TEXT];
+    handles handles;
     served given = serve(s->service, s->giver);
-    mask(s->giver, &given, handle);
-    cr_assert(*handle, "%s: no cache: %.200s", s->about, given.body);
-    memcpy(s->handle, handle, HANDLE_TEXT - 1);
+    mask(s->giver, &given, &handles);
+    cr_assert(handles.count == 1, "%s: no handle: %.200s", s->about, given.body);
+    memcpy(s->handle, handles.text[0], HANDLE_TEXT - 1);
+    if (s->second)
+        memcpy(s->second, handles.text[0], HANDLE_TEXT - 1);
     free(given.body);
 }
 
-/* Gives up whatever the run left in the store: then its whole budget must be free. */
-static void clean_up(scenario *s, const char *given) {
+/* Gives up whatever the run left in the store: then its whole budget must be free. What the request
+ * was given is still there unless it was `done`. */
+static void clean_up(scenario *s, const handles *given, bool done) {
     char handle[HANDLE_TEXT];
     int retry_after;
     store *store = s->service->store;
-    if (*given)
-        cr_assert(store->remove(store, given), "%s: the cache is not in the store", s->about);
+    for (int i = 0; i < given->count; i++)
+        cr_assert(store->remove(store, given->text[i]), "%s: a value is not in the store",
+                  s->about);
     if (s->giver) {
         memcpy(handle, s->handle, HANDLE_TEXT - 1);
         handle[HANDLE_TEXT - 1] = '\0';
-        store->remove(store, handle);
+        cr_assert(store->remove(store, handle) || done, "%s: a refused request took the handle",
+                  s->about);
     }
     size_t budget = s->service->options->cache_budget;
     cr_assert(store->reserve(store, budget, &retry_after), "%s: the budget leaks", s->about);
@@ -130,13 +152,13 @@ static bool run_failing(scenario *s, size_t index) {
     malloc_fail_at(index);
     served got = serve(s->service, &s->sent);
     bool failed = malloc_failed();
-    char given[HANDLE_TEXT];
-    mask(&s->sent, &got, given);
+    handles given;
+    mask(&s->sent, &got, &given);
     bool expected = same(&got, &s->wanted);
     cr_assert(expected || (failed && refused_for_memory(&got)),
               "%s, allocation %zu: %d %.300s, where %d %.300s was wanted", s->about, index,
               got.status, got.body, s->wanted.status, s->wanted.body);
-    clean_up(s, given);
+    clean_up(s, &given, expected);
     free(got.body);
     json_recent_forget();
     long live = malloc_live();
@@ -149,9 +171,9 @@ static void run_scenario(scenario *s, int status) {
     s->wanted = serve(s->service, &s->sent);
     cr_assert(s->wanted.status == status, "%s: %d, not %d: %.300s", s->about, s->wanted.status,
               status, s->wanted.body);
-    char given[HANDLE_TEXT];
-    mask(&s->sent, &s->wanted, given);
-    clean_up(s, given);
+    handles given;
+    mask(&s->sent, &s->wanted, &given);
+    clean_up(s, &given, true);
     size_t index = 0;
     while (run_failing(s, index))
         cr_assert(index++ < ALLOCATIONS_MOST);
@@ -387,6 +409,67 @@ Test(allocation, of_what_is_told_of_handles) {
                     .length = strlen(wrong)};
     s.handle = strstr(wrong, "0000");
     run_scenario(&s, 422);
+    serving_stop(&service);
+}
+
+/* A step of training: kept weights in, gradients, an update, a cache and new weights kept, the old
+ * ones released. */
+static const char training[] =
+    "{\"inputs\":{\"x\":[[1,2],[3,4]],\"y\":[0,1],\"b\":{\"shape\":[2],\"data\":[0,1]},"
+    "\"w\":{\"tensor\":\"00000000000000000000000000000000\"}},"
+    "\"nodes\":[{\"name\":\"a\",\"op\":\"affine/forward\",\"x\":\"x\",\"w\":\"w\",\"b\":\"b\"},"
+    "{\"name\":\"r\",\"op\":\"relu/forward\",\"x\":\"a.out\"},"
+    "{\"name\":\"l\",\"op\":\"softmax/loss\",\"x\":\"r.out\",\"y\":\"y\"},"
+    "{\"name\":\"m\",\"op\":\"svm/loss\",\"x\":\"r.out\",\"y\":\"y\"},"
+    "{\"name\":\"d\",\"op\":\"gradients\",\"of\":[\"l.loss\",\"m.loss\"],"
+    "\"for\":[\"w\",\"b\",\"l.dx\"]},"
+    "{\"name\":\"u\",\"op\":\"adam/update\",\"w\":\"w\",\"dw\":\"d.w\"}],"
+    "\"give\":[\"l.loss\",\"d.b\",\"u.config.t\",\"d.l.dx\"],"
+    "\"keep\":[\"u.next_w\",\"u.config.m\",\"a.cache\",\"x\"],"
+    "\"release\":[\"00000000000000000000000000000000\"]}";
+
+static const char putting[] = "{\"inputs\":{\"w\":[[1,-2],[0.5,3]]},\"nodes\":[],\"keep\":[\"w\"]}";
+
+/* A safetensors file without tensors, whose __metadata__ has a document. Returns its length. */
+static size_t as_file(const char *document, char *file) {
+    char *out = file + 8 + sprintf(file + 8, "{\"__metadata__\":{\"graph\":\"");
+    for (; *document; document++) {
+        if (*document == '"')
+            *out++ = '\\';
+        *out++ = *document;
+    }
+    out += sprintf(out, "\"}}");
+    uint64_t header = (uint64_t)(out - file - 8);
+    memcpy(file, &header, sizeof header);
+    return (size_t)(out - file);
+}
+
+Test(allocation, of_a_graph) {
+    static char text[sizeof training], file[2 * sizeof training];
+    service service;
+    start(&service, BUDGET);
+    const sent giver = {.head = {.method = "POST", .path = "/graph"},
+                        .body = putting,
+                        .length = sizeof putting - 1};
+    for (style style = NESTED; style < STYLES; style++) {
+        scenario s = {.service = &service, .about = "a graph", .giver = &giver};
+        bool bytes = style == FROM_BYTES;
+        strcpy(text, training);
+        s.sent = (sent){.head = {.method = "POST", .path = "/graph"}, .body = text};
+        s.sent.length = strlen(text);
+        if (bytes) {
+            s.sent.length = as_file(text, file);
+            s.sent.body = file;
+        }
+        s.sent.head.content_type = bytes ? bytes_type : NULL;
+        s.sent.head.accept = style == TO_BYTES ? bytes_type : NULL;
+        if (style == FLAT)
+            s.sent.head.query[s.sent.head.query_count++] = (query_pair){"tensors", "flat"};
+        /* the handle stands twice: of both, the released one is given up */
+        s.handle = memmem(s.sent.body, s.sent.length, no_handle, sizeof no_handle - 1);
+        s.second = memmem(s.handle + 1, 1000, no_handle, sizeof no_handle - 1);
+        run_scenario(&s, 200);
+    }
     serving_stop(&service);
 }
 
