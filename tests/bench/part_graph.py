@@ -1,5 +1,5 @@
-"""graph: steps of SGD as one call, with weights that stay, beside a call for each layer and NumPy in
-process; what travels, what a graph of tiny nodes costs, what of a step is in memory at once, and 16
+"""graph: steps of SGD as one call, with weights that stay, beside a call for each layer and NumPy
+in process; what travels, what a graph of tiny nodes costs, what of a step is in memory at once, and 16
 callers with a network each."""
 import json
 import os
@@ -55,7 +55,7 @@ def contender(kind, network, dtype, port=0):
 # ---- one caller ----------------------------------------------------------------------------------
 
 def check(name, dtype, contenders):
-    """A graph's losses are those of the single calls to the last bit, and NumPy's but for rounding"""
+    """A graph's losses are those of single calls to the last bit, and NumPy's but for rounding"""
     single, graph, numpy = (contenders[kind].first["losses"] for kind in KINDS)
     if single != graph or not np.allclose(graph, numpy, rtol=1e3 * np.finfo(dtype).eps):
         raise SystemExit(f"{name} {dtype}: losses of {single}, {graph}, {numpy}")

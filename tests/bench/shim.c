@@ -203,7 +203,8 @@ double bench_graph_run(layers_graph *graph) {
         layers_code code = layers_graph_run(graph, NULL, &graph_error);
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
         if (code == LAYERS_OK)
-            seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+            seconds =
+                (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
     }
     layers_graph_free(graph);
     return seconds;

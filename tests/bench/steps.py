@@ -56,7 +56,7 @@ class Message:
 
 
 class Caller:
-    """A connection, and the files that come over it; what is read of one is there until the next."""
+    """A connection, and the files that come over it: what is read of one is there until the next"""
 
     def __init__(self, port):
         self.connection = Connection(port, ROOM)

@@ -1,4 +1,5 @@
-"""safetensors, as little of it as the bench and its peer need: float64, float32 and int64 tensors."""
+"""safetensors, as little of it as the bench and its peer need: tensors of float64, float32 and
+int64."""
 import json
 import struct
 
