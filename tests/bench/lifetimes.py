@@ -1,5 +1,6 @@
 """What of a network's step lives at once, worked out from its shapes: a value is there from the
-call that makes it to the last that reads it. Weights are there before; a weight's next value stays."""
+call that makes it to the last that reads it. Weights are there before; a weight's next value
+stays."""
 from math import prod
 
 

@@ -1,6 +1,6 @@
 """graph: steps of SGD as one call, with weights that stay, beside a call for each layer and NumPy
-in process; what travels, what a graph of tiny nodes costs, what of a step is in memory at once, and 16
-callers with a network each."""
+in process; what travels, what a graph of tiny nodes costs, what of a step is in memory at once, and
+16 callers with a network each."""
 import json
 import os
 import subprocess
