@@ -80,7 +80,7 @@ def dense(batch, *widths):
         layers += [affine(i), Layer(f"r{i}", "relu")]
         shapes |= {f"w{i}": (inputs, outputs), f"b{i}": (outputs,)}
     named = widths if len(widths) < 5 else (*widths[:2], "...", *widths[-2:])
-    text = "-".join(map(str, named))
+    text = "dense " + "-".join(map(str, named))
     return Network(text, batch, widths[:1], layers[:-1], shapes)
 
 

@@ -14,7 +14,7 @@ from lifetimes import at_once_and_all
 from networks import NETWORKS, conv_net, dense
 from report import at_least, at_most, in_turns, median, ratio, result, table
 from servers import PROCESSORS, Connection, layerd, memory, message_of, reset_peak, started
-from steps import CROWD, GraphCalls
+from steps import CROWD, GraphCalls, compact, metadata
 
 ROUNDS, SECONDS, CROWD_ROUNDS = 5, 0.7, 3
 DTYPES = ["float64", "float32"]
@@ -75,7 +75,7 @@ def one_caller(port, name, dtype):
 
 
 def text_of(name, dtype):
-    return f"{name} {NETWORKS[name].text} {dtype}"
+    return f"{NETWORKS[name].text}, {dtype}"
 
 
 def steps():
@@ -92,8 +92,8 @@ def steps():
     targets = [at_least(f"{row[0]}: graph ÷ single calls", 8, row[4]) for row in rows]
     targets += [at_least(f"{row[0]}: graph ÷ NumPy in process", wanted.get(name, 1), row[5])
                 for (name, _), row in zip(ALL, rows)]
-    bars = [("A step of training as one call, weights kept", f"{row[0]}, than {peer}", row[i])
-            for row in rows for i, peer in ((4, "single calls"), (5, "NumPy in process"))]
+    bars = [(f"A step of training as one call, than {peer}", row[0], row[i])
+            for i, peer in ((4, "a call for each layer"), (5, "NumPy in process")) for row in rows]
     wire, wire_targets = on_the_wire({key: first for key, (_, first) in seen.items()})
     return [made, wire], bars, targets + wire_targets
 
@@ -134,11 +134,10 @@ def tiny_requests():
     document, lists = tiny_document(), {name: t.tolist() for name, t in TINY.items()}
     call, graph = "/affine/forward?cache=none", "/graph"
     bodies = {
-        ("JSON", "call"): (call, json.dumps(lists).encode(), JSON),
-        ("JSON", "graph"): (graph, json.dumps({"inputs": lists} | document).encode(), JSON),
+        ("JSON", "call"): (call, compact(lists).encode(), JSON),
+        ("JSON", "graph"): (graph, compact({"inputs": lists} | document).encode(), JSON),
         ("safetensors", "call"): (call, tensor_file.packed(TINY), BYTES),
-        ("safetensors", "graph"): (graph, tensor_file.packed(
-            TINY, {"graph": json.dumps(document)}), BYTES)}
+        ("safetensors", "graph"): (graph, tensor_file.packed(TINY, metadata(document)), BYTES)}
     return {key: message_of("POST", *made) for key, made in bodies.items()}
 
 
@@ -210,22 +209,30 @@ def peaks():
 # ---- many callers --------------------------------------------------------------------------------
 
 def user_and_system(pid):
-    """Seconds, by ticks"""
+    """Seconds"""
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
     return np.array([int(fields[11]) / tick, int(fields[12]) / tick])
 
 
+def idle():
+    """Seconds, of all processors"""
+    with open("/proc/stat") as stat:
+        return int(stat.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def crowd_round(crowd, daemon):
-    """(steps/s, ms of processor time a step: the daemon's user, system, and the callers' both)"""
-    before = [user_and_system(pid) for pid in (daemon, crowd.pid)]
-    start = time.perf_counter()
+    """(steps/s; ms of processor time a step: the daemon's user and system, the callers', nobody's,
+    other programs')"""
+    def now():
+        spent = [*user_and_system(daemon), sum(user_and_system(crowd.pid)), idle()]
+        return np.array([*spent, PROCESSORS * time.perf_counter() - sum(spent)])
+
+    before = now()
     rate = crowd.rate()
-    steps = rate * (time.perf_counter() - start)
-    ours, theirs = (1e3 * (user_and_system(pid) - b) / steps
-                    for pid, b in zip((daemon, crowd.pid), before))
-    return rate, *ours, sum(theirs)
+    spent = now() - before
+    return rate, *(1e3 * PROCESSORS / rate * spent / sum(spent))
 
 
 def kernels_round(workers):
@@ -242,20 +249,19 @@ def many_callers(port, pid, name, dtype):
                    for _ in range(PROCESSORS)]
         seen = in_turns(CROWD_ROUNDS, {"crowd": lambda: crowd_round(crowd, pid),
                                        "kernels": lambda: kernels_round(workers)})
-    kernels, rates = seen["kernels"], [r[0] for r in seen["crowd"]]
-    share = [rate * ms / 1e3 / PROCESSORS for rate, ms in zip(rates, kernels)]
+    ours = [sum(spent) for _, *spent, _ in seen["crowd"]]  # without what others took
     return [text_of(name, dtype), *(median(column) for column in zip(*seen["crowd"])),
-            median(kernels), median(share)]
+            median(seen["kernels"]), ratio(seen["kernels"], ours)]
 
 
 def crowds():
     with layerd() as (port, pid):
         rows = [many_callers(port, pid, *key) for key in ALL]
     made = table(f"{CROWD} callers with a network each, one process of theirs: a step's processor "
-                 "time, ms", ["", "steps/s", "daemon, user", "system", "callers", "its kernels",
-                              "kernels ÷ machine"], rows,
-                 "kernels: user time of layers_graph_run without a daemon, on every processor at "
-                 "once. The machine has a second on each")
+                 "time, ms", ["", "steps/s", "daemon, user", "system", "callers", "idle", "others",
+                              "kernels", "kernels ÷ all but others"], rows,
+                 "kernels: processor time of layers_graph_run without a daemon, on every processor "
+                 "at once; daemon, user, is these and what it adds")
     return [made], [], [at_least(f"{row[0]}, {CROWD} callers: kernels' share of the machine", 0.9,
                                  row[-1]) for row in rows]
 

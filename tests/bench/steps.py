@@ -179,8 +179,12 @@ class GraphCalls:
         return self.caller.up, self.caller.down
 
 
+def compact(document):
+    return json.dumps(document, separators=(",", ":"))
+
+
 def metadata(document):
-    return {"graph": json.dumps(document, separators=(",", ":"))}
+    return {"graph": compact(document)}
 
 
 class InProcess:
