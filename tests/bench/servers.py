@@ -111,21 +111,26 @@ def wrk(port, path, body_file, connections=1, seconds=1, media_type="application
     return figures
 
 
+def message_of(method, path, body, media_type):
+    """A whole request"""
+    return (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
+            f"Accept: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
+
+
 class Connection:
     """A keep-alive connection that knows when its bytes went and came."""
 
-    def __init__(self, port):
+    def __init__(self, port, room=1 << 16):
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.room = bytearray(1 << 16)
+        self.room = bytearray(room)
 
     def close(self):
         self.socket.close()
 
     def request(self, method, path, body=b"", media_type="application/json"):
         """(status, body of the answer, seconds)"""
-        message = (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
-                   f"Accept: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
+        message = message_of(method, path, body, media_type)
         start = time.perf_counter()
         self.socket.sendall(message)
         status, data = self.answer()
@@ -140,6 +145,11 @@ class Connection:
 
     def answer(self):
         """Reads one answer: (status, body)"""
+        status, start, end = self.arrived()
+        return status, memoryview(self.room)[start:end].tobytes()
+
+    def arrived(self):
+        """Reads one answer: (status, where its body starts and ends in the room)"""
         got = 0
         while (end := self.room.find(b"\r\n\r\n", 0, got)) < 0:
             got += self.more(got)
@@ -150,7 +160,7 @@ class Connection:
             self.room.extend(bytes(need - len(self.room)))
         while got < need:
             got += self.more(got)
-        return int(head.split()[1]), memoryview(self.room)[end + 4:need].tobytes()
+        return int(head.split()[1]), end + 4, need
 
     def more(self, got):
         count = self.socket.recv_into(memoryview(self.room)[got:])

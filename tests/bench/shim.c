@@ -154,6 +154,62 @@ const void *bench_tensor_after(const bench *b, int i, size_t *size) {
     return b->call.params[i].tensor.data;
 }
 
+/* ---- a graph ----------------------------------------------------------------------------- */
+
+static layers_error graph_error;
+
+layers_graph *bench_graph_make(int dtype) {
+    return layers_graph_make((layers_dtype)dtype);
+}
+
+const char *bench_graph_error(void) {
+    return graph_error.message;
+}
+
+/* Of everything here, false where it fails; no tensor is copied. */
+bool bench_graph_input(layers_graph *graph, const char *name, int dtype, int rank,
+                       const size_t *shape, void *data) {
+    layers_tensor tensor = layers_tensor_wrap((layers_dtype)dtype, shape, rank, data);
+    return layers_graph_input(graph, name, tensor, &graph_error) == LAYERS_OK;
+}
+
+/* A node of operation `i`, with the names of its inputs and its first parameters, all numbers. */
+bool bench_graph_node(layers_graph *graph, const char *name, int i, int inputs,
+                      const char *const *input, int params, const double *param) {
+    layers_node node = {.name = name, .operation = layers_operations[i]};
+    memcpy(node.inputs, input, (size_t)inputs * sizeof *input);
+    for (int p = 0; p < params; p++)
+        node.params[p] = (layers_node_param){.given = true, .number = param[p]};
+    return layers_graph_add(graph, &node, &graph_error) == LAYERS_OK;
+}
+
+bool bench_graph_gradients(layers_graph *graph, const char *name, int losses,
+                           const char *const *loss, int weights, const char *const *weight) {
+    return layers_graph_gradients(graph, name, loss, (size_t)losses, weight, (size_t)weights,
+                                  &graph_error) == LAYERS_OK;
+}
+
+bool bench_graph_want(layers_graph *graph, const char *name) {
+    size_t wanted;
+    return layers_graph_want(graph, name, &wanted, &graph_error) == LAYERS_OK;
+}
+
+/* Processor seconds of a run by this thread alone; -1 where it failed. Frees the graph. */
+double bench_graph_run(layers_graph *graph) {
+    struct timespec from, to;
+    double seconds = -1;
+    if (layers_graph_prepare(graph, &graph_error) == LAYERS_OK) {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        layers_code code = layers_graph_run(graph, NULL, &graph_error);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+        if (code == LAYERS_OK)
+            seconds =
+                (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+    }
+    layers_graph_free(graph);
+    return seconds;
+}
+
 /* ---- floors ------------------------------------------------------------------------------ */
 
 /* Seconds to copy `bytes` from one buffer to another, every thread its part, on average over

@@ -5,19 +5,22 @@ import numpy as np
 
 from prepare import BUILD, THREADED_BLAS
 
-DTYPES = {"float64": 0, "float32": 1}
+DTYPES, LABELS = {"float64": 0, "float32": 1}, 2
 library = c.CDLL(str((BUILD / "shim.so").resolve()))
 blas = c.CDLL(str((THREADED_BLAS / "libopenblas.so.0").resolve()))
 library.bench_describe.restype = c.c_void_p
 library.bench_open.restype = c.c_void_p
-library.bench_error.restype = c.c_char_p
-library.bench_input.restype = c.c_bool
-library.bench_tensor.restype = c.c_bool
+library.bench_graph_make.restype = c.c_void_p
+for told in ("bench_error", "bench_graph_error"):
+    getattr(library, told).restype = c.c_char_p
+for made in ("bench_input", "bench_tensor", "bench_graph_input", "bench_graph_node",
+             "bench_graph_gradients", "bench_graph_want"):
+    getattr(library, made).restype = c.c_bool
 for found in ("bench_output", "bench_tensor_after"):
     getattr(library, found).restype = c.c_void_p
 COPIED = 64 << 20  # bytes: larger than the caches
 use_threads = library.bench_threads
-for timed in ("bench_run", "bench_copy", "bench_product", "bench_mask"):
+for timed in ("bench_run", "bench_graph_run", "bench_copy", "bench_product", "bench_mask"):
     getattr(library, timed).restype = c.c_double
 
 
@@ -110,6 +113,53 @@ class Call:
 
     def __del__(self):
         library.bench_close(self.call)
+
+
+class Graph:
+    """A graph's document, as POST /graph takes it, on tensors by name, to be run again and again.
+    Parameters that it has are a node's first, and numbers."""
+
+    def __init__(self, document, tensors):
+        self.dtype = DTYPES[next(t.dtype.name for t in tensors.values() if t.dtype.kind == "f")]
+        self.table = {f"{o.layer}/{o.name}": o for o in operations()}
+        self.tensors = tensors
+        self.parts = [self.input(*named) for named in tensors.items()]
+        self.parts += [self.gradients(node) if node["op"] == "gradients" else self.node(node)
+                       for node in document["nodes"]]
+        self.parts += [(library.bench_graph_want, name.encode())
+                       for name in document["give"] + document["keep"]]
+
+    def input(self, name, array):
+        dtype = self.dtype if array.dtype.kind == "f" else LABELS
+        shape = (c.c_size_t * array.ndim)(*array.shape)
+        return (library.bench_graph_input, name.encode(), dtype, array.ndim, shape, pointer(array))
+
+    def node(self, node):
+        operation = self.table[node["op"]]
+        params = next((value for value in node.values() if isinstance(value, dict)), {})
+        named = [param["name"] for param in operation.params[:len(params)]]
+        return (library.bench_graph_node, node["name"].encode(), operation.index,
+                *texts(node[field["name"]] for field in operation.inputs),
+                len(params), (c.c_double * len(params))(*(params[name] for name in named)))
+
+    def gradients(self, node):
+        return (library.bench_graph_gradients, node["name"].encode(), *texts(node["of"]),
+                *texts(node["for"]))
+
+    def run(self):
+        """Processor seconds of one run, without building it"""
+        graph = c.c_void_p(library.bench_graph_make(self.dtype))
+        if all(part(graph, *arguments) for part, *arguments in self.parts):
+            seconds = library.bench_graph_run(graph)
+            if seconds >= 0:
+                return seconds
+        raise SystemExit(library.bench_graph_error().decode())
+
+
+def texts(names):
+    """How many, and the names as C has them"""
+    encoded = [name.encode() for name in names]
+    return len(encoded), (c.c_char_p * len(encoded))(*encoded)
 
 
 def product(a, b, shape, times=1, kept={}):
