@@ -284,6 +284,10 @@ Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
             "invalid_input", "", rows[i].words);
         json_decref(params);
     }
+    layerd_request request = {.path = "/relu/forward", .inputs = {{"x", &x}}, .kept = {{"x", "0"}}};
+    run_wrongly(client, &request, "invalid_input", "", "x is given twice");
+    request = (layerd_request){.path = "/relu/forward", .kept = {{"config.m", NULL}}};
+    run_wrongly(client, &request, "invalid_input", "/config/m", "config.m is NULL");
     layerd_close(client);
     daemon_stop(p);
 }
