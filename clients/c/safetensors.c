@@ -48,9 +48,12 @@ typedef struct request_writing {
     layerd_error *error;
 } request_writing;
 
-/* Jansson makes no string of what is not UTF-8, and does not tell that from a lack of memory. */
+/* An operation's tensors and texts are of one space of names; a graph's have its one text beside
+ * them. Jansson makes no string of what is not UTF-8, and does not tell that from a lack of
+ * memory. */
 static bool put(request_writing *w, json_t *object, const char *name, json_t *value) {
-    if (json_object_get(object, name) != NULL) {
+    if (json_object_get(object, name) != NULL ||
+        (w->form->graph == NULL && json_object_get(w->metadata, name) != NULL)) {
         json_decref(value);
         return layerd_fail(w->error, "invalid_input", NULL, "The name %s is given twice.", name);
     }

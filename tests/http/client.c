@@ -2,35 +2,35 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon.h"
+#include "client.h"
 
 DAEMON_SUITE(client);
 
-#define TENSOR(dtype, data, ...)                                                                   \
-    layerd_wrap(dtype, (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)),                    \
-                (size_t[]){__VA_ARGS__}, data)
-
-static layerd_client *open_client(const process *p) {
+layerd_client *open_client(const process *p) {
     layerd_client *client = layerd_open(p->url, NULL);
     cr_assert(client);
     return client;
 }
 
-static layerd_answer *run_well(layerd_client *client, const layerd_request *request) {
+layerd_answer *run_well(layerd_client *client, const layerd_request *request) {
     layerd_error error;
     layerd_answer *answer = layerd_run(client, request, &error);
     cr_assert(answer, "%s: %s: %s", request->path, error.code, error.detail);
     return answer;
 }
 
+void check_refused(layerd_answer *answer, const layerd_error *error, const char *code,
+                   const char *pointer, const char *words) {
+    cr_assert(!answer, "there is an answer instead of %s", code);
+    CHECK_TEXT(error->code, code);
+    CHECK_TEXT(error->pointer, pointer);
+    CHECK(strstr(error->detail, words), "\"%s\" is not in \"%s\"", words, error->detail);
+}
+
 static void run_wrongly(layerd_client *client, const layerd_request *request, const char *code,
                         const char *pointer, const char *words) {
     layerd_error error;
-    layerd_answer *answer = layerd_run(client, request, &error);
-    cr_assert(!answer, "%s was answered", request->path);
-    CHECK_TEXT(error.code, code);
-    CHECK_TEXT(error.pointer, pointer);
-    CHECK(strstr(error.detail, words), "\"%s\" is not in \"%s\"", words, error.detail);
+    check_refused(layerd_run(client, request, &error), &error, code, pointer, words);
 }
 
 Test(client, forward_and_backward_in_both_dtypes) {
@@ -269,6 +269,7 @@ Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
         const char *params, *words;
     } rows[] = {
         {"{\"x\": [1]}", "x is given twice"},
+        {"{\"x\": \"0\"}", "x is given twice"},
         {"{\"cache\": \"0\"}", "cache is given twice"},
         {"{\"p\": {\"mode\": true}}", "p.mode is neither"},
         {"{\"p\": {\"a\": [[1]]}}", "p.a is no list of numbers"},
