@@ -74,8 +74,8 @@ typedef struct layerd_error {
 typedef enum layerd_dtype {
     LAYERD_FLOAT64, /* double */
     LAYERD_FLOAT32, /* float */
-    LAYERD_INT64,   /* int64_t: labels; come back only where they were put */
-    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent */
+    LAYERD_INT64,   /* int64_t: labels; come back only from where they were kept */
+    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent: kept ones come back as int64_t */
 } layerd_dtype;
 
 typedef struct layerd_tensor {
@@ -196,7 +196,8 @@ bool layerd_release(layerd_client *client, const char *handle, layerd_error *err
  */
 typedef struct layerd_graph_request {
     const json_t *document;       /* an object, as POST /graph takes it; its "inputs" and "release",
-                                     if it has any, are added to */
+                                     if it has any, are added to. Its "dtype" is for a call that
+                                     sends no floating tensors; those of `inputs` set it else. */
     const layerd_input *inputs;   /* each list ends at the first without a name; NULL for none */
     const layerd_handle *kept;    /* tensors that the daemon has, and */
     const layerd_handle *caches;  /* caches, by the names that nodes know them by */

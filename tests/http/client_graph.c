@@ -78,7 +78,8 @@ Test(client_graph, what_is_put_is_fetched_until_it_is_released) {
     CHECK_TRUE(!layerd_answer_kept(put, "x") && !layerd_answer_kept(NULL, "w"));
 
     layerd_handle handles[] = {{"one", handle}, {"other", layerd_answer_kept(put, "y")}, {0}};
-    layerd_answer *fetched = fetch_well(client, handles);
+    layerd_client *another = open_client(p);
+    layerd_answer *fetched = fetch_well(another, handles);
     const layerd_tensor *one = layerd_answer_tensor(fetched, "one"),
                         *other = layerd_answer_tensor(fetched, "other");
     cr_assert(one && one->dtype == LAYERD_FLOAT32 && one->rank == 2 && one->shape[1] == 3);
@@ -86,7 +87,8 @@ Test(client_graph, what_is_put_is_fetched_until_it_is_released) {
     cr_assert(other && other->dtype == LAYERD_INT64 && other->rank == 1 && other->shape[0] == 2);
     CHECK_TRUE(!memcmp(other->data, y, sizeof y));
 
-    CHECK_TRUE(layerd_release(client, handle, NULL));
+    CHECK_TRUE(layerd_release(another, handle, NULL));
+    layerd_close(another);
     CHECK_TRUE(!is_there(client, handle));
     CHECK_TRUE(is_there(client, handles[1].handle));
     layerd_answer_free(put);
@@ -251,6 +253,31 @@ Test(client_graph, what_the_document_has_of_its_own_holds_besides) {
     daemon_stop(p);
 }
 
+Test(client_graph, the_document_has_the_dtype_of_a_call_that_sends_no_tensors) {
+    process *p = daemon_start(NULL);
+    layerd_client *client = open_client(p);
+    float values[] = {1.5F, -2};
+    layerd_tensor x = TENSOR(LAYERD_FLOAT32, values, 2);
+    layerd_answer *put = put_well(client, (layerd_input[]){{"x", &x}, {0}});
+    layerd_handle handles[] = {{"x", layerd_answer_kept(put, "x")}, {0}};
+    layerd_graph_request request = {.kept = handles};
+    layerd_answer *answer = run_graph_well(
+        client,
+        "{'dtype': 'float32', 'nodes': [{'name': 'r', 'op': 'relu/forward', 'x': 'x'}],"
+        " 'give': ['r.out']}",
+        request);
+    CHECK_TENSOR(answer, "r.out", 1.5, 0);
+    CHECK_EQUAL(layerd_answer_tensor(answer, "r.out")->dtype, LAYERD_FLOAT32);
+    layerd_error error;
+    check_refused(run_graph(client, "{'nodes': [{'name': 'r', 'op': 'relu/forward', 'x': 'x'}]}",
+                            request, &error),
+                  &error, "wrong_type", "/nodes/0/x", "float32");
+    layerd_answer_free(answer);
+    layerd_answer_free(put);
+    layerd_close(client);
+    daemon_stop(p);
+}
+
 Test(client_graph, there_may_be_more_inputs_than_an_operation_has) {
     enum { COUNT = 3 * LAYERD_MAX_INPUTS };
     process *p = daemon_start(NULL);
@@ -290,7 +317,7 @@ Test(client_graph, after_an_error_nothing_was_done) {
     } rows[] = {
         {"{'nodes': [{'name': 'a', 'op': 'relu/forward', 'x': 'x'},"
          " {'name': 'b', 'op': 'affine/forward', 'x': 'a.out', 'w': 'w', 'b': 'w'}]}",
-         "invalid_shape", "/nodes/1/w", "(3)"},
+         "invalid_shape", "/nodes/1/w", "(3,)"},
         {"{'nodes': [{'name': 'a', 'op': 'relu/forward', 'x': 'X'}]}", "invalid_graph",
          "/nodes/0/x", "x"},
         {"{'nodes': [], 'release': ['none']}", "unknown_cache", "/release/0", ""},
