@@ -115,7 +115,7 @@ test:
 	$(call leakless,$(B)/unit-tests $(if $(SAN),-j1)) # several at once lose 48 bytes of Criterion's
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	$(call leakless,for t in $(FUZZ_TARGETS); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t/* || exit 1; done)
-	tests/digits.sh $(B)/layerd $(B)/digits
+	tests/digits.sh $(B)/layerd $(B)/digits $(B)/xor
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
 	tests/clients-javascript.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)
@@ -159,7 +159,7 @@ endef
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/starve.so $(B)/confine.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/xor $(B)/starve.so $(B)/confine.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
@@ -300,7 +300,11 @@ $(B)/layerd.1: server/deploy/manual.awk server/deploy/layerd.1.in $(B)/layerd
 	@echo "  make     $@"
 	$(Q)$(RUN) $(B)/layerd --help | awk -f server/deploy/manual.awk - server/deploy/layerd.1.in > $@
 
-$(B)/digits: $(call obj,$(wildcard clients/c/examples/*.c)) $(CLIENT_OBJ)
+$(B)/digits: $(call obj,$(addprefix clients/c/examples/,digits.c images.c network.c)) $(CLIENT_OBJ)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
+
+$(B)/xor: $(B)/clients/c/examples/xor.o $(CLIENT_OBJ)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(CLIENT_LIBS)
 

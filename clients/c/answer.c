@@ -72,12 +72,16 @@ layerd_tensor *layerd_answer_take(layerd_answer *answer, const char *name) {
     return tensor;
 }
 
-json_t *layerd_answer_value(const layerd_answer *answer, const char *name) {
-    json_t *value = answer == NULL ? NULL : answer->values;
+/* What stands inside an object under a name with dots. */
+static json_t *inside(json_t *value, const char *name) {
     const char *dot;
     for (; value != NULL && (dot = strchr(name, '.')) != NULL; name = dot + 1)
         value = json_object_getn(value, name, (size_t)(dot - name));
     return json_object_get(value, name);
+}
+
+json_t *layerd_answer_value(const layerd_answer *answer, const char *name) {
+    return answer == NULL ? NULL : inside(answer->values, name);
 }
 
 bool layerd_answer_number(const layerd_answer *answer, const char *name, double *number) {
@@ -85,7 +89,7 @@ bool layerd_answer_number(const layerd_answer *answer, const char *name, double 
         return true;
     /* A scalar may as well come as a tensor of rank 0. */
     const layerd_tensor *tensor = layerd_answer_tensor(answer, name);
-    if (tensor == NULL || tensor->rank != 0)
+    if (tensor == NULL || tensor->rank != 0 || !layerd_is_float(tensor->dtype))
         return false;
     *number = tensor->dtype == LAYERD_FLOAT32 ? (double)*tensor->f32 : *tensor->f64;
     return true;
@@ -93,4 +97,8 @@ bool layerd_answer_number(const layerd_answer *answer, const char *name, double 
 
 const char *layerd_answer_cache(const layerd_answer *answer) {
     return json_string_value(layerd_answer_value(answer, "cache"));
+}
+
+const char *layerd_answer_kept(const layerd_answer *answer, const char *name) {
+    return json_string_value(inside(layerd_answer_value(answer, "kept"), name));
 }

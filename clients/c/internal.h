@@ -50,11 +50,32 @@ struct layerd_answer {
 bool layerd_answer_add(layerd_answer *answer, const char *name, layerd_tensor *tensor,
                        layerd_error *error);
 
-/* The body format, one file: a request out, an answer in. `dtype` is that of lists in the params.
+/* A request of either kind, an operation's or a graph's. */
+typedef struct layerd_form {
+    const char *path, *query;
+    const char *place; /* that inputs have in a JSON pointer: "/", "/inputs/" */
+    const layerd_input *inputs;
+    size_t inputs_count;
+    const layerd_handle *kept;
+    size_t kept_count;
+    const char *cache;
+    const json_t *params;
+    const json_t *graph; /* the document; NULL for an operation */
+} layerd_form;
+
+/* Checks a request, sends it and reads the answer. */
+layerd_answer *layerd_send(layerd_client *client, const layerd_form *form, layerd_error *error);
+
+/* False where there is no handle under the name. */
+bool layerd_check_handle(const char *place, const layerd_handle *handle, layerd_error *error);
+
+/* The body format, one file: a request out, an answer in. `dtype` is that of lists in the params;
+ * `graph` says whether the answer is a graph's.
  * Both expect LC_NUMERIC to be that of the C locale. */
-bool layerd_safetensors_encode(const layerd_request *request, layerd_dtype dtype,
-                               layerd_buffer *body, layerd_error *error);
-layerd_answer *layerd_safetensors_decode(const char *body, size_t length, layerd_error *error);
+bool layerd_safetensors_encode(const layerd_form *form, layerd_dtype dtype, layerd_buffer *body,
+                               layerd_error *error);
+layerd_answer *layerd_safetensors_decode(const char *body, size_t length, bool graph,
+                                         layerd_error *error);
 
 /* A JSON number, or the string of NaN or an infinity. False for anything else. */
 bool layerd_json_number(const json_t *json, double *number);

@@ -21,14 +21,26 @@ static void leave_c_locale(locale_t c, locale_t previous) {
     freelocale(c);
 }
 
-static bool check_input(const layerd_input *input, layerd_error *error) {
-    const layerd_tensor *tensor = input->tensor;
-    char pointer[128];
-    snprintf(pointer, sizeof pointer, "/%s", input->name);
+enum { POINTER_ROOM = 128 };
+
+static void make_pointer(char pointer[POINTER_ROOM], const char *place, const char *name) {
+    snprintf(pointer, POINTER_ROOM, "%s%s", place, name);
     for (char *dot = pointer; (dot = strchr(dot, '.')) != NULL;)
         *dot = '/';
+}
 
+bool layerd_check_handle(const char *place, const layerd_handle *handle, layerd_error *error) {
+    char pointer[POINTER_ROOM];
+    make_pointer(pointer, place, handle->name);
+    return handle->handle != NULL ||
+           layerd_fail(error, "invalid_input", pointer, "The handle of %s is NULL.", handle->name);
+}
+
+static bool check_input(const char *place, const layerd_input *input, layerd_error *error) {
+    const layerd_tensor *tensor = input->tensor;
+    char pointer[POINTER_ROOM];
     size_t size;
+    make_pointer(pointer, place, input->name);
     if (tensor == NULL)
         return layerd_fail(error, "invalid_input", pointer, "The tensor %s is NULL.", input->name);
     if (!layerd_shape_size(tensor->dtype, tensor->rank, tensor->shape, &size) ||
@@ -40,16 +52,11 @@ static bool check_input(const layerd_input *input, layerd_error *error) {
 }
 
 /* Checks every input; *dtype becomes that of the floating ones, if there are any. */
-static bool check_request(const layerd_request *request, layerd_dtype *dtype, layerd_error *error) {
-    if (request == NULL || request->path == NULL)
-        return layerd_fail(error, "invalid_input", NULL, "The request or its path is NULL.");
-    if (request->params != NULL && !json_is_object(request->params))
-        return layerd_fail(error, "invalid_input", NULL, "The params are not a JSON object.");
-
+static bool check_form(const layerd_form *form, layerd_dtype *dtype, layerd_error *error) {
     const char *first = NULL;
-    for (size_t i = 0; i < LAYERD_MAX_INPUTS && request->inputs[i].name != NULL; i++) {
-        const layerd_input *input = &request->inputs[i];
-        if (!check_input(input, error))
+    for (size_t i = 0; i < form->inputs_count; i++) {
+        const layerd_input *input = &form->inputs[i];
+        if (!check_input(form->place, input, error))
             return false;
         if (!layerd_is_float(input->tensor->dtype))
             continue;
@@ -60,15 +67,18 @@ static bool check_request(const layerd_request *request, layerd_dtype *dtype, la
         first = input->name;
         *dtype = input->tensor->dtype;
     }
+    for (size_t i = 0; i < form->kept_count; i++)
+        if (!layerd_check_handle(form->place, &form->kept[i], error))
+            return false;
     return true;
 }
 
-static layerd_answer *exchange(layerd_client *client, const layerd_request *request,
+static layerd_answer *exchange(layerd_client *client, const layerd_form *form,
                                const layerd_buffer *body, layerd_error *error) {
     layerd_answer *answer = NULL;
     layerd_message message = {
-        .path = request->path,
-        .query = request->query,
+        .path = form->path,
+        .query = form->query,
         .headers = (const char *[]){"Content-Type: application/vnd.safetensors",
                                     "Accept: application/vnd.safetensors", NULL},
         .body = body->data,
@@ -78,7 +88,7 @@ static layerd_answer *exchange(layerd_client *client, const layerd_request *requ
     if (reply == NULL)
         return NULL;
     if (reply->status == 200)
-        answer = layerd_safetensors_decode(reply->body, reply->length, error);
+        answer = layerd_safetensors_decode(reply->body, reply->length, form->graph != NULL, error);
     else
         layerd_fail_reply(error, reply);
     if (answer == NULL && error != NULL)
@@ -87,10 +97,9 @@ static layerd_answer *exchange(layerd_client *client, const layerd_request *requ
     return answer;
 }
 
-layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
-                          layerd_error *error) {
+layerd_answer *layerd_send(layerd_client *client, const layerd_form *form, layerd_error *error) {
     layerd_dtype dtype = LAYERD_FLOAT64;
-    if (!check_request(request, &dtype, error))
+    if (!check_form(form, &dtype, error))
         return NULL;
     locale_t previous, c = enter_c_locale(&previous);
     if (c == (locale_t)0) {
@@ -99,23 +108,47 @@ layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
     }
     layerd_buffer body = {0};
     layerd_answer *answer = NULL;
-    if (layerd_safetensors_encode(request, dtype, &body, error))
-        answer = exchange(client, request, &body, error);
+    if (layerd_safetensors_encode(form, dtype, &body, error))
+        answer = exchange(client, form, &body, error);
     layerd_buffer_free(&body);
     leave_c_locale(c, previous);
     return answer;
 }
 
-bool layerd_release(layerd_client *client, const char *cache, layerd_error *error) {
-    if (cache == NULL)
-        return layerd_fail(error, "invalid_input", NULL, "The cache handle is NULL.");
-    char *handle = curl_easy_escape(NULL, cache, 0);
+layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
+                          layerd_error *error) {
+    if (request == NULL || request->path == NULL) {
+        layerd_fail(error, "invalid_input", NULL, "The request or its path is NULL.");
+        return NULL;
+    }
+    if (request->params != NULL && !json_is_object(request->params)) {
+        layerd_fail(error, "invalid_input", NULL, "The params are not a JSON object.");
+        return NULL;
+    }
+    layerd_form form = {.path = request->path,
+                        .query = request->query,
+                        .place = "/",
+                        .inputs = request->inputs,
+                        .kept = request->kept,
+                        .cache = request->cache,
+                        .params = request->params};
+    while (form.inputs_count < LAYERD_MAX_INPUTS && form.inputs[form.inputs_count].name != NULL)
+        form.inputs_count++;
+    while (form.kept_count < LAYERD_MAX_INPUTS && form.kept[form.kept_count].name != NULL)
+        form.kept_count++;
+    return layerd_send(client, &form, error);
+}
+
+bool layerd_release(layerd_client *client, const char *handle, layerd_error *error) {
+    if (handle == NULL)
+        return layerd_fail(error, "invalid_input", NULL, "The handle is NULL.");
+    char *escaped = curl_easy_escape(NULL, handle, 0);
     layerd_buffer path = {0};
     layerd_buffer_text(&path, "/cache/");
-    layerd_buffer_text(&path, handle == NULL ? "" : handle);
+    layerd_buffer_text(&path, escaped == NULL ? "" : escaped);
     layerd_buffer_add(&path, "", 1);
-    bool enough = handle != NULL && !path.failed;
-    curl_free(handle);
+    bool enough = escaped != NULL && !path.failed;
+    curl_free(escaped);
 
     bool released = false;
     layerd_reply *reply = NULL;

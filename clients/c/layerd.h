@@ -1,7 +1,8 @@
 /* layerd.h: a client for layerd, in C17 over libcurl and Jansson.
  *
  * The client knows no operation by name: a request names a path and its tensors, an answer gives
- * its tensors by name. What the operations are is told by the daemon (GET /openapi.json).
+ * its tensors by name. What the operations are is told by the daemon (GET /openapi.json). Several
+ * go in one call as a graph, and tensors may stay on the daemon under handles.
  *
  *     layerd_error error;
  *     layerd_client *client = layerd_open(NULL, &error);
@@ -23,12 +24,17 @@
  *            (which may be NULL). Nothing prints, exits or aborts. A NULL client, tensor or answer
  *            is an error or an empty result, never a crash, so calls can be chained and the last
  *            one asked; the error then tells of the NULL.
- * Ownership  What layerd_open, layerd_tensor_make, layerd_run, layerd_answer_take and layerd_raw
- *            return is the caller's, to be given to the matching close or free, all of which take
- *            NULL. Everything else is borrowed: what an answer's functions return lives as long as
- *            the answer; what stands in a request is only read, and only during the call.
+ * Ownership  What layerd_open, layerd_tensor_make, layerd_run, layerd_graph, layerd_put,
+ *            layerd_fetch, layerd_answer_take and layerd_raw return is the caller's, to be given
+ *            to the matching close or free, all of which take NULL. Everything else is borrowed:
+ *            what an answer's functions return, handles too, lives as long as the answer; what
+ *            stands in a request is only read, and only during the call.
+ * Handles    A cache or a kept tensor is the daemon's, and neither layerd_answer_free nor
+ *            layerd_close gives it up: it stays until it is released, or has gone unused for as
+ *            long as the daemon is set to (15 minutes, if it is not).
  * Threads    A client is one keep-alive connection and belongs to one thread at a time. Different
- *            clients are independent. Tensors and answers are plain memory.
+ *            clients are independent, and any of them may use a handle that another was given.
+ *            Tensors and answers are plain memory.
  * Shapes     Row-major (C order). Dimensions count elements; sizes of memory are in bytes.
  * Numbers    Tensors travel as bytes (safetensors), so that every value arrives as it was sent.
  *            Parameters do, too, whatever the locale. */
@@ -68,8 +74,8 @@ typedef struct layerd_error {
 typedef enum layerd_dtype {
     LAYERD_FLOAT64, /* double */
     LAYERD_FLOAT32, /* float */
-    LAYERD_INT64,   /* int64_t: labels, only sent */
-    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent */
+    LAYERD_INT64,   /* int64_t: labels; come back only from where they were kept */
+    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent: kept ones come back as int64_t */
 } layerd_dtype;
 
 typedef struct layerd_tensor {
@@ -123,6 +129,11 @@ typedef struct layerd_input {
     const layerd_tensor *tensor;
 } layerd_input;
 
+typedef struct layerd_handle {
+    const char *name;   /* as in layerd_input */
+    const char *handle; /* NULL is refused as "invalid_input" */
+} layerd_handle;
+
 typedef struct layerd_request {
     const char *path;     /* "/affine/forward" */
     const char *query;    /* "cache=none"; NULL for none */
@@ -131,8 +142,9 @@ typedef struct layerd_request {
                              {"bn_param": {"mode": "train", "momentum": 0.9}}. Takes whatever
                              layerd_answer_value returned. Inside, a tensor is a list of
                              numbers or {"shape": [...], "data": [...]}. A name given here and
-                             in `inputs` is refused as "invalid_input". */
+                             in `inputs` or `kept` is refused as "invalid_input". */
     layerd_input inputs[LAYERD_MAX_INPUTS]; /* ends at the first without a name */
+    layerd_handle kept[LAYERD_MAX_INPUTS];  /* tensors that the daemon has; ends likewise */
 } layerd_request;
 
 typedef struct layerd_answer layerd_answer;
@@ -160,8 +172,56 @@ bool layerd_answer_number(const layerd_answer *answer, const char *name, double 
 /* The cache handle, NULL where there is none. */
 const char *layerd_answer_cache(const layerd_answer *answer);
 
-/* Deletes a cache handle on the daemon. An unknown one is false, with code "unknown_cache". */
-bool layerd_release(layerd_client *client, const char *cache, layerd_error *error);
+/* Deletes the handle of a cache or of a kept tensor on the daemon. An unknown one is false, with
+ * code "unknown_cache". */
+bool layerd_release(layerd_client *client, const char *handle, layerd_error *error);
+
+/* ---- graphs and kept tensors ------------------------------------------------------------- */
+
+/* Several operations in one call. A document, which json_loads or json_pack makes, tells them:
+ *
+ *     {"nodes": [{"name": "s", "op": "affine/forward", "x": "x", "w": "w", "b": "b"},
+ *                {"name": "l", "op": "softmax/loss", "x": "s.out", "y": "y"},
+ *                {"name": "d", "op": "gradients", "of": ["l.loss"], "for": ["w"]},
+ *                {"name": "u", "op": "sgd/update", "w": "w", "dw": "d.w"}],
+ *      "give": ["l.loss"], "keep": ["u.next_w"]}
+ *
+ * Beside it goes what differs from one call to the next:
+ *
+ *     layerd_input inputs[] = {{"x", &x}, {"y", &y}, {"b", &b}, {0}};
+ *     layerd_handle weights[] = {{"w", layerd_answer_kept(before, "u.next_w")}, {0}};
+ *     layerd_graph_request request = {
+ *         .document = document, .inputs = inputs, .kept = weights, .release = weights};
+ *     layerd_answer *answer = layerd_graph(client, &request, &error);
+ */
+typedef struct layerd_graph_request {
+    const json_t *document;       /* an object, as POST /graph takes it; its "inputs" and "release",
+                                     if it has any, are added to. Its "dtype" is for a call that
+                                     sends no floating tensors; those of `inputs` set it else. */
+    const layerd_input *inputs;   /* each list ends at the first without a name; NULL for none */
+    const layerd_handle *kept;    /* tensors that the daemon has, and */
+    const layerd_handle *caches;  /* caches, by the names that nodes know them by */
+    const layerd_handle *release; /* given up once all else is done; their names do not matter */
+} layerd_graph_request;
+
+/* Runs a graph, all of it or nothing: where the daemon refuses it, nothing was kept or released.
+ * Where its answer was lost ("transport", "bad_answer", "no_memory") that is not known. Errors
+ * point into the document, "/nodes/3/w", in which an input is "/inputs/x".
+ *
+ * The answer has the results by their names, for layerd_answer_tensor ("d.w") and
+ * layerd_answer_number ("l.loss"), and the new handles, for layerd_answer_kept. */
+layerd_answer *layerd_graph(layerd_client *client, const layerd_graph_request *request,
+                            layerd_error *error);
+
+/* Keeps tensors on the daemon, all of them or none: layerd_answer_kept has each one's handle by its
+ * name, which is only of this call, and has no dot. The list ends at the first without a name. */
+layerd_answer *layerd_put(layerd_client *client, const layerd_input *inputs, layerd_error *error);
+
+/* Kept tensors, by names of this call. The daemon keeps them still. */
+layerd_answer *layerd_fetch(layerd_client *client, const layerd_handle *kept, layerd_error *error);
+
+/* The handle of what layerd_graph ("u.next_w") or layerd_put kept, NULL where there is none. */
+const char *layerd_answer_kept(const layerd_answer *answer, const char *name);
 
 /* ---- plain HTTP, for everything else ----------------------------------------------------- */
 

@@ -38,7 +38,7 @@ static char *full_name(const char *parent, const char *name) {
 /* ---- writing ----------------------------------------------------------------------------- */
 
 typedef struct request_writing {
-    const layerd_request *request;
+    const layerd_form *form;
     layerd_dtype dtype; /* of lists in the params */
     json_t *header, *metadata;
     layerd_answer *lists;  /* tensors made of them */
@@ -48,15 +48,18 @@ typedef struct request_writing {
     layerd_error *error;
 } request_writing;
 
-/* Jansson makes no string of what is not UTF-8, and does not tell that from a lack of memory. */
+/* An operation's tensors and texts are of one space of names; a graph's have its one text beside
+ * them. Jansson makes no string of what is not UTF-8, and does not tell that from a lack of
+ * memory. */
 static bool put(request_writing *w, json_t *object, const char *name, json_t *value) {
-    if (json_object_get(object, name) != NULL) {
+    if (json_object_get(object, name) != NULL ||
+        (w->form->graph == NULL && json_object_get(w->metadata, name) != NULL)) {
         json_decref(value);
         return layerd_fail(w->error, "invalid_input", NULL, "The name %s is given twice.", name);
     }
     return json_object_set_new(object, name, value) == 0 ||
            layerd_fail(w->error, "invalid_input", NULL,
-                       "A name, a text or the cache handle is not UTF-8, or memory is short.");
+                       "A name, a text or a handle is not UTF-8, or memory is short.");
 }
 
 static bool put_text(request_writing *w, const char *name, const json_t *value) {
@@ -155,8 +158,8 @@ static bool place(request_writing *w, const char *name, const layerd_tensor *ten
 
 /* Gives all tensors of elements this wide their places. */
 static bool place_wide(request_writing *w, size_t width) {
-    const layerd_input *inputs = w->request->inputs;
-    for (size_t i = 0; i < LAYERD_MAX_INPUTS && inputs[i].name != NULL; i++)
+    const layerd_input *inputs = w->form->inputs;
+    for (size_t i = 0; i < w->form->inputs_count; i++)
         if (layerd_dtype_bytes(inputs[i].tensor->dtype) == width &&
             !place(w, inputs[i].name, inputs[i].tensor))
             return false;
@@ -167,12 +170,30 @@ static bool place_wide(request_writing *w, size_t width) {
     return true;
 }
 
+static bool put_graph(request_writing *w) {
+    char *text = json_dumps(w->form->graph, JSON_COMPACT);
+    if (text == NULL)
+        return layerd_fail_memory(w->error);
+    bool done = put(w, w->metadata, "graph", json_string(text));
+    free(text);
+    return done;
+}
+
+static bool build_metadata(request_writing *w) {
+    const layerd_form *form = w->form;
+    if (form->cache != NULL && !put(w, w->metadata, "cache", json_string(form->cache)))
+        return false;
+    for (size_t i = 0; i < form->kept_count; i++)
+        if (!put(w, w->metadata, form->kept[i].name, json_string(form->kept[i].handle)))
+            return false;
+    return put_members(w, NULL, (json_t *)form->params) && (form->graph == NULL || put_graph(w));
+}
+
 static bool build_header(request_writing *w) {
-    if (w->request->cache != NULL && !put(w, w->metadata, "cache", json_string(w->request->cache)))
+    if (!build_metadata(w))
         return false;
-    if (!put_members(w, NULL, (json_t *)w->request->params))
-        return false;
-    w->tensors = calloc(LAYERD_MAX_INPUTS + w->lists->count, sizeof *w->tensors);
+    /* One more: of none there may be no memory. */
+    w->tensors = calloc(w->form->inputs_count + w->lists->count + 1, sizeof *w->tensors);
     if (w->tensors == NULL)
         return layerd_fail_memory(w->error);
     /* The wider ones first: then each is aligned. */
@@ -199,9 +220,9 @@ static bool write_file(const request_writing *w, layerd_buffer *body) {
     return !body->failed || layerd_fail_memory(w->error);
 }
 
-bool layerd_safetensors_encode(const layerd_request *request, layerd_dtype dtype,
-                               layerd_buffer *body, layerd_error *error) {
-    request_writing w = {.request = request,
+bool layerd_safetensors_encode(const layerd_form *form, layerd_dtype dtype, layerd_buffer *body,
+                               layerd_error *error) {
+    request_writing w = {.form = form,
                          .dtype = dtype,
                          .header = json_object(),
                          .metadata = json_object(),
@@ -220,30 +241,30 @@ bool layerd_safetensors_encode(const layerd_request *request, layerd_dtype dtype
 
 typedef struct answer_reading {
     layerd_answer *answer;
+    bool graph;
     const char *data; /* behind the header */
     size_t length;
     layerd_error *error;
 } answer_reading;
 
-/* Sets "bn_param.eps" as eps of the object bn_param. */
+/* Sets "bn_param.eps" as eps of the object bn_param, and so on at each dot. */
 static bool set_value(const answer_reading *r, const char *name, json_t *value) {
     json_t *object = r->answer->values;
-    const char *dot = strchr(name, '.');
-    if (dot != NULL) {
-        json_t *parent = json_object_getn(object, name, (size_t)(dot - name));
-        if (parent == NULL) {
-            parent = json_object();
-            json_object_setn_new(object, name, (size_t)(dot - name), parent);
+    for (const char *dot; (dot = strchr(name, '.')) != NULL; name = dot + 1) {
+        json_t *parent = object;
+        object = json_object_getn(parent, name, (size_t)(dot - name));
+        if (object == NULL) {
+            object = json_object();
+            json_object_setn_new(parent, name, (size_t)(dot - name), object);
         }
-        object = parent;
-        name = dot + 1;
     }
     return json_object_set_new(object, name, value) == 0 || layerd_fail_memory(r->error);
 }
 
 /* A text as the number that it is. A handle may look like one and is none. */
 static json_t *text_value(const char *name, const char *text) {
-    json_t *number = strcmp(name, "cache") == 0 || strchr("-0123456789", *text) == NULL
+    bool handle = strcmp(name, "cache") == 0 || strncmp(name, "kept.", strlen("kept.")) == 0;
+    json_t *number = handle || strchr("-0123456789", *text) == NULL
                          ? NULL
                          : json_loads(text, JSON_DECODE_ANY, NULL);
     return number != NULL ? number : json_string(text);
@@ -265,7 +286,7 @@ static bool read_texts(const answer_reading *r, const json_t *metadata) {
 /* What a parameter has inside stays in it as JSON, too: it is small, and goes back with the next
  * request. */
 static bool keep_list(const answer_reading *r, const char *name, const layerd_tensor *tensor) {
-    if (strchr(name, '.') == NULL || !layerd_is_float(tensor->dtype))
+    if (r->graph || strchr(name, '.') == NULL || !layerd_is_float(tensor->dtype))
         return true;
     json_t *shape = json_array(), *data = json_array();
     for (int i = 0; i < tensor->rank; i++)
@@ -317,7 +338,8 @@ static bool read_header(const answer_reading *r, const json_t *header) {
     return true;
 }
 
-layerd_answer *layerd_safetensors_decode(const char *body, size_t length, layerd_error *error) {
+layerd_answer *layerd_safetensors_decode(const char *body, size_t length, bool graph,
+                                         layerd_error *error) {
     uint64_t header_length = 0;
     if (length >= LENGTH_BYTES)
         memcpy(&header_length, body, LENGTH_BYTES);
@@ -329,6 +351,7 @@ layerd_answer *layerd_safetensors_decode(const char *body, size_t length, layerd
     json_t *header =
         json_loadb(body + LENGTH_BYTES, header_length, JSON_REJECT_DUPLICATES, &reason);
     answer_reading r = {.answer = calloc(1, sizeof *r.answer),
+                        .graph = graph,
                         .data = body + LENGTH_BYTES + header_length,
                         .length = length - LENGTH_BYTES - header_length,
                         .error = error};

@@ -2,35 +2,35 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon.h"
+#include "client.h"
 
 DAEMON_SUITE(client);
 
-#define TENSOR(dtype, data, ...)                                                                   \
-    layerd_wrap(dtype, (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)),                    \
-                (size_t[]){__VA_ARGS__}, data)
-
-static layerd_client *open_client(const process *p) {
+layerd_client *open_client(const process *p) {
     layerd_client *client = layerd_open(p->url, NULL);
     cr_assert(client);
     return client;
 }
 
-static layerd_answer *run_well(layerd_client *client, const layerd_request *request) {
+layerd_answer *run_well(layerd_client *client, const layerd_request *request) {
     layerd_error error;
     layerd_answer *answer = layerd_run(client, request, &error);
     cr_assert(answer, "%s: %s: %s", request->path, error.code, error.detail);
     return answer;
 }
 
+void check_refused(layerd_answer *answer, const layerd_error *error, const char *code,
+                   const char *pointer, const char *words) {
+    cr_assert(!answer, "there is an answer instead of %s", code);
+    CHECK_TEXT(error->code, code);
+    CHECK_TEXT(error->pointer, pointer);
+    CHECK(strstr(error->detail, words), "\"%s\" is not in \"%s\"", words, error->detail);
+}
+
 static void run_wrongly(layerd_client *client, const layerd_request *request, const char *code,
                         const char *pointer, const char *words) {
     layerd_error error;
-    layerd_answer *answer = layerd_run(client, request, &error);
-    cr_assert(!answer, "%s was answered", request->path);
-    CHECK_TEXT(error.code, code);
-    CHECK_TEXT(error.pointer, pointer);
-    CHECK(strstr(error.detail, words), "\"%s\" is not in \"%s\"", words, error.detail);
+    check_refused(layerd_run(client, request, &error), &error, code, pointer, words);
 }
 
 Test(client, forward_and_backward_in_both_dtypes) {
@@ -171,6 +171,95 @@ Test(client, a_mask_is_bytes_or_a_list) {
     daemon_stop(p);
 }
 
+Test(client, a_config_goes_from_step_to_step_and_t_is_an_integer) {
+    process *p = daemon_start(NULL);
+    layerd_client *client = open_client(p);
+    double w = 1, dw = 2;
+    layerd_tensor tw = TENSOR(LAYERD_FLOAT64, &w, 1), tdw = TENSOR(LAYERD_FLOAT64, &dw, 1);
+    json_t *params = json_pack("{s{sf}}", "config", "learning_rate", 0.1);
+    for (int step = 1; step <= 3; step++) {
+        layerd_answer *answer =
+            run_well(client, &(layerd_request){.path = "/adam/update",
+                                               .params = params,
+                                               .inputs = {{"w", &tw}, {"dw", &tdw}}});
+        const json_t *t = layerd_answer_value(answer, "config.t");
+        cr_assert(json_is_integer(t));
+        CHECK(json_integer_value(t) == step, "%lld", (long long)json_integer_value(t));
+        /* The same gradient each time: each step is the learning rate's. */
+        w = *layerd_answer_tensor(answer, "next_w")->f64;
+        CHECK(fabs(w - (1 - 0.1 * step)) < 1e-8, "step %d: %.17g", step, w);
+        json_object_set(params, "config", layerd_answer_value(answer, "config"));
+        layerd_answer_free(answer);
+    }
+    json_decref(params);
+    layerd_close(client);
+    daemon_stop(p);
+}
+
+Test(client, an_answer_without_a_cache_has_none) {
+    process *p = daemon_start(NULL);
+    layerd_client *client = open_client(p);
+    double x[] = {1, -1};
+    int64_t y[] = {0};
+    layerd_tensor row = TENSOR(LAYERD_FLOAT64, x, 1, 2), labels = TENSOR(LAYERD_INT64, y, 1);
+    const layerd_request rows[] = {
+        {.path = "/relu/forward", .query = "cache=none", .inputs = {{"x", &row}}},
+        {.path = "/softmax/loss", .inputs = {{"x", &row}, {"y", &labels}}},
+        {.path = "/rmsprop/update", .inputs = {{"w", &row}, {"dw", &row}}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        layerd_answer *answer = run_well(client, &rows[i]);
+        CHECK(!layerd_answer_cache(answer), "%s", rows[i].path);
+        /* rmsprop has a tensor of that name in its config. */
+        const layerd_tensor *squares = layerd_answer_tensor(answer, "config.cache");
+        CHECK(i == 2 ? squares && fabs(squares->f64[1] - 0.01) < 1e-15 : !squares, "%s",
+              rows[i].path);
+        layerd_answer_free(answer);
+    }
+    layerd_error error;
+    CHECK_TRUE(!layerd_release(client, NULL, &error));
+    CHECK_TEXT(error.code, "invalid_input");
+    layerd_close(client);
+    daemon_stop(p);
+}
+
+Test(client, parameters_with_defaults_may_be_left_out) {
+    process *p = daemon_start(NULL);
+    layerd_client *client = open_client(p);
+    double image[] = {1, 2, 3, 4}, two = 2, one = 1, row[] = {1, 3}, ones[] = {1, 1},
+           zeros[] = {0, 0};
+    layerd_tensor x = TENSOR(LAYERD_FLOAT64, image, 1, 1, 2, 2),
+                  w = TENSOR(LAYERD_FLOAT64, &two, 1, 1, 1, 1), b = TENSOR(LAYERD_FLOAT64, &one, 1),
+                  rows = TENSOR(LAYERD_FLOAT64, row, 1, 2), gamma = TENSOR(LAYERD_FLOAT64, ones, 2),
+                  beta = TENSOR(LAYERD_FLOAT64, zeros, 2);
+    layerd_answer *conv =
+        run_well(client, &(layerd_request){.path = "/conv/forward",
+                                           .query = "cache=none",
+                                           .inputs = {{"x", &x}, {"w", &w}, {"b", &b}}});
+    const layerd_tensor *out = layerd_answer_tensor(conv, "out");
+    cr_assert(out && out->rank == 4 && out->size == 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(out->f64[i] == 2 * image[i] + 1, "%g", out->f64[i]);
+
+    layerd_answer *norm = run_well(
+        client, &(layerd_request){.path = "/layernorm/forward",
+                                  .query = "cache=none",
+                                  .inputs = {{"x", &rows}, {"gamma", &gamma}, {"beta", &beta}}});
+    double normal = layerd_answer_tensor(norm, "out")->f64[1];
+    CHECK(fabs(normal - 1 / sqrt(1 + 1e-5)) < 1e-15, "%.17g", normal);
+
+    layerd_answer *step = run_well(
+        client, &(layerd_request){.path = "/sgd/update", .inputs = {{"w", &rows}, {"dw", &rows}}});
+    double rate, next = layerd_answer_tensor(step, "next_w")->f64[1];
+    CHECK_TRUE(layerd_answer_number(step, "config.learning_rate", &rate) && rate == 0.01);
+    CHECK(fabs(next - 2.97) < 1e-15, "%.17g", next);
+    layerd_answer_free(conv);
+    layerd_answer_free(norm);
+    layerd_answer_free(step);
+    layerd_close(client);
+    daemon_stop(p);
+}
+
 Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
     process *p = daemon_start(NULL);
     layerd_client *client = open_client(p);
@@ -180,6 +269,7 @@ Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
         const char *params, *words;
     } rows[] = {
         {"{\"x\": [1]}", "x is given twice"},
+        {"{\"x\": \"0\"}", "x is given twice"},
         {"{\"cache\": \"0\"}", "cache is given twice"},
         {"{\"p\": {\"mode\": true}}", "p.mode is neither"},
         {"{\"p\": {\"a\": [[1]]}}", "p.a is no list of numbers"},
@@ -195,6 +285,10 @@ Test(client, what_cannot_be_sent_is_told_before_it_is_sent) {
             "invalid_input", "", rows[i].words);
         json_decref(params);
     }
+    layerd_request request = {.path = "/relu/forward", .inputs = {{"x", &x}}, .kept = {{"x", "0"}}};
+    run_wrongly(client, &request, "invalid_input", "", "x is given twice");
+    request = (layerd_request){.path = "/relu/forward", .kept = {{"config.m", NULL}}};
+    run_wrongly(client, &request, "invalid_input", "/config/m", "config.m is NULL");
     layerd_close(client);
     daemon_stop(p);
 }

@@ -4,6 +4,7 @@
 COMMANDS = {
     "make run": "serves until it is stopped; tests/debian.sh runs it",
     "make test": "runs this test",
+    "make build/xor": "what make built is what is tested",
     "make build/digits": "what make built is what is tested",
     "make install": "writes into /usr/local; tests/install.sh runs it",
     "gcc example.c": "needs the installed library; tests/install.sh runs it",
