@@ -75,7 +75,7 @@ typedef enum layerd_dtype {
     LAYERD_FLOAT64, /* double */
     LAYERD_FLOAT32, /* float */
     LAYERD_INT64,   /* int64_t: labels; come back only from where they were kept */
-    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent: kept ones come back as int64_t */
+    LAYERD_UINT8,   /* uint8_t: labels and masks, only sent: kept, they are int64_t, and labels */
 } layerd_dtype;
 
 typedef struct layerd_tensor {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "internal.h"
 
 DAEMON_SUITE(client_graph);
 
@@ -171,6 +172,8 @@ Test(client_graph, a_step_gives_keeps_and_releases) {
         CHECK_TENSOR(answer, "w", 0, 0, 0, 0);
         CHECK_TRUE(layerd_answer_tensor(answer, "d.b")->dtype == dtype);
         CHECK_EQUAL(json_integer_value(layerd_answer_value(answer, "u.config.t")), 8);
+        /* Nor is a graph's tensor there as JSON, too, as a parameter's is. */
+        CHECK_TRUE(!layerd_answer_value(answer, "d.b"));
         CHECK_TRUE(!layerd_answer_tensor(answer, "u.next_w") && !layerd_answer_cache(answer));
         CHECK_TRUE(!is_there(client, weights[0].handle));
 
@@ -186,6 +189,21 @@ Test(client_graph, a_step_gives_keeps_and_releases) {
     }
     layerd_close(client);
     daemon_stop(p);
+}
+
+Test(client_graph, a_handle_that_looks_like_a_number_is_none) {
+    static const char header[] = "{\"__metadata__\":{\"kept.u.next_w\":\"12345678901234567890\","
+                                 "\"kept.w\":\"1e5\",\"u.config.t\":\"3\"}}";
+    char body[sizeof(uint64_t) + sizeof header];
+    uint64_t length = strlen(header);
+    memcpy(body, &length, sizeof length);
+    memcpy(body + sizeof length, header, length);
+    layerd_answer *answer =
+        layerd_safetensors_decode(body, sizeof length + (size_t)length, true, NULL);
+    CHECK_TEXT(layerd_answer_kept(answer, "u.next_w"), "12345678901234567890");
+    CHECK_TEXT(layerd_answer_kept(answer, "w"), "1e5");
+    CHECK_EQUAL(json_integer_value(layerd_answer_value(answer, "u.config.t")), 3);
+    layerd_answer_free(answer);
 }
 
 Test(client_graph, caches_go_between_graphs_and_operations) {
