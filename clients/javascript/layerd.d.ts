@@ -56,6 +56,22 @@ export class Cache {
     toString(): string;
 }
 
+/** A tensor that the daemon keeps: what put() and a graph's `keep` give, to be sent in the place of
+ * a tensor in any operation and graph. It is deleted as caches are, and `release` of a graph gives
+ * it up, too. */
+export class Kept {
+    private constructor();
+    readonly handle: string;
+    /** "int64" for labels that went as integers. */
+    readonly dtype: "float64" | "float32" | "int64";
+    readonly released: boolean;
+    release(): Promise<void>;
+    toString(): string;
+}
+
+/** A kept tensor: its object, or its handle alone. */
+export type KeptLike = Kept | { tensor: string };
+
 /** Something to send as a tensor. Plain arrays are taken too, and make the request JSON: only the
  * daemon knows whether [0, 1] are values or labels. So large data belongs into typed arrays, its
  * labels as well. */
@@ -64,11 +80,11 @@ export type TensorLike =
 
 /** What is undefined is not sent. `dtype` sets that of plain arrays. */
 export interface Inputs {
-    [name: string]: TensorLike | Cache | string | Params | undefined;
+    [name: string]: TensorLike | KeptLike | Cache | string | Params | undefined;
 }
 
 export interface Params {
-    [name: string]: TensorLike | string | undefined;
+    [name: string]: TensorLike | KeptLike | string | undefined;
 }
 
 /** The answer by the daemon's names: tensors, numbers ("loss"), parameters as an object that can be
@@ -102,6 +118,42 @@ export interface CallOptions {
     cache?: "none" | "release";
 }
 
+/** A node of a graph: an operation whose tensors, caches and vectors of parameters are the names of
+ * values that are there before, or the gradients of losses. */
+export interface GraphNode {
+    name: string;
+    /** "affine/forward", or "gradients" with `of` and `for`. */
+    op: string;
+    of?: readonly string[];
+    for?: readonly string[];
+    [name: string]: string | number | readonly string[] | Record<string, unknown> | undefined;
+}
+
+export interface Graph {
+    /** Typed arrays have the dtype of the call; those of integers are labels (Uint8Array a mask, where
+     * a mask is taken). A cache is its object or {cache: "<handle>"}. Plain arrays are values or
+     * labels as the nodes use them. What is undefined is not sent. */
+    inputs?: { [name: string]: TensorLike | KeptLike | Cache | { cache: string } | undefined };
+    /** At most 1024, run in order. */
+    nodes: readonly GraphNode[];
+    /** Names of the results and inputs to answer with: "l.loss", "d.w". */
+    give?: readonly string[];
+    /** Names of those to keep, tensors or caches. */
+    keep?: readonly string[];
+    /** What to give up when all is done. */
+    release?: readonly (Kept | Cache | string)[];
+    /** That of the typed arrays, else that of what is kept, else float64. */
+    dtype?: "float64" | "float32";
+}
+
+export interface GraphAnswer<R = Record<string, any>, K = Record<string, any>> {
+    /** Tensors, numbers and strings by the names in `give`: results["l.loss"]. */
+    results: R;
+    /** A Kept or a Cache for each name in `keep`. Once an object of these is garbage the daemon's copy
+     * is deleted: keep the object, not its handle. */
+    kept: K;
+}
+
 export class Layerd {
     constructor(options?: Options);
     /** Runs POST /<layer>/<operation>. Rejects with a LayerdError, or the reason of `signal`. */
@@ -111,8 +163,120 @@ export class Layerd {
         inputs: Inputs,
         options?: CallOptions,
     ): Promise<A>;
-    /** Deletes the cache of a handle; an unknown one rejects with code "unknown_cache". */
+    /** Runs POST /graph: several operations in one call, all or none of it. A graph that releases
+     * something is not tried again after a connection that failed; of any other such a try leaves
+     * at worst behind what it kept, until it expires.
+     *
+     *     const w = await layerd.put(new Float32Array([1, 2]));
+     *     const { results, kept } = await layerd.graph({
+     *         inputs: { w, dw: new Float32Array([10, -10]) },
+     *         nodes: [{ name: "u", op: "sgd/update", w: "w", dw: "dw", config: { learning_rate: 0.1 } }],
+     *         give: ["u.next_w"],
+     *         keep: ["u.next_w"],
+     *         release: [w],
+     *     }); */
+    graph<R = Record<string, any>, K = Record<string, any>>(
+        graph: Graph,
+        options?: Omit<CallOptions, "cache">,
+    ): Promise<GraphAnswer<R, K>>;
+    /** Keeps a tensor on the daemon. `dtype` is that of plain arrays. */
+    put(
+        tensor: TensorLike,
+        options?: Omit<CallOptions, "cache"> & { dtype?: "float64" | "float32" },
+    ): Promise<Kept>;
+    /** The tensor of a kept one or of its handle. It travels as bytes, whatever the client's form. */
+    fetch(
+        kept: KeptLike | string,
+        options?: Pick<CallOptions, "signal" | "timeout">,
+    ): Promise<Tensor>;
+    /** Deletes the cache or kept tensor of a handle; an unknown one rejects with code "unknown_cache". */
     remove(handle: string, options?: Pick<CallOptions, "signal" | "timeout">): Promise<void>;
+}
+
+/** A layer by its name alone, or with the `shape` of its first weight (w of affine and conv, gamma of
+ * the norms) and its parameters: { layer: "conv", shape: [8, 1, 3, 3], pad: 1 }. What is a matter of
+ * training or not (`mode`, running statistics) is the network's. A dropout's `seed` is that of the
+ * first step, and one more with each: every step has a mask of its own. */
+export type NetworkLayer =
+    | "relu"
+    | {
+          layer:
+              | "affine"
+              | "relu"
+              | "conv"
+              | "max_pool"
+              | "batchnorm"
+              | "spatial_batchnorm"
+              | "layernorm"
+              | "spatial_groupnorm"
+              | "dropout";
+          shape?: readonly number[];
+          [parameter: string]: number | string | readonly number[] | undefined;
+      };
+
+export interface NetworkOptions {
+    /** What moves the weights; "sgd". */
+    update?: "sgd" | "sgd_momentum" | "rmsprop" | "adam";
+    /** The update's parameters: { learning_rate: 1e-3 }. The daemon's defaults stand for others. */
+    config?: Record<string, number>;
+    /** "softmax" */
+    loss?: "softmax" | "svm";
+    /** That of the weights, and of every x: "float64". */
+    dtype?: "float64" | "float32";
+    /** Draws from [0, 1) for the first weights; Math.random. */
+    random?: () => number;
+}
+
+/** A network whose weights stay with the daemon: a step is one call, which takes a batch and gives a
+ * number.
+ *
+ *     const network = new Network(layerd, [
+ *         { layer: "affine", shape: [2, 8] },
+ *         "relu",
+ *         { layer: "affine", shape: [8, 2] },
+ *     ], { update: "adam", config: { learning_rate: 0.05 } });
+ *     for (let i = 0; i < 100; i++) console.log(await network.step(x, y));
+ *     const scores = await network.predict(x);
+ *     await network.close();
+ *
+ * Values have names: of weights "0.w", "0.b", "1.gamma", with the layer's place in the list; of
+ * running statistics "1.running_mean", "1.running_var"; of what the update keeps "0.w.m", "0.w.v"
+ * (adam), "0.w.velocity" (sgd_momentum), "0.w.cache" (rmsprop).
+ *
+ * Calls wait for each other: they may be made at once. One that fails, or whose answer is lost,
+ * changes nothing, and can be made again. What a step replaces is given up by the next call, so the
+ * daemon holds the values twice, and three times while it computes. Values that nobody used for the
+ * daemon's time (15 minutes) are gone, and calls are refused with "unknown_cache" until load() or
+ * set() bring others; save() in time. */
+export class Network {
+    /** Weights begin as He's (normal, deviation sqrt(2 / terms)), biases as 0, gamma as 1. Nothing is
+     * sent before the first call. */
+    constructor(client: Layerd, layers: readonly NetworkLayer[], options?: NetworkOptions);
+    /** The update's parameters, free to change between steps. */
+    config: Record<string, number>;
+    /** Steps done. */
+    readonly steps: number;
+    /** Of every value. */
+    readonly names: string[];
+    /** Forward, loss, gradients and updates in one call, with layers in train mode; gives the loss. */
+    step(
+        x: TensorLike | KeptLike,
+        y: TensorLike | KeptLike,
+        options?: Omit<CallOptions, "cache">,
+    ): Promise<number>;
+    /** What the last layer gives, with layers in test mode. */
+    predict(x: TensorLike | KeptLike, options?: Omit<CallOptions, "cache">): Promise<Tensor>;
+    get(name: string, options?: Omit<CallOptions, "cache">): Promise<Tensor>;
+    /** Sets a value of the same shape, copied. It goes out with the next call. */
+    set(name: string, value: TensorLike): Promise<void>;
+    /** A checkpoint: a safetensors file of all values by their names, with "t" (steps done) and
+     * "update" in its __metadata__. The Python client's networks read it, too. */
+    save(options?: Omit<CallOptions, "cache">): Promise<Uint8Array>;
+    /** Takes a checkpoint, of either dtype; one that does not fit changes nothing. Weights alone, or
+     * beside them the state of another update, begin the update anew. */
+    load(bytes: Uint8Array | ArrayBuffer): Promise<void>;
+    /** Deletes the values on the daemon; no call can follow. */
+    close(): Promise<void>;
 }
 
 export class LayerdError extends Error {
