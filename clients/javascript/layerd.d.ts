@@ -193,89 +193,106 @@ export class Layerd {
     remove(handle: string, options?: Pick<CallOptions, "signal" | "timeout">): Promise<void>;
 }
 
-/** A layer by its name alone, or with the `shape` of its first weight (w of affine and conv, gamma of
- * the norms) and its parameters: { layer: "conv", shape: [8, 1, 3, 3], pad: 1 }. What is a matter of
- * training or not (`mode`, running statistics) is the network's. A dropout's `seed` is that of the
- * first step, and one more with each: every step has a mask of its own. */
-export type NetworkLayer =
-    | "relu"
-    | {
-          layer:
-              | "affine"
-              | "relu"
-              | "conv"
-              | "max_pool"
-              | "batchnorm"
-              | "spatial_batchnorm"
-              | "layernorm"
-              | "spatial_groupnorm"
-              | "dropout";
-          shape?: readonly number[];
-          [parameter: string]: number | string | readonly number[] | undefined;
-      };
-
-export interface NetworkOptions {
-    /** What moves the weights; "sgd". */
-    update?: "sgd" | "sgd_momentum" | "rmsprop" | "adam";
-    /** The update's parameters: { learning_rate: 1e-3 }. The daemon's defaults stand for others. */
-    config?: Record<string, number>;
-    /** "softmax" */
-    loss?: "softmax" | "svm";
-    /** That of the weights, and of every x: "float64". */
-    dtype?: "float64" | "float32";
-    /** Draws from [0, 1) for the first weights; Math.random. */
-    random?: () => number;
+export interface Moving {
+    eps?: number;
+    momentum?: number;
 }
 
-/** A network whose weights stay with the daemon: a step is one call, which takes a batch and gives a
- * number.
+/** A length, or a height and a width. */
+export type Size = number | readonly [number, number];
+
+/** A layer by its name, or a list of its name, what it takes, and perhaps parameters; what these lack
+ * has the daemon's defaults. Batchnorm, layernorm and affine stand on vectors (an affine on images
+ * as well), what is spatial on images. */
+export type NetworkLayer =
+    | "relu"
+    | "batchnorm"
+    | "spatial_batchnorm"
+    | "layernorm"
+    | readonly ["relu"]
+    /** outputs */
+    | readonly ["affine", number]
+    /** filters, size */
+    | readonly ["conv", number, Size, { stride?: number; pad?: number }?]
+    /** size; the stride is its height where it is not given. */
+    | readonly ["max_pool", Size, { stride?: number }?]
+    | readonly ["batchnorm" | "spatial_batchnorm", Moving?]
+    | readonly ["layernorm", { eps?: number }?]
+    /** groups */
+    | readonly ["spatial_groupnorm", number, { eps?: number }?]
+    /** The probability of keeping an element. Step t, from 0 on, draws by the seed `seed + t`. */
+    | readonly ["dropout", number, { seed?: number }?];
+
+export interface NetworkOptions {
+    /** The shape of one example: 784, or [C, H, W]. */
+    input: number | readonly number[];
+    /** "softmax" */
+    loss?: "softmax" | "svm";
+    /** What moves the weights: "sgd". */
+    update?: "sgd" | "sgd_momentum" | "rmsprop" | "adam";
+    /** The daemon's default for the update. */
+    learning_rate?: number | null;
+    /** The update's other parameters: { momentum: 0.95 }. */
+    config?: Record<string, number>;
+    /** Of the first weights and of dropouts without one of their own, from 0 to 2³² − 1; 0. */
+    seed?: number;
+    /** That of all that is computed: "float64". */
+    dtype?: "float64" | "float32";
+}
+
+/** A network of layers one after the other, whose weights stay with the daemon: a step is one call,
+ * which takes a batch and gives a number.
  *
- *     const network = new Network(layerd, [
- *         { layer: "affine", shape: [2, 8] },
- *         "relu",
- *         { layer: "affine", shape: [8, 2] },
- *     ], { update: "adam", config: { learning_rate: 0.05 } });
- *     for (let i = 0; i < 100; i++) console.log(await network.step(x, y));
+ *     const network = new Network(layerd, [["affine", 100], "relu", ["affine", 10]], {
+ *         input: 784, update: "adam", learning_rate: 1e-3, dtype: "float32",
+ *     });
+ *     for (const { x, y } of batches) console.log(await network.step(x, y));
  *     const scores = await network.predict(x);
  *     await network.close();
  *
- * Values have names: of weights "0.w", "0.b", "1.gamma", with the layer's place in the list; of
- * running statistics "1.running_mean", "1.running_var"; of what the update keeps "0.w.m", "0.w.v"
- * (adam), "0.w.velocity" (sgd_momentum), "0.w.cache" (rmsprop).
+ * Weights have names by the layer's place in the list: "0.w", "0.b", "1.gamma", "1.beta", and so have
+ * running statistics: "1.running_mean", "1.running_var". At first w is normal with the deviation
+ * sqrt(2 / inputs), drawn as NumPy's RandomState(seed).randn draws, layer by layer; gamma is ones,
+ * the rest zeros. Dropout i of n layers draws in step t by the seed `seed + t * n + i`, so that a
+ * checkpoint goes on with the masks that it would have had. Seeds are taken modulo 2³².
  *
- * Calls wait for each other: they may be made at once. One that fails, or whose answer is lost,
- * changes nothing, and can be made again. What a step replaces is given up by the next call, so the
- * daemon holds the values twice, and three times while it computes. Values that nobody used for the
- * daemon's time (15 minutes) are gone, and calls are refused with "unknown_cache" until load() or
- * set() bring others; save() in time. */
+ * Calls wait for each other: they may be made at once. One that fails, or whose answer is lost, changes
+ * nothing, and can be made again. For that a step gives up what the step before it replaced, and the
+ * daemon holds the values twice. What nobody has used for the daemon's time (15 minutes) is gone: calls
+ * are refused with "unknown_cache" until load() brings a checkpoint. */
 export class Network {
-    /** Weights begin as He's (normal, deviation sqrt(2 / terms)), biases as 0, gamma as 1. Nothing is
-     * sent before the first call. */
-    constructor(client: Layerd, layers: readonly NetworkLayer[], options?: NetworkOptions);
-    /** The update's parameters, free to change between steps. */
-    config: Record<string, number>;
+    /** Nothing is sent before the first call. */
+    constructor(client: Layerd, layers: readonly NetworkLayer[], options: NetworkOptions);
+    /** The network of a checkpoint, to go on from there. */
+    static from(client: Layerd, bytes: Uint8Array | ArrayBuffer): Promise<Network>;
+    /** Free to change between steps; null is the daemon's default. */
+    learning_rate: number | null;
     /** Steps done. */
-    readonly steps: number;
-    /** Of every value. */
-    readonly names: string[];
-    /** Forward, loss, gradients and updates in one call, with layers in train mode; gives the loss. */
+    readonly t: number;
+    /** Trains on examples x and labels y, in one call: forward with layers in train mode, loss,
+     * gradients, updates. Gives the loss before them. */
     step(
         x: TensorLike | KeptLike,
         y: TensorLike | KeptLike,
         options?: Omit<CallOptions, "cache">,
     ): Promise<number>;
-    /** What the last layer gives, with layers in test mode. */
+    /** The scores of examples, with layers in test mode. */
     predict(x: TensorLike | KeptLike, options?: Omit<CallOptions, "cache">): Promise<Tensor>;
-    get(name: string, options?: Omit<CallOptions, "cache">): Promise<Tensor>;
-    /** Sets a value of the same shape, copied. It goes out with the next call. */
-    set(name: string, value: TensorLike): Promise<void>;
-    /** A checkpoint: a safetensors file of all values by their names, with "t" (steps done) and
-     * "update" in its __metadata__. The Python client's networks read it, too. */
+    /** Weights and running statistics by name. */
+    weights(options?: Omit<CallOptions, "cache">): Promise<Record<string, Tensor>>;
+    /** Sets some or all of these, copied. They go out with the next call. What the update has gathered
+     * stays. */
+    setWeights(weights: Record<string, TensorLike>): Promise<void>;
+    /** A checkpoint, the bytes of a safetensors file: weights and running statistics by name, what the
+     * update has gathered ("0.w.m" and "0.w.v" of adam, "0.w.velocity" of sgd_momentum, "0.w.cache" of
+     * rmsprop), and in __metadata__ "t", "update", and "network", a description. The Python client's
+     * networks are saved alike. */
     save(options?: Omit<CallOptions, "cache">): Promise<Uint8Array>;
-    /** Takes a checkpoint, of either dtype; one that does not fit changes nothing. Weights alone, or
-     * beside them the state of another update, begin the update anew. */
+    /** Takes a checkpoint of the same layers, of either dtype, even where the weights have expired or
+     * the network was closed. Weights alone, or those of another update, begin the update anew, with t
+     * at 0. One that does not fit is refused and changes nothing. */
     load(bytes: Uint8Array | ArrayBuffer): Promise<void>;
-    /** Deletes the values on the daemon; no call can follow. */
+    /** Deletes the weights on the daemon; what it cannot be told of expires. */
     close(): Promise<void>;
 }
 

@@ -1,43 +1,14 @@
 // A network whose weights stay with the daemon, and a training step in one call.
 import { readFile, writeBytes } from "./forms.js";
 import { Handle } from "./handles.js";
+import { normalNumbers } from "./random.js";
+import { buildLayers } from "./stack.js";
 import { LayerdError, Tensor, asTensor, badInput, product } from "./tensor.js";
 
-/* ---- layers --------------------------------------------------------------------------------- */
-
-const norm = (params) => ({
-    params,
-    rank: 1,
-    weights: ([features]) => ({ gamma: [features], beta: [features] }),
-});
-
-const batchnorm = { ...norm("bn_param"), statistics: ["running_mean", "running_var"], modal: true };
-
-// The name of a layer's parameters, whether they have a mode, and the shapes of all its weights from
-// the shape of the first.
-const LAYERS = {
-    affine: {
-        rank: 2,
-        weights: ([inputs, outputs]) => ({ w: [inputs, outputs], b: [outputs] }),
-    },
-    conv: {
-        params: "conv_param",
-        rank: 4,
-        weights: (shape) => ({ w: shape, b: [shape[0]] }),
-    },
-    relu: {},
-    max_pool: { params: "pool_param" },
-    dropout: { params: "dropout_param", modal: true },
-    batchnorm,
-    spatial_batchnorm: batchnorm,
-    layernorm: norm("ln_param"),
-    spatial_groupnorm: norm("gn_param"),
-};
-
-// What an update keeps of each weight, by the names of its config.
-const UPDATES = { sgd: [], sgd_momentum: ["velocity"], rmsprop: ["cache"], adam: ["m", "v"] };
-
+// What an update gathers of each weight, by the names of its config.
+const SLOTS = { sgd: [], sgd_momentum: ["velocity"], rmsprop: ["cache"], adam: ["m", "v"] };
 const LOSSES = ["softmax", "svm"];
+const DTYPES = ["float64", "float32"];
 
 function oneOf(names, name, what) {
     if (!names.includes(name))
@@ -45,45 +16,21 @@ function oneOf(names, name, what) {
     return name;
 }
 
-function checkShape(layer, shape, { rank, weights }, index) {
-    if (!rank && shape !== undefined)
-        throw badInput(`layer ${index}, ${layer}, has no weights and so no shape`);
-    const right = Array.isArray(shape) && shape.length === rank && shape.every(Number.isInteger);
-    if (rank && !right)
-        throw badInput(
-            `layer ${index}, ${layer}, needs the shape of its ${Object.keys(weights([]))[0]}: ${rank} integers`,
-        );
-}
-
-function readLayer(given, index) {
-    const { layer, shape, ...values } = typeof given === "string" ? { layer: given } : given;
-    const kind = LAYERS[oneOf(Object.keys(LAYERS), layer, `layer ${index}`)];
-    checkShape(layer, shape, kind, index);
-    const weights = kind.weights?.(shape) ?? {};
-    return { statistics: [], ...kind, layer, index, values, weights };
-}
-
-// Normally distributed about 0.
-function normal(shape, deviation, dtype, random) {
+// What a weight begins with. The deviation of w keeps the scale of what passes a relu.
+function firstValue(key, shape, dtype, draw) {
     const tensor = Tensor.zeros(shape, dtype);
-    for (let i = 0; i < tensor.size; i++) {
-        const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
-        tensor.data[i] = radius * Math.cos(2 * Math.PI * random());
+    if (key === "gamma") tensor.data.fill(1);
+    if (key === "w") {
+        const terms = shape.length === 2 ? shape[0] : product(shape.slice(1));
+        const deviation = Math.sqrt(2 / terms);
+        for (let i = 0; i < tensor.size; i++) tensor.data[i] = draw() * deviation;
     }
     return tensor;
 }
 
-// A weight before the first step: its deviation keeps the scale of what passes a relu.
-function freshWeight(key, shape, dtype, random) {
-    if (key === "w") {
-        const terms = shape.length === 2 ? shape[0] : product(shape.slice(1));
-        return normal(shape, Math.sqrt(2 / terms), dtype, random);
-    }
-    const tensor = Tensor.zeros(shape, dtype);
-    return key === "gamma" ? new Tensor(tensor.data.fill(1), shape) : tensor;
-}
+const converted = ({ data, shape }, dtype) => new Tensor(Tensor.from(data, dtype).data, shape);
 
-/* ---- checkpoints ---------------------------------------------------------------------------- */
+const labels = (y) => (Array.isArray(y) ? Tensor.from(y, "int32") : y);
 
 function readCheckpoint(bytes) {
     let file;
@@ -92,13 +39,11 @@ function readCheckpoint(bytes) {
     } catch (error) {
         throw badInput(`the checkpoint is no safetensors file: ${error.message}`);
     }
-    const { t = "0", update } = Object.fromEntries(file.texts);
+    const { t = "0", update, network } = Object.fromEntries(file.texts);
     if (!/^\d+$/.test(t))
         throw badInput(`the checkpoint's t is ${t}, but must be a number of steps`);
-    return { tensors: new Map(file.tensors), steps: Number(t), update };
+    return { tensors: new Map(file.tensors), t: Number(t), update, network };
 }
-
-/* ---- the network ---------------------------------------------------------------------------- */
 
 // What is called "0.w" here, as a graph can call it.
 const inGraph = (name) => `v${name.replaceAll(".", "_")}`;
@@ -108,257 +53,289 @@ const isRefusal = (error) => error instanceof LayerdError && error.status >= 400
 
 export class Network {
     #client;
+    #description;
     #layers;
-    #update;
-    #loss;
-    #dtype;
-    #weights = []; // names
-    #statistics = []; // names, of what a step moves beside the weights
-    #states = []; // names, of what the update keeps
+    #shapes = new Map(); // of weights and of running statistics, by name
+    #weights = []; // the names of those that are learnt
+    #gathered = new Map(); // the shapes of what the update keeps, by name
     #values = new Map(); // by name a Tensor that was not sent yet, or the handle of a kept one
-    #shapes = new Map();
     #replaced = []; // handles that the next call gives up
     #last = Promise.resolve(); // the end of the call before
-    #closed = false;
 
     constructor(client, layers, options = {}) {
-        const { update = "sgd", loss = "softmax", dtype = "float64" } = options;
+        const { input, loss = "softmax", update = "sgd", seed = 0, dtype = "float64" } = options;
         this.#client = client;
-        this.#layers = layers.map(readLayer);
-        this.#update = oneOf(Object.keys(UPDATES), update, "update");
-        this.#loss = oneOf(LOSSES, loss, "loss");
-        this.#dtype = oneOf(["float64", "float32"], dtype, "dtype");
-        this.config = { ...options.config };
-        this.steps = 0;
-        for (const layer of this.#layers) this.#begin(layer, options.random ?? Math.random);
-        if (this.#weights.length === 0)
-            throw badInput("a network has at least one layer of weights");
+        this.#description = {
+            layers: structuredClone(layers),
+            input: [input].flat(),
+            loss: oneOf(LOSSES, loss, "loss"),
+            update: oneOf(Object.keys(SLOTS), update, "update"),
+            seed,
+            dtype: oneOf(DTYPES, dtype, "dtype"),
+            config: { ...options.config },
+        };
+        this.learning_rate = options.learning_rate ?? null;
+        this.t = 0;
+        this.#layers = buildLayers(layers, this.#description.input);
+        const draw = normalNumbers(seed);
+        for (const layer of this.#layers) this.#begin(layer, draw);
+        if (this.#weights.length === 0) throw badInput("a network has a layer with weights");
     }
 
-    #begin({ index, weights, statistics }, random) {
+    static async from(client, bytes) {
+        const { network } = readCheckpoint(bytes);
+        let made;
+        try {
+            const { layers, ...options } = JSON.parse(network);
+            made = new Network(client, layers, options);
+        } catch (error) {
+            throw badInput(`the checkpoint does not tell of a network: ${error.message}`);
+        }
+        await made.load(bytes);
+        return made;
+    }
+
+    #begin({ index, weights, running }, draw) {
+        const { update, dtype } = this.#description;
+        for (const [key, shape] of Object.entries({ ...weights, ...running })) {
+            this.#shapes.set(`${index}.${key}`, shape);
+            this.#values.set(`${index}.${key}`, firstValue(key, shape, dtype, draw));
+        }
         for (const [key, shape] of Object.entries(weights)) {
-            const name = `${index}.${key}`;
-            this.#weights.push(name);
-            this.#add(name, freshWeight(key, shape, this.#dtype, random));
-            for (const part of UPDATES[this.#update]) {
-                this.#states.push(`${name}.${part}`);
-                this.#add(`${name}.${part}`, Tensor.zeros(shape, this.#dtype));
-            }
+            this.#weights.push(`${index}.${key}`);
+            for (const slot of SLOTS[update]) this.#gathered.set(`${index}.${key}.${slot}`, shape);
         }
-        for (const key of statistics) {
-            this.#statistics.push(`${index}.${key}`);
-            this.#add(`${index}.${key}`, Tensor.zeros(weights.gamma, this.#dtype));
-        }
-    }
-
-    #add(name, tensor) {
-        this.#shapes.set(name, tensor.shape);
-        this.#values.set(name, tensor);
-    }
-
-    get names() {
-        return [...this.#shapes.keys()];
     }
 
     step(x, y, options) {
         return this.#next(async () => {
-            const { nodes, results } = this.#training();
-            const { results: given, kept } = await this.#run(
-                {
-                    inputs: { x, y, ...this.#inputs(this.names) },
-                    nodes,
-                    give: ["l.loss"],
-                    keep: Object.values(results),
-                },
-                options,
-            );
-            for (const [name, result] of Object.entries(results)) this.#put(name, kept[result]);
-            this.steps++;
-            return given["l.loss"];
+            const { nodes, moved } = this.#training();
+            const graph = { nodes, give: ["l.loss"], keep: Object.values(moved) };
+            const batch = { x: this.#examples(x), y: labels(y) };
+            const { results, kept } = await this.#run(graph, batch, options);
+            for (const [name, result] of Object.entries(moved)) this.#put(name, kept[result]);
+            this.t++;
+            return results["l.loss"];
         });
     }
 
     predict(x, options) {
         return this.#next(async () => {
             const nodes = this.#forward("test");
-            const names = [...this.#weights, ...this.#statistics];
-            const fresh = names.filter((name) => this.#values.get(name) instanceof Tensor);
-            const out = `${nodes.at(-1).name}.out`;
-            const { results, kept } = await this.#run(
-                {
-                    inputs: { x, ...this.#inputs(names) },
-                    nodes,
-                    give: [out],
-                    keep: fresh.map(inGraph),
-                },
-                options,
-            );
+            const scores = `${nodes.at(-1).name}.out`;
+            // What was not sent yet goes with this call, and stays.
+            const fresh = [...this.#values.keys()].filter((name) => !this.#isKept(name));
+            const graph = { nodes, give: [scores], keep: fresh.map(inGraph) };
+            const { results, kept } = await this.#run(graph, { x: this.#examples(x) }, options);
             for (const name of fresh) this.#put(name, kept[inGraph(name)]);
-            return results[out];
+            return results[scores];
         });
     }
 
-    async get(name, options) {
-        this.#shapeOf(name);
-        return this.#next(async () => (await this.#fetch([name], options))[0]);
+    weights(options) {
+        return this.#next(() => this.#fetch([...this.#shapes.keys()], options));
     }
 
-    async set(name, given) {
-        const tensor = this.#fit(name, given);
-        return this.#next(async () => this.#put(name, tensor));
+    async setWeights(given) {
+        const values = Object.entries(given).map(([name, value]) => [name, this.#fit(name, value)]);
+        return this.#next(async () => {
+            for (const [name, tensor] of values) this.#put(name, tensor);
+        });
     }
 
     save(options) {
         return this.#next(async () => {
-            const tensors = await this.#fetch(this.names, options);
+            const tensors = await this.#fetch([...this.#values.keys()], options);
+            const { learning_rate } = this;
             return writeBytes([
-                ...this.names.map((name, i) => [name, tensors[i]]),
-                ["t", this.steps],
-                ["update", this.#update],
+                ...Object.entries(tensors),
+                ["t", this.t],
+                ["update", this.#description.update],
+                ["network", JSON.stringify({ ...this.#description, learning_rate })],
             ]);
         });
     }
 
     async load(bytes) {
-        const { tensors, steps, update = this.#update } = readCheckpoint(bytes);
-        const own = update === this.#update;
-        for (const name of tensors.keys())
-            if (own || name.split(".").length < 3) this.#shapeOf(name);
-        const goesOn = own && this.#states.every((name) => tensors.has(name));
-        if (own && !goesOn && this.#states.some((name) => tensors.has(name)))
-            throw badInput(`the checkpoint has a part of ${update}'s state, but not all`);
-        const values = this.names.map((name) => {
-            const begins = !goesOn && this.#states.includes(name);
-            const tensor = begins ? Tensor.zeros(this.#shapeOf(name)) : tensors.get(name);
-            if (!tensor) throw badInput(`the checkpoint has no ${name}`);
-            return [name, this.#fit(name, tensor)];
-        });
-        return this.#next(async () => {
+        const checkpoint = readCheckpoint(bytes);
+        const values = this.#valuesOf(checkpoint);
+        const work = async () => {
+            for (const name of this.#gathered.keys()) this.#drop(name);
             for (const [name, tensor] of values) this.#put(name, tensor);
-            this.steps = goesOn ? steps : 0;
-        });
+            this.t = this.#goesOn(checkpoint) ? checkpoint.t : 0;
+        };
+        return this.#queue(work);
     }
 
     async close() {
-        await this.#last;
-        this.#closed = true;
-        const kept = [...this.#values.values(), ...this.#replaced];
-        this.#values.clear();
-        this.#replaced = [];
-        await Promise.all(kept.map((value) => value instanceof Handle && value.release()));
+        return this.#queue(async () => {
+            for (const name of [...this.#values.keys()]) this.#drop(name);
+            await this.#release();
+        });
     }
 
-    // Layer after layer; the name of each is "n" and its place.
+    // Whether a checkpoint has what this network's update gathered. One of another update has not.
+    #goesOn({ tensors, update }) {
+        const names = [...this.#gathered.keys()];
+        const some = names.length === 0 || names.some((name) => tensors.has(name));
+        return update === this.#description.update && some;
+    }
+
+    // What a checkpoint has for this network, all of it checked.
+    #valuesOf(checkpoint) {
+        const { tensors } = checkpoint;
+        const goesOn = this.#goesOn(checkpoint);
+        const slots = Object.values(SLOTS).flat();
+        const others = [...tensors.keys()].filter((name) => !slots.includes(name.split(".")[2]));
+        for (const name of others) this.#shapeOf(name);
+        const shapes = [...this.#shapes, ...(goesOn ? this.#gathered : [])];
+        return shapes.map(([name, shape]) => {
+            if (!tensors.has(name)) throw badInput(`the checkpoint has no ${name}`);
+            return [name, this.#fit(name, tensors.get(name), shape)];
+        });
+    }
+
+    // Layer after layer; the node of each is "n" and its place.
     #forward(mode) {
-        return this.#layers.map(({ layer, index, params, modal, values, weights, statistics }) => {
-            const named = (keys) => keys.map((key) => [key, inGraph(`${index}.${key}`)]);
-            const param = {
-                ...values,
-                ...(modal && { mode }),
-                ...Object.fromEntries(named(statistics)),
-                // Another mask each step, and the same ones when a checkpoint goes on.
-                ...(values.seed !== undefined && { seed: (values.seed + this.steps) % 2 ** 32 }),
-            };
+        return this.#layers.map((layer) => {
+            const { name, index, weights, running, params, values, hasMode } = layer;
+            const named = (keys) =>
+                Object.fromEntries(
+                    Object.keys(keys).map((key) => [key, inGraph(`${index}.${key}`)]),
+                );
+            const param = { ...values, ...named(running), ...(hasMode && { mode }) };
+            if (name === "dropout") param.seed = this.#seedOf(layer);
             return {
                 name: `n${index}`,
-                op: `${layer}/forward`,
+                op: `${name}/forward`,
                 x: index === 0 ? "x" : `n${index - 1}.out`,
-                ...Object.fromEntries(named(Object.keys(weights))),
+                ...named(weights),
                 ...(params && { [params]: param }),
             };
         });
     }
 
-    // The nodes of a step, and which result becomes which of the network's values.
+    // Another mask in each step and layer, and the same ones when a checkpoint goes on.
+    #seedOf({ index, values }) {
+        const { seed } = this.#description;
+        const drawn = seed + this.t * this.#layers.length + index;
+        return (values.seed === undefined ? drawn : values.seed + this.t) % 2 ** 32;
+    }
+
+    // The nodes of a step, and by the names of this network the results that take their place.
     #training() {
+        const { loss, update, config } = this.#description;
         const nodes = this.#forward("train");
-        const results = {};
-        const scores = `${nodes.at(-1).name}.out`;
         nodes.push(
-            { name: "l", op: `${this.#loss}/loss`, x: scores, y: "y" },
+            { name: "l", op: `${loss}/loss`, x: `${nodes.at(-1).name}.out`, y: "y" },
             { name: "d", op: "gradients", of: ["l.loss"], for: this.#weights.map(inGraph) },
         );
-        for (const name of this.#weights) {
+        const moved = {};
+        for (const [i, name] of this.#weights.entries()) {
             const w = inGraph(name);
-            const config = { ...this.config, ...(this.#update === "adam" && { t: this.steps }) };
-            results[name] = `u${w}.next_w`;
-            for (const part of UPDATES[this.#update]) {
-                config[part] = inGraph(`${name}.${part}`);
-                results[`${name}.${part}`] = `u${w}.config.${part}`;
+            const own = { ...config };
+            if (this.learning_rate !== null) own.learning_rate = this.learning_rate;
+            if (update === "adam") own.t = this.t;
+            moved[name] = `u${i}.next_w`;
+            for (const slot of SLOTS[update]) {
+                const part = `${name}.${slot}`;
+                if (this.#values.has(part)) own[slot] = inGraph(part);
+                moved[part] = `u${i}.config.${slot}`;
             }
-            nodes.push({ name: `u${w}`, op: `${this.#update}/update`, w, dw: `d.${w}`, config });
+            nodes.push({ name: `u${i}`, op: `${update}/update`, w, dw: `d.${w}`, config: own });
         }
-        for (const name of this.#statistics) {
-            const [index, key] = name.split(".");
-            results[name] = `n${index}.bn_param.${key}`;
-        }
-        return { nodes, results };
+        for (const { index, running } of this.#layers)
+            for (const key of Object.keys(running))
+                moved[`${index}.${key}`] = `n${index}.bn_param.${key}`;
+        return { nodes, moved };
     }
 
     // One call after the other: each needs the handles that the one before it got.
-    #next(work) {
-        const run = this.#last.then(() => {
-            if (this.#closed) throw badInput("the network is closed");
-            return work();
-        });
+    #queue(work) {
+        const run = this.#last.then(work);
         this.#last = run.catch(() => {});
         return run;
     }
 
+    #next(work) {
+        return this.#queue(() => {
+            if (this.#values.size === 0)
+                throw badInput("the network is closed: load a checkpoint, or make another");
+            return work();
+        });
+    }
+
+    // A graph with all that is held as its inputs, and so used: none of it expires before the rest.
+    //
     // What a call replaces is given up by the call after it. Were it given up by the call itself, a
     // lost answer, with the new handles in it, would lose the weights.
-    async #run(graph, options) {
-        const release = this.#replaced;
+    async #run(graph, inputs, options) {
+        const values = [...this.#values].map(([name, value]) => [inGraph(name), value]);
+        const whole = {
+            ...graph,
+            inputs: { ...inputs, ...Object.fromEntries(values) },
+            release: this.#replaced,
+            dtype: this.#description.dtype,
+        };
         try {
-            const answer = await this.#client.graph(
-                { ...graph, dtype: this.#dtype, release },
-                options,
-            );
+            const answer = await this.#client.graph(whole, options);
             this.#replaced = [];
             return answer;
         } catch (error) {
             const expired = error?.pointer?.startsWith("/release/");
-            if (expired || !isRefusal(error)) {
-                this.#replaced = [];
-                for (const handle of release) handle.release().catch(() => {});
-            }
+            if (expired || !isRefusal(error)) this.#release();
             if (!expired) throw error;
-            return this.#run(graph, options);
+            return this.#run(graph, inputs, options);
         }
     }
 
-    #inputs(names) {
-        return Object.fromEntries(names.map((name) => [inGraph(name), this.#values.get(name)]));
+    // Deletes what was replaced, handle by handle. What the daemon cannot be told of expires.
+    async #release() {
+        const replaced = this.#replaced;
+        this.#replaced = [];
+        await Promise.all(replaced.map((handle) => handle.release().catch(() => {})));
     }
 
     async #fetch(names, options) {
-        const kept = names.filter((name) => this.#values.get(name) instanceof Handle);
-        const graph = { inputs: this.#inputs(kept), nodes: [], give: kept.map(inGraph) };
-        const { results } = kept.length ? await this.#run(graph, options) : { results: {} };
-        return names.map(
-            (name) => results[inGraph(name)] ?? this.#fit(name, this.#values.get(name)),
-        );
+        const kept = names.filter((name) => this.#isKept(name));
+        const graph = { nodes: [], give: kept.map(inGraph) };
+        const { results } = kept.length ? await this.#run(graph, {}, options) : { results: {} };
+        const { dtype } = this.#description;
+        const value = (name) => results[inGraph(name)] ?? converted(this.#values.get(name), dtype);
+        return Object.fromEntries(names.map((name) => [name, value(name)]));
+    }
+
+    #isKept(name) {
+        return this.#values.get(name) instanceof Handle;
     }
 
     #put(name, value) {
-        const old = this.#values.get(name);
-        if (old instanceof Handle) this.#replaced.push(old);
+        if (this.#isKept(name)) this.#replaced.push(this.#values.get(name));
         this.#values.set(name, value);
     }
 
-    #shapeOf(name) {
-        oneOf(this.names, name, "a value's name");
-        return this.#shapes.get(name);
+    #drop(name) {
+        this.#put(name, undefined);
+        this.#values.delete(name);
     }
 
-    // A copy of what a caller gives for a name, in the network's dtype.
-    #fit(name, given) {
-        const shape = this.#shapeOf(name);
-        const tensor = asTensor(given) ?? Tensor.from(given, this.#dtype);
+    #shapeOf(name) {
+        return this.#shapes.get(oneOf([...this.#shapes.keys()], name, "the name of a weight"));
+    }
+
+    // A copy of what is given for a name, in the network's dtype.
+    #fit(name, given, shape = this.#shapeOf(name)) {
+        const { dtype } = this.#description;
+        const tensor = asTensor(given) ?? Tensor.from(given, dtype);
         if (String(tensor.shape) !== String(shape))
-            throw badInput(
-                `${name} has shape (${shape.join(", ")}), and cannot be one of (${tensor.shape.join(", ")})`,
-            );
-        return new Tensor(Tensor.from(tensor.data, this.#dtype).data, shape);
+            throw badInput(`${name} has shape (${tensor.shape}), but must have (${shape})`);
+        return converted(tensor, dtype);
+    }
+
+    #examples(x) {
+        const { dtype } = this.#description;
+        if (Array.isArray(x)) return Tensor.from(x, dtype);
+        const tensor = asTensor(x);
+        return tensor && tensor.dtype !== dtype ? converted(tensor, dtype) : x;
     }
 }
