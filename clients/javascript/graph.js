@@ -1,19 +1,34 @@
 // What POST /graph takes and gives.
 import { commonDtype, readFile, readJson, readScalar, writeBytes, writeJson } from "./forms.js";
 import { Cache, Handle, Kept } from "./handles.js";
-import { Tensor, asTensor, badInput, isFloat } from "./tensor.js";
+import { Tensor, asTensor, badInput, isFloat, isObject } from "./tensor.js";
 
 const KEPT = "kept.";
 
+// Where nodes take a value: as labels, whose field is always `y`, or in parameters, as a mask is.
+const isLabels = (name, nodes) => nodes.some(({ y }) => y === name);
+const isInParams = (name, nodes) =>
+    nodes.some((node) =>
+        Object.values(node).some((part) => isObject(part) && Object.values(part).includes(name)),
+    );
+
+// The dtype in which the daemon has an input.
+function dtypeOfInput(name, value, { nodes = [], dtype = "float64" }) {
+    if (value instanceof Handle) return value.dtype;
+    if (!(value instanceof Tensor)) return isLabels(name, nodes) ? "int64" : dtype;
+    if (isFloat(value)) return value.dtype;
+    return value.dtype === "uint8" && isInParams(name, nodes) ? dtype : "int64";
+}
+
 // An input that is no tensor of the file, as the document has it.
-function writeInput(value) {
+function writeInput(name, value, graph) {
     if (value instanceof Cache) return { cache: value.handle };
     if (value instanceof Kept) return { tensor: value.handle };
-    if (!(value instanceof Tensor) || isFloat(value) || value.dtype === "uint8") return value;
+    if (!(value instanceof Tensor) || dtypeOfInput(name, value, graph) !== "int64") return value;
     return { shape: value.shape, data: Array.from(value.data), dtype: "int64" };
 }
 
-// The graph with its inputs as a list and its dtype: that of its typed arrays, else of what is kept.
+// A graph with its inputs as a list, and its dtype: that of typed arrays, else of what is kept.
 export function prepareGraph({ inputs = {}, dtype, ...rest }) {
     const entries = Object.entries(inputs)
         .filter(([, value]) => value !== undefined)
@@ -25,12 +40,15 @@ export function prepareGraph({ inputs = {}, dtype, ...rest }) {
     return { ...rest, entries, dtype: dtype ?? common ?? held?.[1].dtype };
 }
 
-export function writeGraph({ entries, nodes, give, keep, release, dtype }, bytes) {
+export function writeGraph(prepared, bytes) {
+    const { entries, nodes, give, keep, release, dtype } = prepared;
     const inFile = ([, value]) => bytes && value instanceof Tensor;
     const rest = entries.filter((entry) => !inFile(entry));
     const graph = writeJson({
         dtype,
-        inputs: Object.fromEntries(rest.map(([name, value]) => [name, writeInput(value)])),
+        inputs: Object.fromEntries(
+            rest.map(([name, value]) => [name, writeInput(name, value, prepared)]),
+        ),
         nodes,
         give,
         keep,
@@ -59,11 +77,13 @@ function readGraphJson(buffer, dtype) {
 }
 
 // The class and the dtype of what is kept under a name.
-function kindOf(name, { entries, nodes, dtype = "float64" }) {
+function kindOf(name, graph) {
+    const { entries, nodes, dtype = "float64" } = graph;
     const input = entries.find(([key]) => key === name)?.[1];
-    if (input instanceof Handle) return [input.constructor, input.dtype];
-    if (input instanceof Tensor) return [Kept, isFloat(input) ? input.dtype : "int64"];
-    if (input !== undefined) return ["cache" in Object(input) ? Cache : Kept, dtype];
+    if (input !== undefined) {
+        const isCache = input instanceof Cache || typeof input.cache === "string";
+        return [isCache ? Cache : Kept, dtypeOfInput(name, input, graph)];
+    }
     const [node, field, ...inner] = name.split(".");
     const isCache = field === "cache" && inner.length === 0;
     const { op } = nodes.find((other) => other.name === node);

@@ -62,7 +62,7 @@ export class Cache {
 export class Kept {
     private constructor();
     readonly handle: string;
-    /** "int64" for labels that went as integers. */
+    /** "int64" for labels. */
     readonly dtype: "float64" | "float32" | "int64";
     readonly released: boolean;
     release(): Promise<void>;
@@ -130,9 +130,9 @@ export interface GraphNode {
 }
 
 export interface Graph {
-    /** Typed arrays have the dtype of the call; those of integers are labels (Uint8Array a mask, where
-     * a mask is taken). A cache is its object or {cache: "<handle>"}. Plain arrays are values or
-     * labels as the nodes use them. What is undefined is not sent. */
+    /** Typed arrays have the dtype of the call; those of integers are labels (Uint8Array a mask,
+     * where a mask is taken). A cache is its object or {cache: "<handle>"}. Plain arrays are values
+     * or labels as the nodes use them. What is undefined is not sent. */
     inputs?: { [name: string]: TensorLike | KeptLike | Cache | { cache: string } | undefined };
     /** At most 1024, run in order. */
     nodes: readonly GraphNode[];
@@ -149,8 +149,8 @@ export interface Graph {
 export interface GraphAnswer<R = Record<string, any>, K = Record<string, any>> {
     /** Tensors, numbers and strings by the names in `give`: results["l.loss"]. */
     results: R;
-    /** A Kept or a Cache for each name in `keep`. Once an object of these is garbage the daemon's copy
-     * is deleted: keep the object, not its handle. */
+    /** A Kept or a Cache for each name in `keep`. Once an object of these is garbage the daemon's
+     * copy is deleted: keep the object, not its handle. */
     kept: K;
 }
 
@@ -184,12 +184,13 @@ export class Layerd {
         tensor: TensorLike,
         options?: Omit<CallOptions, "cache"> & { dtype?: "float64" | "float32" },
     ): Promise<Kept>;
-    /** The tensor of a kept one or of its handle. It travels as bytes, whatever the client's form. */
+    /** The tensor of a kept one or of its handle. It travels as bytes in either form. */
     fetch(
         kept: KeptLike | string,
         options?: Pick<CallOptions, "signal" | "timeout">,
     ): Promise<Tensor>;
-    /** Deletes the cache or kept tensor of a handle; an unknown one rejects with code "unknown_cache". */
+    /** Deletes the cache or kept tensor of a handle; an unknown one rejects with code
+     * "unknown_cache". */
     remove(handle: string, options?: Pick<CallOptions, "signal" | "timeout">): Promise<void>;
 }
 
@@ -201,9 +202,9 @@ export interface Moving {
 /** A length, or a height and a width. */
 export type Size = number | readonly [number, number];
 
-/** A layer by its name, or a list of its name, what it takes, and perhaps parameters; what these lack
- * has the daemon's defaults. Batchnorm, layernorm and affine stand on vectors (an affine on images
- * as well), what is spatial on images. */
+/** A layer by its name, or a list of its name, what it takes, and perhaps parameters; what these
+ * lack has the daemon's defaults. Batchnorm, layernorm and affine stand on vectors (an affine on
+ * images as well), what is spatial on images. */
 export type NetworkLayer =
     | "relu"
     | "batchnorm"
@@ -250,16 +251,16 @@ export interface NetworkOptions {
  *     const scores = await network.predict(x);
  *     await network.close();
  *
- * Weights have names by the layer's place in the list: "0.w", "0.b", "1.gamma", "1.beta", and so have
- * running statistics: "1.running_mean", "1.running_var". At first w is normal with the deviation
- * sqrt(2 / inputs), drawn as NumPy's RandomState(seed).randn draws, layer by layer; gamma is ones,
- * the rest zeros. Dropout i of n layers draws in step t by the seed `seed + t * n + i`, so that a
- * checkpoint goes on with the masks that it would have had. Seeds are taken modulo 2³².
+ * Weights have names by the layer's place in the list: "0.w", "0.b", "1.gamma", "1.beta", and so
+ * have running statistics: "1.running_mean", "1.running_var". At first w is normal with the
+ * deviation sqrt(2 / inputs), drawn as NumPy's RandomState(seed).randn draws, layer by layer; gamma
+ * is ones, the rest zeros. Dropout i of n layers draws in step t by the seed `seed + t * n + i`, so
+ * that a checkpoint goes on with the masks that it would have had. Seeds are taken modulo 2³².
  *
- * Calls wait for each other: they may be made at once. One that fails, or whose answer is lost, changes
- * nothing, and can be made again. For that a step gives up what the step before it replaced, and the
- * daemon holds the values twice. What nobody has used for the daemon's time (15 minutes) is gone: calls
- * are refused with "unknown_cache" until load() brings a checkpoint. */
+ * Calls wait for each other: they may be made at once. One that fails, or whose answer is lost,
+ * changes nothing, and can be made again. For that a step gives up what the step before it
+ * replaced, and the daemon holds the values twice. What nobody has used for the daemon's time (15
+ * minutes) is gone: calls are refused with "unknown_cache" until load() brings a checkpoint. */
 export class Network {
     /** Nothing is sent before the first call. */
     constructor(client: Layerd, layers: readonly NetworkLayer[], options: NetworkOptions);
@@ -280,17 +281,17 @@ export class Network {
     predict(x: TensorLike | KeptLike, options?: Omit<CallOptions, "cache">): Promise<Tensor>;
     /** Weights and running statistics by name. */
     weights(options?: Omit<CallOptions, "cache">): Promise<Record<string, Tensor>>;
-    /** Sets some or all of these, copied. They go out with the next call. What the update has gathered
-     * stays. */
+    /** Sets some or all of these, copied. They go out with the next call. What the update has
+     * gathered stays. */
     setWeights(weights: Record<string, TensorLike>): Promise<void>;
-    /** A checkpoint, the bytes of a safetensors file: weights and running statistics by name, what the
-     * update has gathered ("0.w.m" and "0.w.v" of adam, "0.w.velocity" of sgd_momentum, "0.w.cache" of
-     * rmsprop), and in __metadata__ "t", "update", and "network", a description. The Python client's
-     * networks are saved alike. */
+    /** A checkpoint, the bytes of a safetensors file: weights and running statistics by name, what
+     * the update has gathered ("0.w.m" and "0.w.v" of adam, "0.w.velocity" of sgd_momentum,
+     * "0.w.cache" of rmsprop), and in __metadata__ "t", "update", and "network", a description. The
+     * Python client's networks are saved alike. */
     save(options?: Omit<CallOptions, "cache">): Promise<Uint8Array>;
-    /** Takes a checkpoint of the same layers, of either dtype, even where the weights have expired or
-     * the network was closed. Weights alone, or those of another update, begin the update anew, with t
-     * at 0. One that does not fit is refused and changes nothing. */
+    /** Takes a checkpoint of the same layers, of either dtype, even where the weights have expired
+     * or the network was closed. Weights alone, or those of another update, begin the update anew,
+     * with t at 0. One that does not fit is refused and changes nothing. */
     load(bytes: Uint8Array | ArrayBuffer): Promise<void>;
     /** Deletes the weights on the daemon; what it cannot be told of expires. */
     close(): Promise<void>;

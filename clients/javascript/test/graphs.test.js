@@ -92,6 +92,40 @@ for (const form of forms) {
         assert.deepEqual(results, { "o.dropout_param.seed": 7, "u.config.t": 5 });
     });
 
+    test(`a mask is bytes, and labels may be, too (${form})`, async () => {
+        const client = open({ form });
+        const bits = new Uint8Array([1, 0]);
+        const dropout_param = { mode: "train", p: 0.5, mask: "mask" };
+        const { results, kept } = await client.graph({
+            inputs: {
+                x: [
+                    [2, 2],
+                    [2, 2],
+                ],
+                y: bits,
+                mask: new Tensor(bits, [1, 2]),
+                z: [[2, 2]],
+                plain: [0, 1],
+            },
+            nodes: [
+                { name: "o", op: "dropout/forward", x: "z", dropout_param },
+                { name: "l", op: "svm/loss", x: "x", y: "y" },
+                { name: "m", op: "svm/loss", x: "x", y: "plain" },
+            ],
+            give: ["o.out", "l.loss"],
+            keep: ["y", "plain"],
+        });
+        assert.deepEqual(results, { "o.out": Tensor.from([[4, 0]]), "l.loss": 1 });
+        for (const [name, want] of [
+            ["y", [1, 0]],
+            ["plain", [0, 1]],
+        ]) {
+            assert.equal(kept[name].dtype, "int64");
+            assert.deepEqual(await client.fetch(kept[name]), Tensor.from(want, "int64"));
+            await kept[name].release();
+        }
+    });
+
     test(`nothing to give is nothing (${form})`, async () => {
         const answer = await open({ form }).graph({ nodes: [] });
         assert.deepEqual(answer, { results: {}, kept: {} });
@@ -133,6 +167,7 @@ for (const form of forms) {
             [Tensor.from([[0.1], [2]], "float32"), undefined],
             [Tensor.from([3, -4], "int64"), undefined],
             [Tensor.from([3, 4], "int32"), Tensor.from([3, 4], "int64")],
+            [Tensor.from([3, 4], "uint8"), Tensor.from([3, 4], "int64")],
             [new Float32Array([0.5]), Tensor.from([0.5], "float32")],
             [[[1, 2]], x],
             [Tensor.zeros([0, 3]), undefined],
@@ -278,9 +313,14 @@ test("a graph as JSON", async () => {
         requests[0].body,
         '{"dtype":"float32","inputs":{"tensor":{"shape":[1],"data":[1]}},"nodes":[],"keep":["tensor"]}',
     );
+    const bit = new Uint8Array([1]);
+    const nodes = [
+        { name: "u", op: "sgd/update", w: "w", dw: "v", config: { learning_rate: NaN } },
+        { name: "o", op: "dropout/forward", x: "i", dropout_param: { mask: "m" } },
+    ];
     const { kept } = await client.graph({
-        inputs: { w, v: { tensor: "5" }, c: { cache: "6" }, y: new Uint8Array([1]), i: [1, 2] },
-        nodes: [{ name: "u", op: "sgd/update", w: "w", dw: "v", config: { learning_rate: NaN } }],
+        inputs: { w, v: { tensor: "5" }, c: { cache: "6" }, y: bit, m: bit, i: [1, 2] },
+        nodes,
         keep: ["c", "u.next_w", "u.config.cache", "c"],
         release: [w, "7"],
     });
@@ -291,10 +331,11 @@ test("a graph as JSON", async () => {
             w: { tensor: "10" },
             v: { tensor: "5" },
             c: { cache: "6" },
-            y: { shape: [1], data: [1] },
+            y: { shape: [1], data: [1], dtype: "int64" },
+            m: { shape: [1], data: [1] },
             i: [1, 2],
         },
-        nodes: [{ name: "u", op: "sgd/update", w: "w", dw: "v", config: { learning_rate: "NaN" } }],
+        nodes: [{ ...nodes[0], config: { learning_rate: "NaN" } }, nodes[1]],
         keep: ["c", "u.next_w", "u.config.cache", "c"],
         release: ["10", "7"],
     });
