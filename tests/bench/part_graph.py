@@ -174,6 +174,8 @@ def tiny():
 # ---- memory --------------------------------------------------------------------------------------
 
 LARGE = [dense(4096, *[512] * 9, 10), conv_net(1024, 28, 16, 100)]
+DAEMONS = 3
+SETTLE = 3  # seconds, in which the daemon gives back what it has freed: it would hide as much
 WARM_UP = [dense(8, *[512] * 9, 10), conv_net(8, 28, 16, 100)]
 
 
@@ -184,6 +186,7 @@ def peak_of(network, warm_up):
         few, step = (GraphCalls(n, dtype, port) for n in (warm_up, network))
         for _ in range(4):
             few.step()
+        time.sleep(SETTLE)
         reset_peak(pid)
         idle = memory(pid, "VmRSS")
         step.step()
@@ -194,7 +197,7 @@ def peaks():
     rows = []
     for network, warm_up in zip(LARGE, WARM_UP):
         at_once, everything = at_once_and_all(network, 8)
-        peak = median(peak_of(network, warm_up) for _ in range(ROUNDS))
+        peak = median(peak_of(network, warm_up) for _ in range(DAEMONS))
         rows.append([f"{network.text}, batch {network.batch}", everything / 1e6, at_once / 1e6,
                      peak / 1e6, peak / at_once])
     made = table("A large step in float64: memory, MB", [
