@@ -121,9 +121,10 @@ function makeChart({ title, lines, text }) {
     return { node, update };
 }
 
-/* The newest at the right; a gap where there is no value, a dot where there is one alone. */
-function linePath(values, highest) {
-    const step = 118 / (SAMPLES - 1);
+/* The newest of up to `count` values at the right; a gap where there is no value, a dot where there
+ * is one alone. */
+function linePath(values, highest, count = SAMPLES) {
+    const step = 118 / (count - 1);
     const left = 119 - (values.length - 1) * step;
     let pen = "M";
     return values
