@@ -34,13 +34,21 @@ function problemPlace(text, { pointer, offset }) {
     return pointer === undefined ? [0, 0] : placeAt(readPlaces(text).places, pointer);
 }
 
+/* Selects a part of the text, and scrolls to it, which no browser does by itself. */
+function selectPlace(control, [start, end]) {
+    const copy = control.cloneNode();
+    copy.rows = 1;
+    copy.value = control.value.slice(0, start);
+    control.after(copy);
+    control.scrollTop = copy.scrollHeight - control.clientHeight / 2;
+    copy.remove();
+    control.setSelectionRange(start, end);
+}
+
 /* Marks it there, and in the drawing; nothing for null. */
 function markProblem(field, view, problem) {
-    if (problem) {
-        field.control.blur(); /* the focus that comes back scrolls to what is selected */
-        field.control.setSelectionRange(...problemPlace(field.text(), problem));
-    }
     markFault([field], problem && field, problem?.detail);
+    if (problem) selectPlace(field.control, problemPlace(field.text(), problem));
     view.mark(problem?.pointer ?? "");
 }
 

@@ -18,10 +18,11 @@ function valueText({ label, shape, keep, give }, op) {
     return [marks, label, kind, size].filter(Boolean).join(" ");
 }
 
-/* Of what a node gives, that which is used or asked for, or else all that it always gives. */
+/* Of what a node gives, that which is used or asked for; of its results all, where none is. */
 function shownValues({ values }) {
-    const shown = values.filter(({ used, give, keep }) => used || give || keep);
-    return shown.length ? shown : values.filter(({ aside }) => !aside);
+    const wanted = ({ used, give, keep }) => used || give || keep;
+    const none = !values.some((value) => !value.aside && wanted(value));
+    return values.filter((value) => wanted(value) || (none && !value.aside));
 }
 
 function boxLines(box) {

@@ -92,13 +92,16 @@ function keptFigure(kept) {
     );
 }
 
-/* What came; scalars are added to their series, by name. */
+/* What came: first the scalars, which are added to their series, by name. */
 function graphResult({ results, kept }, text, series) {
-    const figures = Object.entries(results).map(([name, value]) => {
-        if (Array.isArray(value)) return outputFigure({ name, summary: "" }, value);
+    const tensors = Object.entries(results).filter(([, value]) => Array.isArray(value));
+    const scalars = Object.entries(results).filter(([, value]) => !Array.isArray(value));
+    for (const [name, value] of scalars)
         series.set(name, [...(series.get(name) ?? []), Number(value)]);
-        return seriesFigure(name, series.get(name));
-    });
-    const handles = Object.keys(kept).length ? [keptFigure(kept)] : [];
-    return [...figures, ...handles, asText(text)];
+    return [
+        ...scalars.map(([name]) => seriesFigure(name, series.get(name))),
+        ...tensors.map(([name, value]) => outputFigure({ name, summary: "" }, value)),
+        ...(Object.keys(kept).length ? [keptFigure(kept)] : []),
+        asText(text),
+    ];
 }
