@@ -5,7 +5,7 @@ import unittest
 import case
 from browser import Browser
 
-MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_images",
+MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_images", "test_graph",
            "test_origins", "test_people")
 
 case.url = sys.argv[1]

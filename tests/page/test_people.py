@@ -51,15 +51,16 @@ class People(Case):
             self.use(tab)
             contrast, where = tab.run(CONTRAST)
             self.assertGreaterEqual(contrast, 4.5, where)
-            self.show_layer(tab, "conv")
-            contrast, where = tab.run(CONTRAST)
-            self.assertGreaterEqual(contrast, 4.5, where)
+            for layer in ("conv", "graph"):
+                self.show_layer(tab, layer)
+                contrast, where = tab.run(CONTRAST)
+                self.assertGreaterEqual(contrast, 4.5, where)
             grounds.append(tab.run("getComputedStyle(document.body).backgroundColor"))
         self.assertEqual(grounds, ["rgb(246, 246, 244)", "rgb(20, 22, 26)"])
 
     def test_a_phone_is_wide_enough(self):
         for fragment in ("", "#batchnorm", "#dropout", "#softmax", "#conv", "#max_pool",
-                         "#spatial_groupnorm", "#adam"):
+                         "#spatial_groupnorm", "#adam", "#graph"):
             tab = self.open(fragment, width=375, height=700)
             if not fragment:
                 self.use(tab)

@@ -1,7 +1,8 @@
 /* Answers, and what went wrong where there is none. */
 
-/* {node, show(target, body)}; show runs the call and gives back its problem, if it has one. */
-function makeAnswer(operation, onHandle) {
+/* {node, show(target, body)}; show runs the call and gives back its answer, if one comes. Of a good
+ * one, `nodes` makes what is shown, of its JSON `spoken` what a screen reader says beside the status. */
+function makeAnswer({ nodes, spoken }) {
     const status = element(
         "p",
         { class: "status quiet", role: "status" },
@@ -13,13 +14,10 @@ function makeAnswer(operation, onHandle) {
         node.setAttribute("aria-busy", "true");
         try {
             const answer = await call(target, body);
-            status.replaceChildren(...statusLine(answer, operation));
-            content.replaceChildren(
-                ...(answer.good ? result(answer, operation, onHandle) : problemNodes(answer)),
-            );
-            if (!answer.good) return answer.json;
-            node.scrollIntoView({ block: "nearest" });
-            return null;
+            status.replaceChildren(...statusLine(answer, spoken));
+            content.replaceChildren(...(answer.good ? nodes(answer) : problemNodes(answer)));
+            if (answer.good) node.scrollIntoView({ block: "nearest" });
+            return answer;
         } catch (error) {
             status.replaceChildren(element("b", { class: "bad" }, "No answer"));
             content.replaceChildren(
@@ -37,20 +35,28 @@ function makeAnswer(operation, onHandle) {
     return { node, show };
 }
 
-function statusLine({ status, good, timing, json }, operation) {
+function statusLine({ status, good, timing, json }, spoken) {
     const times = Object.entries(timing).map(([phase, ms]) => `${phase} ${duration(ms / 1e3)}`);
     return [
         element("b", { class: good ? "good" : "bad" }, status),
         element("span", { class: "times" }, ` ${good ? times.join(" · ") : ""}`),
-        element("span", { class: "spoken" }, good ? spoken(json, operation) : json.title),
+        element("span", { class: "spoken" }, good ? spoken(json) : json.title),
     ];
 }
 
-/* What a screen reader says beside the status. */
-function spoken(json, { outputs }) {
-    return outputs
-        .map(({ name }) => `${name} ${shapeText(readTensor(json[name])?.shape ?? [])}`)
+/* "out 2 × 2, ..." of [name, value] pairs. */
+function spokenShapes(pairs) {
+    return pairs
+        .map(([name, value]) => `${name} ${shapeText(readTensor(value)?.shape ?? [])}`)
         .join(", ");
+}
+
+/* The answer of an operation. */
+function operationAnswer(operation, onHandle) {
+    return makeAnswer({
+        nodes: (answer) => result(answer, operation, onHandle),
+        spoken: (json) => spokenShapes(operation.outputs.map(({ name }) => [name, json[name]])),
+    });
 }
 
 function result(answer, operation, onHandle) {
@@ -59,7 +65,7 @@ function result(answer, operation, onHandle) {
     const params = operation.params_name && json[operation.params_name];
     if (params) nodes.push(paramsFigure(operation, params));
     if (json.cache) nodes.push(handleNode(json, onHandle));
-    nodes.push(element("details", {}, element("summary", {}, "As text"), textNode(answer.text)));
+    nodes.push(asText(answer.text));
     return nodes;
 }
 
@@ -122,6 +128,10 @@ function textNode(text) {
     );
 }
 
+function asText(text) {
+    return element("details", {}, element("summary", {}, "As text"), textNode(text));
+}
+
 function problemNodes({ json, text }) {
     const place = json.pointer ?? (json.line ? `line ${json.line}, column ${json.column}` : null);
     return [
@@ -137,6 +147,6 @@ function problemNodes({ json, text }) {
                 ...(place ? [" at ", element("code", {}, place)] : []),
             ),
         ),
-        element("details", {}, element("summary", {}, "As text"), textNode(text)),
+        asText(text),
     ];
 }

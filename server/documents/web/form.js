@@ -20,7 +20,8 @@ function queryBoxes(operation) {
 /* Runs a form's call, shows what comes of it, and marks what was wrong. */
 async function runForm({ fields, target, answer }) {
     const pieces = objectPieces(fields);
-    const problem = await answer.show(target(), bodyOf(pieces));
+    const said = await answer.show(target(), bodyOf(pieces));
+    const problem = said?.good === false ? said.json : null;
     markFault(fields, problem && fieldAtFault(problem, fields, pieces), problem?.detail);
 }
 
@@ -65,7 +66,7 @@ function makePanel(operation, onHandle) {
     const options = operation.dtype ? [dtypeField(operation.dtype)] : [];
     const fields = [...main, ...options];
     const boxes = queryBoxes(operation);
-    const answer = makeAnswer(operation, onHandle);
+    const answer = operationAnswer(operation, onHandle);
     const line = element("code");
     const target = () => {
         const query = boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
@@ -84,25 +85,18 @@ function makePanel(operation, onHandle) {
         curlNode(line),
     );
     showCurl();
-    const title = element(
-        "h3",
-        {},
-        element("span", { class: "method" }, "POST"),
-        ` ${operation.path}`,
-    );
-    const node = element(
+    const node = panelNode(operation.path, operation.summary, form, answer);
+    return { operation, fields, node, showCurl };
+}
+
+function panelNode(path, summary, form, answer) {
+    const title = element("h3", {}, element("span", { class: "method" }, "POST"), ` ${path}`);
+    return element(
         "section",
-        { class: "operation", "aria-label": operation.path, "data-path": operation.path },
-        element(
-            "div",
-            { class: "ask" },
-            title,
-            element("p", { class: "quiet" }, operation.summary),
-            form,
-        ),
+        { class: "operation", "aria-label": path, "data-path": path },
+        element("div", { class: "ask" }, title, element("p", { class: "quiet" }, summary), form),
         answer.node,
     );
-    return { operation, fields, node, showCurl };
 }
 
 function copyButton(source) {

@@ -1,13 +1,22 @@
 #!/bin/sh
 # Puts the page together: a line "@include NAME" of index.html becomes that file, and the policy
-# allows the style and the script that are in the page by their hashes, and nothing else.
+# allows the style and the script that are in the page by their hashes, and nothing else. What only
+# readers of the files need, indentation and lines of comment, is left out of the page.
 #
 #   server/documents/web/join.sh server/documents/web/index.html PAGE POLICY
 set -eu
 folder=$(dirname "$1")
 awk -v folder="$folder" '
     $1 != "@include" { print; next }
-    { while ((got = (getline line < (folder "/" $2))) > 0) print line }
+    {
+        while ((got = (getline line < (folder "/" $2))) > 0) {
+            if ($2 !~ /\.(js|css)$/) { print line; continue }
+            sub(/^ +/, "", line)
+            if (line ~ /^\/\*/) comment = 1
+            if (!comment && line != "") print line
+            if (line ~ /\*\/$/) comment = 0
+        }
+    }
     got < 0 { print "there is no " folder "/" $2 >"/dev/stderr"; exit 1 }' "$1" >"$2"
 
 # The hash of an element: of all between its tags, as browsers take it.

@@ -53,7 +53,11 @@ function readSample(text) {
     const samples = parseMetrics(text);
     return {
         at: performance.now(),
-        calls: sum(samples, "layerd_requests_total", (labels) => labels.layer !== ""),
+        calls: sum(
+            samples,
+            "layerd_requests_total",
+            ({ layer, operation }) => layer !== "" || operation === "graph",
+        ),
         running: Math.max(sum(samples, "layerd_requests_in_flight") - 1, 0),
         entries: sum(samples, "layerd_cache_entries"),
         cacheBytes: sum(samples, "layerd_cache_bytes"),
@@ -74,7 +78,7 @@ function computeTime(q, samples, i) {
 /* Each chart: what it is, its lines, and the text of the last values. */
 const CHARTS = [
     {
-        title: "Operations a second",
+        title: "Calls a second",
         lines: [rate],
         text: ([value]) => brief(Math.round(value * 10) / 10),
     },
@@ -121,9 +125,10 @@ function makeChart({ title, lines, text }) {
     return { node, update };
 }
 
-/* The newest at the right; a gap where there is no value, a dot where there is one alone. */
-function linePath(values, highest) {
-    const step = 118 / (SAMPLES - 1);
+/* The newest of up to `count` values at the right; a gap where there is no value, a dot where there
+ * is one alone. */
+function linePath(values, highest, count = SAMPLES) {
+    const step = 118 / (count - 1);
     const left = 119 - (values.length - 1) * step;
     let pen = "M";
     return values

@@ -95,7 +95,9 @@ async function start() {
         const [version, openapi] = await Promise.all([get("/version"), get("/openapi.json")]);
         find("version").textContent =
             `${version.version} · ${version.commit} · ${version.blas.split(" ", 2).join(" ")} · ${version.cpu}`;
-        showLayers(makePanels(readOperations(openapi)), find("layers"), find("forms"));
+        const operations = readOperations(openapi);
+        const panels = [...makePanels(operations), makeGraphPanel(operations)];
+        showLayers(panels, find("layers"), find("forms"));
     } catch (error) {
         find("forms").replaceChildren(
             element("p", { role: "alert" }, `The operations could not be read: ${error.message}.`),
