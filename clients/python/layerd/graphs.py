@@ -1,0 +1,49 @@
+"""Graphs, several operations in one call: what is sent of one, and what its handles stand for."""
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import numpy as np
+
+from .arguments import FLOAT32, FLOAT64, MASK, cast, float_dtypes, floating, kept_dtype
+from .cache import Cache
+from .tensor import Tensor
+
+Nodes = Sequence[Mapping[str, Any]]
+
+
+def prepare(inputs: Mapping[str, Any], dtype: Any
+            ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, str]], np.dtype]:
+    """The arrays among a graph's inputs; of the others what stands for them in its document; and
+    the dtype of the call, found as for an operation where it is not given."""
+    arrays: dict[str, Any] = {}
+    handles: dict[str, dict[str, str]] = {}
+    for name, value in inputs.items():
+        if isinstance(value, (Cache, Tensor)):
+            handles[name] = {"cache" if isinstance(value, Cache) else "tensor": value.handle}
+        else:
+            array = np.asarray(value)
+            arrays[name] = array.astype(MASK) if array.dtype.kind == "b" else array
+    if dtype is None:
+        dtype = kept_dtype(inputs) or floating(*float_dtypes(arrays))
+    elif np.dtype(dtype) not in (FLOAT64, FLOAT32):
+        raise ValueError(f"the dtype is {dtype}, but must be float64 or float32")
+    dtype = np.dtype(dtype)
+    return cast(arrays, dtype), handles, dtype
+
+
+def stand_in(name: str, handle: str, nodes: Nodes, inputs: Mapping[str, Any], dtype: np.dtype,
+             client: object) -> Union[Cache, Tensor]:
+    """What stands for a kept value of this name: one of the inputs, as they were sent, or of the
+    nodes' results."""
+    value = inputs.get(name)
+    if isinstance(value, Cache):
+        return Cache(handle, value.dtype, value.dtypes, client)
+    if isinstance(value, Tensor):
+        return Tensor(handle, value.dtype, client)
+    if isinstance(value, np.ndarray):
+        return Tensor(handle, value.dtype, client, value.shape)
+    owner, _, field = name.partition(".")
+    node = next(node for node in nodes if node["name"] == owner)
+    if field == "cache" and node["op"] != "gradients":  # whose "d.cache" is that of an input
+        return Cache(handle, dtype, dict.fromkeys(node, dtype), client)
+    return Tensor(handle, dtype, client)
