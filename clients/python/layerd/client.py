@@ -163,10 +163,11 @@ class Client:
             for name, handle in kept.items()}
 
     def put(self, array: Any, dtype: Any = None) -> Tensor:
-        """Keeps an array with the daemon; integers as labels."""
-        array = np.asarray(array)
+        """Keeps an array with the daemon; integers, unless a dtype of floats is given, as labels.
+        """
+        array = np.asarray(array, dtype)
         labels = array.astype(np.int64) if array.dtype.kind in "iu" else array
-        return self.graph([], {"value": labels}, keep=["value"], dtype=dtype)[1]["value"]
+        return self.graph([], {"value": labels}, keep=["value"])[1]["value"]
 
     def fetch(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a kept tensor."""

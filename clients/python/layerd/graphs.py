@@ -43,7 +43,8 @@ def stand_in(name: str, handle: str, nodes: Nodes, inputs: Mapping[str, Any], dt
     if isinstance(value, np.ndarray):
         return Tensor(handle, value.dtype, client, value.shape)
     owner, _, field = name.partition(".")
-    node = next(node for node in nodes if node["name"] == owner)
-    if field == "cache" and node["op"] != "gradients":  # whose "d.cache" is that of an input
-        return Cache(handle, dtype, dict.fromkeys(node, dtype), client)
+    if field == "cache":
+        node = next(node for node in nodes if node["name"] == owner)
+        if node["op"] != "gradients":  # whose "d.cache" is that of an input named so
+            return Cache(handle, dtype, dict.fromkeys(node, dtype), client)
     return Tensor(handle, dtype, client)

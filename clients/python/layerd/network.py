@@ -39,7 +39,7 @@ class Network:
                        ("batchnorm", {"eps": 1e-5, "momentum": 0.9})      spatial_batchnorm too
                        ("layernorm", {"eps": 1e-5})
                        ("spatial_groupnorm", groups, {"eps": 1e-5})
-                       ("dropout", p)                p is the probability of keeping
+                       ("dropout", p, {"seed": 0})   p is the probability of keeping
                    A size is a number, or a height and a width. What the dictionary lacks has these
                    values; where it has nothing, it may be left out
     input          the shape of one example: 784, or (C, H, W)
@@ -50,14 +50,16 @@ class Network:
     dtype          "float64" or "float32": of all that is computed
     config         what else the update takes, as in momentum=0.95
 
-    The arrays are named by field and by the layer's place in the list: w0 and b0 of layer 0, gamma1,
-    beta1, running_mean1 and running_var1 of layer 1. At first b, beta and what runs are zeros,
-    gamma ones; w of affine and conv is drawn by NumPy's legacy generator,
-    np.random.RandomState(seed), layer by layer, as randn(*shape) · sqrt(2 / inputs), where `inputs`
-    is D of an affine's (D, M) and C · R · S of a conv's (F, C, R, S).
+    The arrays are named by the layer's place in the list and by field: "0.w" and "0.b", "1.gamma",
+    "1.beta", "1.running_mean" and "1.running_var". What the update gathers, which begins as zeros:
+    "0.w.m" and "0.w.v" of adam, "0.w.velocity" of sgd_momentum, "0.w.cache" of rmsprop. At first b,
+    beta and what runs are zeros, gamma ones; w of affine and conv is drawn by NumPy's legacy
+    generator, np.random.RandomState(seed), layer by layer, as randn(*shape) · sqrt(2 / inputs),
+    where `inputs` is D of an affine's (D, M) and C · R · S of a conv's (F, C, R, S).
 
-    In the t-th step, from 0 on, layer i of n draws its dropout by the seed
-    (seed + t · n + i) mod 2³². So a network goes on from a checkpoint as if it had never stopped.
+    In the t-th step, from 0 on, a dropout that has a seed of its own draws by (that + t) mod 2³²,
+    another one, as layer i of n, by (seed + t · n + i) mod 2³² of the network's seed. So a network
+    goes on from a checkpoint as if it had never stopped.
 
     What the daemon keeps of a network expires some time after its last call (15 minutes, unless
     the daemon was told otherwise), and ends with client.close(): `save` what is worth it. Of a
@@ -76,7 +78,7 @@ class Network:
                        config=config)
         draw = np.random.RandomState(seed)
         self._state = self._state._replace(held=self._put({
-            f"{field}{i}": layer.first(field, draw)
+            f"{i}.{field}": layer.first(field, draw)
             for i, layer in enumerate(self._layers) for field in (*layer.weights, *layer.running)}))
 
     @classmethod
@@ -99,7 +101,6 @@ class Network:
     def step(self, x: Any, y: Any) -> float:
         """Trains on a batch, x (N, ...) with labels y (N,), and returns its loss before that. Both
         may be kept tensors. Where it raises, the network is as it was."""
-        t = self.t
         nodes = self._forward("train")
         nodes += [
             {"name": "l", "op": f"{self.loss}/loss", "x": self._scores, "y": "y"},
@@ -109,7 +110,7 @@ class Network:
         results, kept = self._run(nodes, {"x": self._examples(x), "y": _labels(y)},
                                   give=["l.loss"], keep=self._moved)
         held = {self._moved[name]: tensor for name, tensor in kept.items()}
-        self._state = _State(t + 1, held, [*self._state.held.values()])
+        self._state = _State(self.t + 1, held, [*self._state.held.values()])
         return results["l.loss"]
 
     def predict(self, x: Any) -> np.ndarray:
@@ -125,24 +126,27 @@ class Network:
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Sets arrays by name, some or all of those that `weights` tells. What the update has
         gathered stays."""
+        held = self._open().held
         _check(weights, self._shapes)
-        held = {**self._open().held, **self._put(weights)}
+        held = {**held, **self._put(weights)}
         self._state = self._state._replace(held=held)
 
     def save(self, path: checkpoint.Path) -> None:
         """Writes weights, what runs, what the update has gathered, t and a description of the
         network to a safetensors file, which holds either all or what it held before."""
-        arrays = self._fetch([*self._open().held])
+        held = self._open().held
+        arrays = self._fetch([name for name, wire in self._wires.items() if wire in held])
         description = {"layers": self.layers, "input": self._input, "loss": self.loss,
                        "update": self.update, "learning_rate": self.learning_rate,
                        "seed": self.seed, "dtype": self.dtype.name, "config": self.config}
-        texts = {"t": str(self.t),
+        texts = {"t": str(self.t), "update": self.update,
                  "network": json.dumps(description, default=lambda number: number.item())}
         checkpoint.write(path, arrays, texts)
 
     def load(self, path: checkpoint.Path) -> None:
-        """Reads what `save` wrote of a network of the same layers and update, even where this one
-        has expired or was closed. The learning rate stays this one's."""
+        """Reads what `save` wrote of a network of the same layers, even where this one has expired
+        or was closed. From a file of another update, or of weights alone, nothing gathered comes,
+        and t is 0. The learning rate stays this one's."""
         self._restore(*checkpoint.read(path), path)
 
     def close(self) -> None:
@@ -182,30 +186,41 @@ class Network:
         self._state = _State(0, {}, [])
 
     def _name_arrays(self) -> None:
-        """The names of what is held, and of the results of a step that come in their place."""
-        self._weights: list[str] = []           # what is learnt
+        """The names of what is held, and of the results of a step that come in their place. A
+        graph's names begin with a letter."""
+        self._weights: list[str] = []           # what is learnt, by names of the graph
         self._shapes: dict[str, Shape] = {}     # of it and of what runs
-        self._gathered: dict[str, Shape] = {}   # by the update: "m_w0"
-        self._moved: dict[str, str] = {}        # by the result of a step
+        self._gathered: dict[str, Shape] = {}   # of what the update gathers
+        self._wires: dict[str, str] = {}        # by an array's name: that of the graph
+        self._moved: dict[str, str] = {}        # by the result of a step: that of the graph
         for i, layer in enumerate(self._layers):
             for field, shape in layer.weights.items():
-                name, node = f"{field}{i}", f"u{len(self._weights)}"
-                self._weights.append(name)
-                self._shapes[name] = shape
-                self._moved[f"{node}.next_w"] = name
+                wire, node = f"{field}{i}", f"u{len(self._weights)}"
+                self._weights.append(wire)
+                self._name(f"{i}.{field}", wire, f"{node}.next_w", shape, self._shapes)
                 for slot in _SLOTS[self.update]:
-                    self._gathered[f"{slot}_{name}"] = shape
-                    self._moved[f"{node}.config.{slot}"] = f"{slot}_{name}"
+                    self._name(f"{i}.{field}.{slot}", f"{wire}_{slot}", f"{node}.config.{slot}",
+                               shape, self._gathered)
             for field, shape in layer.running.items():
-                self._shapes[f"{field}{i}"] = shape
-                self._moved[f"n{i}.bn_param.{field}"] = f"{field}{i}"
+                self._name(f"{i}.{field}", f"{field}{i}", f"n{i}.bn_param.{field}", shape,
+                           self._shapes)
+
+    def _name(self, name: str, wire: str, result: str, shape: Shape,
+              shapes: dict[str, Shape]) -> None:
+        shapes[name] = shape
+        self._wires[name] = wire
+        self._moved[result] = wire
 
     def _forward(self, mode: str) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = []
         first = self.seed + self.t * len(self._layers)
         for i, layer in enumerate(self._layers):
-            before = f"n{i - 1}.out" if i else "x"
-            nodes.append(layer.node(i, before, mode, (first + i) % 2**32))
+            node = layer.node(i, f"n{i - 1}.out" if i else "x", mode)
+            if layer.op == "dropout" and mode == "train":
+                own = layer.params.get("seed")
+                seed = first + i if own is None else own + self.t
+                node["dropout_param"]["seed"] = seed % 2**32
+            nodes.append(node)
         return nodes
 
     def _config_of(self, name: str) -> dict[str, Any]:
@@ -214,8 +229,8 @@ class Network:
         if self.learning_rate is not None:
             config["learning_rate"] = self.learning_rate
         for slot in _SLOTS[self.update]:
-            if f"{slot}_{name}" in self._state.held:
-                config[slot] = f"{slot}_{name}"
+            if f"{name}_{slot}" in self._state.held:
+                config[slot] = f"{name}_{slot}"
         if self.update == "adam":
             config["t"] = self.t
         return config
@@ -235,21 +250,26 @@ class Network:
         return self._state
 
     def _put(self, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
-        cast = {name: np.asarray(array, self.dtype) for name, array in arrays.items()}
+        cast = {self._wires[name]: np.asarray(array, self.dtype) for name, array in arrays.items()}
         return self.client.graph([], cast, keep=cast, dtype=self.dtype)[1] if cast else {}
 
-    def _fetch(self, names: list[str]) -> dict[str, np.ndarray]:
-        return self._run([], {}, give=names)[0]
+    def _fetch(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        wires = {name: self._wires[name] for name in names}
+        results, _ = self._run([], {}, give=wires.values())
+        return {name: results[wire] for name, wire in wires.items()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str],
                  path: checkpoint.Path) -> None:
+        goes_on = texts.get("update") == self.update and (
+            not self._gathered or any(name in arrays for name in self._gathered))
+        if not goes_on:
+            slots = tuple(f".{slot}" for slots in _SLOTS.values() for slot in slots)
+            arrays = {name: array for name, array in arrays.items() if not name.endswith(slots)}
         _check(arrays, {**self._shapes, **self._gathered})
-        if not texts.get("t", "").isdigit():
-            raise ValueError(f"{path} does not tell t, the number of steps done")
-        t = int(texts["t"])
-        for name in (*self._shapes, *(self._gathered if t else ())):
+        for name in (*self._shapes, *(self._gathered if goes_on else ())):
             if name not in arrays:
                 raise ValueError(f"{path} has no {name}")
+        t = int(texts.get("t", "0")) if goes_on else 0
         self._state = _State(t, self._put(arrays), [])
 
     def _examples(self, x: Any) -> Any:

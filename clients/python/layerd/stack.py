@@ -10,7 +10,7 @@ Spec = Union[str, Sequence[Any]]  # "relu", ("affine", 100), ("conv", 16, 3, {"p
 
 
 class Layer(NamedTuple):
-    """A layer in its place. Its arrays are named by the field and the layer's index: "w0"."""
+    """A layer in its place."""
 
     op: str
     out: Shape                           # of what it makes of one example
@@ -20,15 +20,14 @@ class Layer(NamedTuple):
     params: Mapping[str, Any] = {}
     has_mode: bool = False
 
-    def node(self, index: int, before: str, mode: str, seed: int) -> dict[str, Any]:
-        """The node of a graph that is this layer after a value named `before`."""
+    def node(self, index: int, before: str, mode: str) -> dict[str, Any]:
+        """The node of a graph that is this layer after a value named `before`. Its arrays are named
+        by the field and its index: "w0"."""
         node = {"name": f"n{index}", "op": f"{self.op}/forward", "x": before}
         node.update({field: f"{field}{index}" for field in self.weights})
         params = {**self.params, **{field: f"{field}{index}" for field in self.running}}
         if self.has_mode:
             params["mode"] = mode
-        if self.op == "dropout" and mode == "train":
-            params["seed"] = seed
         if params:
             node[self.param_name] = params
         return node
@@ -67,8 +66,9 @@ def _relu(shape: Shape) -> Layer:
     return Layer("relu", shape)
 
 
-def _dropout(shape: Shape, p: float) -> Layer:
-    return Layer("dropout", shape, param_name="dropout_param", params={"p": p}, has_mode=True)
+def _dropout(shape: Shape, p: float, seed: Optional[int] = None) -> Layer:
+    params = {"p": p} if seed is None else {"p": p, "seed": seed}
+    return Layer("dropout", shape, {}, {}, "dropout_param", params, True)
 
 
 def _batchnorm(shape: Shape, **params: float) -> Layer:
