@@ -12,7 +12,7 @@ from .tensor import Tensor
 FLOAT64: np.dtype = np.dtype(np.float64)
 FLOAT32: np.dtype = np.dtype(np.float32)
 MASK: np.dtype = np.dtype(np.uint8)
-_INT64: np.dtype = np.dtype(np.int64)
+INT64: np.dtype = np.dtype(np.int64)
 
 
 def floating(*dtypes: np.dtype) -> np.dtype:
@@ -94,4 +94,4 @@ def _kind(held: np.dtype, dtype: np.dtype, is_parameter: bool) -> np.dtype:
     numbers; truth values as parameters are a mask."""
     if held == MASK or is_parameter and held.kind == "b":
         return MASK
-    return _INT64 if held.kind in "iu" and not is_parameter else dtype
+    return INT64 if held.kind in "iu" and not is_parameter else dtype

@@ -132,8 +132,8 @@ class Client:
                  by names of inputs and of results ("a.out"), tensors and caches ("a.cache"). With
                  the op "gradients", `of` names losses and `for` the values whose gradients are
                  wanted: "d.w" is that of w
-        inputs   by name: arrays, and what is kept, as a Tensor or a Cache. Those of floats are sent
-                 in one dtype; those of integers are labels, those of bool masks
+        inputs   by name: arrays, and what is kept, as a Tensor or a Cache. Arrays of integers are
+                 labels; all others, of bool, too, as masks are, are sent in one dtype of floats
         give     names of results and inputs that are returned
         keep     names of those that stay with the daemon
         release  what is given up at the end, where all went well: a Tensor, a Cache, a handle
@@ -143,7 +143,7 @@ class Client:
         and strings of parameters; and what was kept, by its full name too: a Tensor, of "a.cache" a
         Cache. Raises layerd.Error, whose pointer ("/nodes/3/w") is into these arguments.
         """
-        nodes, give, keep = list(nodes), list(give), list(keep)
+        nodes, give, keep = list(nodes), list(give), [*dict.fromkeys(keep)]
         arrays, held, dtype = graphs.prepare(inputs, dtype)
         handles = [_handle(value) for value in release]
         lists = {"inputs": held, "give": give, "keep": keep, "release": handles}
@@ -154,20 +154,16 @@ class Client:
             lambda answer: form.decode_graph(answer, dtype, keep), repeatable=not handles)
         for handle in handles:
             self._live.pop(handle, None)
-        for name, value in results.items():
-            if isinstance(value, float) and name.count(".") < 2:  # no parameter
-                results[name] = dtype.type(value)  # NumPy's scalar, as its own sums are
         sent = {**inputs, **arrays}
-        return results, {
-            name: self._watched(graphs.stand_in(name, handle, nodes, sent, dtype, self))
-            for name, handle in kept.items()}
+        return ({name: _scalar(name, results[name], dtype) for name in give},
+                {name: self._watched(graphs.stand_in(name, kept[name], nodes, sent, dtype, self))
+                 for name in keep})
 
     def put(self, array: Any, dtype: Any = None) -> Tensor:
         """Keeps an array with the daemon; integers, unless a dtype of floats is given, as labels.
         """
         array = np.asarray(array, dtype)
-        labels = array.astype(np.int64) if array.dtype.kind in "iu" else array
-        return self.graph([], {"value": labels}, keep=["value"])[1]["value"]
+        return self.graph([], {"value": array}, keep=["value"])[1]["value"]
 
     def fetch(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a kept tensor."""
@@ -361,6 +357,11 @@ def _taken(items: "deque[_Item]") -> Optional[_Item]:
             if not is_ours(error):
                 raise
     return None
+
+
+def _scalar(name: str, value: Any, dtype: np.dtype) -> Any:
+    """A result of a graph; a number that is no parameter as NumPy's scalar, as its own sums are."""
+    return dtype.type(value) if isinstance(value, float) and name.count(".") < 2 else value
 
 
 def _with_token(headers: Mapping[str, str]) -> Mapping[str, str]:

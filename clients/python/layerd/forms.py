@@ -190,7 +190,7 @@ def _number_of_numpy(value: Any) -> Union[int, float]:
 def _input(value: Any) -> bytes:
     """An input of a graph: labels say that they are some."""
     text = _json(value)
-    is_labels = isinstance(value, np.ndarray) and value.dtype == np.int64
+    is_labels = isinstance(value, np.ndarray) and value.dtype.kind in "iu"
     return text[:-1] + b',"dtype":"int64"}' if is_labels else text
 
 

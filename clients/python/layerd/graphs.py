@@ -4,7 +4,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from .arguments import FLOAT32, FLOAT64, MASK, cast, float_dtypes, floating, kept_dtype
+from .arguments import FLOAT32, FLOAT64, INT64, cast, float_dtypes, floating, kept_dtype
 from .cache import Cache
 from .tensor import Tensor
 
@@ -21,8 +21,7 @@ def prepare(inputs: Mapping[str, Any], dtype: Any
         if isinstance(value, (Cache, Tensor)):
             handles[name] = {"cache" if isinstance(value, Cache) else "tensor": value.handle}
         else:
-            array = np.asarray(value)
-            arrays[name] = array.astype(MASK) if array.dtype.kind == "b" else array
+            arrays[name] = np.asarray(value)
     if dtype is None:
         dtype = kept_dtype(inputs) or floating(*float_dtypes(arrays))
     elif np.dtype(dtype) not in (FLOAT64, FLOAT32):
@@ -41,7 +40,7 @@ def stand_in(name: str, handle: str, nodes: Nodes, inputs: Mapping[str, Any], dt
     if isinstance(value, Tensor):
         return Tensor(handle, value.dtype, client)
     if isinstance(value, np.ndarray):
-        return Tensor(handle, value.dtype, client, value.shape)
+        return Tensor(handle, INT64 if value.dtype.kind == "u" else value.dtype, client, value.shape)
     owner, _, field = name.partition(".")
     if field == "cache":
         node = next(node for node in nodes if node["name"] == owner)

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -66,17 +67,19 @@ def server(*conversations):
 
 
 class Relay:
-    """Between clients and the daemon of LAYERD_URL: tells what went by, and may lose answers.
+    """Between clients and the daemon of LAYERD_URL: tells what went by, and may hinder answers.
 
     sent, received  in bytes
     requests        their methods and paths
-    loses           whether an answer is cut off before its first byte
+    loses           whether connections end before an answer's first byte
+    delay           seconds that an answer is held back
     """
 
     def __init__(self):
         self.sent = self.received = 0
         self.requests = []
         self.loses = False
+        self.delay = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -108,6 +111,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while (data := daemon.recv(1 << 20)) and not self.loses:
                 self.received += len(data)
+                time.sleep(self.delay)
                 client.sendall(data)
             client.shutdown(socket.SHUT_RDWR)
         client.close()

@@ -142,12 +142,21 @@ class Graphs(unittest.TestCase):
                                    reference.softmax_loss(x, y)[1], 1e-12, 1e-14)
 
     def test_masks(self):
-        x, mask = numbers(2, 3), np.array([[True, False, True], [False, True, True]])
+        mask = np.array([[True, False, True], [False, True, True]])
         nodes = [{"name": "o", "op": "dropout/forward", "x": "x",
                   "dropout_param": {"p": np.float32(0.5), "mode": "train", "mask": "m"}}]
-        for sent in mask, mask.astype(np.uint8), mask.astype(float):
-            results, _ = self.client.graph(nodes, {"x": x, "m": sent}, give=["o.out"])
-            np.testing.assert_array_equal(results["o.out"], x * mask * 2)
+        for dtype in np.float64, np.float32:
+            x = numbers(2, 3, dtype=dtype)
+            for sent in mask, mask.astype(dtype), self.client.put(mask, dtype):
+                results, _ = self.client.graph(nodes, {"x": x, "m": sent}, give=["o.out"])
+                self.assertEqual(results["o.out"].dtype, dtype)
+                np.testing.assert_array_equal(results["o.out"], x * mask * 2)
+
+    def test_what_is_named_twice(self):
+        given = {"x": [1.5], "y": np.uint8([3])}
+        results, kept = self.client.graph([], given, give=["x", "x"], keep=["y", "y"])
+        self.assertEqual((results["x"].tolist(), kept["y"].dtype), ([1.5], np.int64))
+        self.assertEqual(self.client.fetch(kept["y"]).tolist(), [3])
 
     def test_the_dtype(self):
         narrow = self.client.put(numbers(3, 5, seed=1, dtype=np.float32))

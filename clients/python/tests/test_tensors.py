@@ -68,6 +68,11 @@ class Kept(unittest.TestCase):
         self.assertEqual(self.client.fetch(self.client.put([1.5, 2], "float32")).dtype, np.float32)
         labels = self.client.put(np.uint8([1, 0]))
         self.assertEqual((labels.dtype, self.client.fetch(labels).dtype), (np.int64, np.int64))
+        mask = self.client.put([[True, False, True]])
+        self.assertEqual((mask.dtype, mask.shape), (np.float64, (1, 3)))
+        out = self.client.call("dropout/forward", x=numbers(1, 3), dropout_param={
+            "p": 0.5, "mode": "train", "mask": mask})["out"]
+        np.testing.assert_array_equal(out, numbers(1, 3) * [[2, 0, 2]])
 
     def test_info(self):
         tensor = self.client.put(numbers(2, 3, dtype=np.float32))

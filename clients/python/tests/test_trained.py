@@ -1,11 +1,13 @@
 """layerd.Network: what it learns, step by step beside NumPy, and what becomes of it when calls fail."""
 import pathlib
+import signal
+import time
 import unittest
 
 import numpy as np
 import reference
 import reference_optim
-from support import Relay, in_each_form, is_freed, numbers
+from support import Relay, daemon, in_each_form, is_freed, numbers
 
 import layerd
 
@@ -250,6 +252,45 @@ class Failures(unittest.TestCase):
                 self.assertEqual(net.t, 2)
             self.same(client, fail)
 
+    def test_an_answer_that_is_late(self):
+        with Relay() as relay, layerd.Client(relay.url, form=self.form) as client:
+            def fail(net):
+                relay.delay, client.timeout = 0.6, 0.2
+                with self.assertRaises(layerd.TimedOut):
+                    net.step(*self.batches[2])
+                relay.delay, client.timeout = 0, 60
+            self.same(client, fail)
+
+    def test_an_interrupt(self):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with Relay() as relay, layerd.Client(relay.url, form=self.form) as client:
+            def fail(net):
+                relay.delay = 0.6
+                before = signal.signal(signal.SIGALRM, interrupt)
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.2)
+                    with self.assertRaises(KeyboardInterrupt):
+                        net.step(*self.batches[2])
+                finally:
+                    signal.signal(signal.SIGALRM, before)
+                relay.delay = 0
+            self.same(client, fail)
+
+    def test_a_budget_that_is_used_up(self):
+        with daemon("--cache-budget", "64KiB") as url, layerd.Client(
+                url, form=self.form, retries=0) as client:
+            def fail(net):
+                filled = []
+                with self.assertRaises(layerd.Unavailable):
+                    while True:
+                        filled.append(client.put(numbers(100)))
+                with self.assertRaises(layerd.Unavailable) as raised:
+                    net.step(*self.batches[2])
+                self.assertEqual(raised.exception.code, "cache_full")
+            self.same(client, fail)
+
     def test_a_learning_rate_that_is_none(self):
         def fail(net):
             net.learning_rate = -1
@@ -308,6 +349,25 @@ class Handles(unittest.TestCase):
         del net
         self.client.version()
         self.assertTrue(all(map(is_freed, held)))
+
+
+class Expiry(unittest.TestCase):
+    def test_all_of_a_network_lives_as_long_as_it_is_used(self):
+        """What only steps use, too, in a second of predictions, and what is old is not missed."""
+        with daemon("--cache-lifetime", "1s") as url, layerd.Client(url) as client, layerd.Network(
+                client, DENSE, input=4, update="adam") as net:
+            x, y = numbers(5, 4), [0, 1, 2, 0, 1]
+            net.step(x, y)
+            for _ in range(8):
+                time.sleep(0.2)
+                net.predict(x)
+            net.step(x, y)
+            time.sleep(2)
+            with self.assertRaises(layerd.Error) as raised:
+                net.step(x, y)
+            self.assertEqual(raised.exception.code, "unknown_cache")
+            with self.assertRaises(layerd.Error):
+                net.predict(x)
 
 
 class Wire(unittest.TestCase):
