@@ -24,6 +24,14 @@ def floating(*dtypes: np.dtype) -> np.dtype:
     return FLOAT32 if common.kind == "f" and common.itemsize <= 4 else FLOAT64
 
 
+def float_dtype(given: Any) -> np.dtype:
+    """float64 or float32. ValueError: what was given is another dtype."""
+    dtype: np.dtype = np.dtype(given)
+    if dtype not in (FLOAT64, FLOAT32):
+        raise ValueError(f"the dtype is {given}, but must be float64 or float32")
+    return dtype
+
+
 def prepare(arguments: Mapping[str, Any]) -> tuple[dict[str, Value], np.dtype]:
     """The arguments as forms.py takes them, and the dtype of the call: that of what is kept among
     them, or else the common one of all floats."""

@@ -79,7 +79,7 @@ class Safetensors(Form):
                 tensors[name] = value
             elif isinstance(value, Tensor):
                 metadata[name] = value.handle
-                metadata["dtype"] = _name(dtype)  # which no tensor of the file may tell
+                metadata["dtype"] = dtype_name(dtype)  # which no tensor of the file may tell
             else:
                 metadata[name] = value if isinstance(value, str) else repr(value)
         return file_parts(tensors, metadata)
@@ -98,7 +98,7 @@ class Safetensors(Form):
     def encode_graph(document: dict[str, Any], arrays: Mapping[str, np.ndarray], dtype: np.dtype
                      ) -> list[bytes]:
         if not any(array.dtype == dtype for array in arrays.values()):
-            document = {"dtype": _name(dtype), **document}
+            document = {"dtype": dtype_name(dtype), **document}
         return file_parts(arrays, {"graph": _document(document).decode()})
 
     @staticmethod
@@ -153,7 +153,7 @@ class Json(Form):
 
     @staticmethod
     def encode(arguments: Mapping[str, Value], dtype: np.dtype) -> list[bytes]:
-        return [_json({"dtype": _name(dtype), **arguments})]
+        return [_json({"dtype": dtype_name(dtype), **arguments})]
 
     @staticmethod
     def decode(answer: Answer, dtype: np.dtype) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Json(Form):
         inputs = {**document.get("inputs", {}), **arrays}
         members = b",".join(b"%s:%s" % (_json(name), _input(held)) for name, held in inputs.items())
         rest = {name: value for name, value in document.items() if name != "inputs"}
-        return [b'{"dtype":"%s","inputs":{%s},%s' % (_name(dtype).encode(), members,
+        return [b'{"dtype":"%s","inputs":{%s},%s' % (dtype_name(dtype).encode(), members,
                                                      _document(rest)[1:])]
 
     @staticmethod
@@ -194,7 +194,7 @@ def _input(value: Any) -> bytes:
     return text[:-1] + b',"dtype":"int64"}' if is_labels else text
 
 
-def _name(dtype: np.dtype) -> str:
+def dtype_name(dtype: np.dtype) -> str:
     return f"float{8 * dtype.itemsize}"  # NumPy's own takes any KeyError for its own (origins.py)
 
 

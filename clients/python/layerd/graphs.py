@@ -4,7 +4,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from .arguments import FLOAT32, FLOAT64, INT64, cast, float_dtypes, floating, kept_dtype
+from .arguments import INT64, cast, float_dtype, float_dtypes, floating, kept_dtype
 from .cache import Cache
 from .tensor import Tensor
 
@@ -24,9 +24,8 @@ def prepare(inputs: Mapping[str, Any], dtype: Any
             arrays[name] = np.asarray(value)
     if dtype is None:
         dtype = kept_dtype(inputs) or floating(*float_dtypes(arrays))
-    elif np.dtype(dtype) not in (FLOAT64, FLOAT32):
-        raise ValueError(f"the dtype is {dtype}, but must be float64 or float32")
-    dtype = np.dtype(dtype)
+    else:
+        dtype = float_dtype(dtype)
     return cast(arrays, dtype), handles, dtype
 
 

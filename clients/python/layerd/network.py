@@ -6,8 +6,11 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy as np
 
 from . import checkpoint
+from .arguments import float_dtype
 from .client import Client
 from .errors import Error
+from .forms import dtype_name
+from .origins import is_ours
 from .stack import Shape, Spec, build
 from .tensor import Tensor
 
@@ -67,15 +70,14 @@ class Network:
     was before it. For that the arrays of the step before are given up by the next call, not sooner,
     so that the daemon holds them twice.
 
-    To be used by one thread at a time.
+    To be used by one thread at a time, of the process that made it.
     """
 
     def __init__(self, client: Client, layers: Iterable[Spec], *, input: Union[int, Sequence[int]],
                  loss: str = "softmax", update: str = "sgd", learning_rate: Optional[float] = None,
                  seed: int = 0, dtype: Any = "float64", **config: float):
         self._describe(client, layers=[*layers], input=input, loss=loss, update=update,
-                       learning_rate=learning_rate, seed=seed, dtype=np.dtype(dtype).name,
-                       config=config)
+                       learning_rate=learning_rate, seed=seed, dtype=dtype, config=config)
         draw = np.random.RandomState(seed)
         self._state = self._state._replace(held=self._put({
             f"{i}.{field}": layer.first(field, draw)
@@ -89,6 +91,8 @@ class Network:
         try:
             network._describe(client, **json.loads(texts["network"]))
         except (KeyError, TypeError, ValueError) as error:
+            if not is_ours(error):
+                raise
             raise ValueError(f"{path} does not tell of a network: {error}") from error
         network._restore(arrays, texts, path)
         return network
@@ -138,7 +142,7 @@ class Network:
         arrays = self._fetch([name for name, wire in self._wires.items() if wire in held])
         description = {"layers": self.layers, "input": self._input, "loss": self.loss,
                        "update": self.update, "learning_rate": self.learning_rate,
-                       "seed": self.seed, "dtype": self.dtype.name, "config": self.config}
+                       "seed": self.seed, "dtype": dtype_name(self.dtype), "config": self.config}
         texts = {"t": str(self.t), "update": self.update,
                  "network": json.dumps(description, default=lambda number: number.item())}
         checkpoint.write(path, arrays, texts)
@@ -155,8 +159,10 @@ class Network:
         try:
             for tensor in (*state.held.values(), *state.old):
                 self.client.release(tensor)
-        except Error:
-            pass  # the daemon cannot be reached: they expire
+        except Error as error:
+            if not is_ours(error):
+                raise
+            # The daemon cannot be reached: they expire.
 
     def __enter__(self) -> "Network":
         return self
@@ -165,7 +171,7 @@ class Network:
         self.close()
 
     def _describe(self, client: Client, *, layers: list[Spec], input: Union[int, Sequence[int]],
-                  loss: str, update: str, learning_rate: Optional[float], seed: int, dtype: str,
+                  loss: str, update: str, learning_rate: Optional[float], seed: int, dtype: Any,
                   config: Mapping[str, float]) -> None:
         if update not in _SLOTS:
             raise ValueError(f"update is {update!r}, but must be one of {', '.join(_SLOTS)}")
@@ -177,7 +183,7 @@ class Network:
         self.update = update
         self.learning_rate = learning_rate
         self.seed = seed
-        self.dtype: np.dtype = np.dtype(dtype)
+        self.dtype = float_dtype(dtype)
         self.config = dict(config)
         self._input: Shape = tuple(int(length) for length in np.atleast_1d(input))
         self._layers = build(layers, self._input)
@@ -281,8 +287,9 @@ def _check(arrays: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
     for name, array in arrays.items():
         if name not in shapes:
             raise ValueError(f"there is no {name} in the network, which has {', '.join(shapes)}")
-        if np.shape(array) != shapes[name]:
-            raise ValueError(f"{name} is of shape {np.shape(array)}, but must be of {shapes[name]}")
+        shape = np.asarray(array).shape  # not np.shape, which takes any AttributeError for its own
+        if shape != shapes[name]:
+            raise ValueError(f"{name} is of shape {shape}, but must be of {shapes[name]}")
 
 
 def _labels(y: Any) -> Any:

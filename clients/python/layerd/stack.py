@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
+from .origins import is_ours
+
 Shape = tuple[int, ...]
 Spec = Union[str, Sequence[Any]]  # "relu", ("affine", 100), ("conv", 16, 3, {"pad": 1})
 
@@ -52,6 +54,8 @@ def build(specs: Sequence[Spec], shape: Shape) -> list[Layer]:
         try:
             layers.append(_KINDS[name](shape, *arguments, **options))
         except (TypeError, ValueError) as error:
+            if not is_ours(error):
+                raise
             raise ValueError(f"layer {index}, {name}, on examples of shape {shape}: {error}"
                              ) from error
         shape = layers[-1].out
@@ -122,7 +126,7 @@ def _check(shape: Shape, rank: int, what: str) -> None:
 
 
 def _sides(size: Union[int, Sequence[int]]) -> Shape:
-    height, width = (size, size) if np.ndim(size) == 0 else size
+    height, width = (size, size) if np.asarray(size).ndim == 0 else size
     return height, width
 
 
