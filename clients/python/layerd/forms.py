@@ -183,8 +183,8 @@ def _document(document: dict[str, Any]) -> bytes:
 def _number_of_numpy(value: Any) -> Union[int, float]:
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"a graph's document holds {value!r}, but takes arrays and handles by the names "
-                    "of inputs")
+    raise TypeError(f"a node holds {value!r}, but takes arrays and what is kept by the names of "
+                    "inputs")
 
 
 def _input(value: Any) -> bytes:

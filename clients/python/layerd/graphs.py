@@ -39,7 +39,8 @@ def stand_in(name: str, handle: str, nodes: Nodes, inputs: Mapping[str, Any], dt
     if isinstance(value, Tensor):
         return Tensor(handle, value.dtype, client)
     if isinstance(value, np.ndarray):
-        return Tensor(handle, INT64 if value.dtype.kind == "u" else value.dtype, client, value.shape)
+        kept_in = INT64 if value.dtype.kind == "u" else value.dtype
+        return Tensor(handle, kept_in, client, value.shape)
     owner, _, field = name.partition(".")
     if field == "cache":
         node = next(node for node in nodes if node["name"] == owner)

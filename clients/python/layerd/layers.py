@@ -14,7 +14,7 @@ A backward is computed in the dtype of its forward: of a float32 network, a floa
 first, though the results come back in float64.
 
 Where a function takes an array it takes a kept tensor, too (layerd.Client.put), and computes in the
-dtype that this was kept in. A vector that is kept is of shape (D,), gamma and beta of groupnorm (C,).
+dtype that this was kept in. A kept vector is of shape (D,), of groupnorm (C,).
 
 A vector may have any shape that NumPy broadcasts to rows: (), (1,), (D,), (1, D). A cache can be
 looked into as the course's (layerd.Cache); a backward of affine, relu, dropout, conv and max_pool

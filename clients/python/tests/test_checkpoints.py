@@ -159,8 +159,8 @@ class Checkpoints(unittest.TestCase):
             for metadata, wrong in (
                     (metadata, {**tensors, "0.w": np.zeros((6, 4))}),
                     (metadata, {**tensors, "9.w": np.zeros((6, 4))}),
-                    (metadata, {name: tensors[name] for name in tensors if name != "1.running_var"}),
-                    (metadata, {name: tensors[name] for name in tensors if name != "4.b.v"}),
+                    *[(metadata, {name: tensors[name] for name in tensors if name != missing})
+                      for missing in ("1.running_var", "4.b.v")],
                     ({**metadata, "t": "two"}, tensors)):
                 write(self.path, metadata, wrong)
                 with self.assertRaises(ValueError):

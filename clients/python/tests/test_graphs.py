@@ -218,7 +218,8 @@ class Repetition(unittest.TestCase):
 
         def other(connection):
             take_request(connection)
-            connection.sendall(json_answer('{"results":{"x":{"shape":[1],"data":[2.0]}},"kept":{}}'))
+            connection.sendall(json_answer(
+                '{"results":{"x":{"shape":[1],"data":[2.0]}},"kept":{}}'))
         return server(once, other)
 
     def test_a_graph_is_repeated(self):

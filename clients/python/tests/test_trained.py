@@ -1,4 +1,4 @@
-"""layerd.Network: what it learns, step by step beside NumPy, and what becomes of it when calls fail."""
+"""layerd.Network: what it learns, step by step beside NumPy, and what failing calls do to it."""
 import pathlib
 import signal
 import time
