@@ -6,13 +6,17 @@
     with layerd.Client() as client:        # any operation, by its path
         answer = client.call("affine/forward", x=x, w=w, b=b)
         answer["out"], answer["cache"]
+        results, kept = client.graph(nodes, inputs, give=names, keep=names)  # several in one call
+        net = layerd.Network(client, [("affine", 100), "relu", ("affine", 10)], input=784)
 
 The daemon is the one at `url`, else at the environment's LAYERD_URL, else at
 http://127.0.0.1:8080.
 """
 from .client import Cache, Client
 from .errors import ConnectionFailed, Error, InvalidRequest, TimedOut, Unavailable
+from .network import Network
+from .tensor import Tensor
 
 __version__ = "0.1.0"
-__all__ = ["Cache", "Client", "ConnectionFailed", "Error", "InvalidRequest", "TimedOut",
-           "Unavailable"]
+__all__ = ["Cache", "Client", "ConnectionFailed", "Error", "InvalidRequest", "Network", "Tensor",
+           "TimedOut", "Unavailable"]

@@ -84,7 +84,7 @@ class Cache(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class Watch(weakref.ref):
-    """A weak reference that outlives its Cache and still knows the handle. No code of Python's
-    need run when the Cache goes, in which what a signal handler raises would be lost."""
+    """A weak reference that outlives its Cache or Tensor and still knows the handle. No code of
+    Python's need run when that goes, in which what a signal handler raises would be lost."""
 
     handle = ""  # until it is set, before which a signal handler may raise

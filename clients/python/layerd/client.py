@@ -7,26 +7,32 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
-from . import errors
+import numpy as np
+
+from . import errors, graphs
 from .address import Address
 from .arguments import FLOAT64, prepare
 from .cache import Cache, Watch
 from .connection import Answer, Connection, Ended
 from .forms import Form, Json, Safetensors
 from .origins import is_ours
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     import ssl
 
 _Item = TypeVar("_Item")
+_Kept = Union[Cache, Tensor]
 
 _FORMS: dict[str, type[Form]] = {"safetensors": Safetensors, "json": Json}
 _FREED_AT_ONCE = 64  # their answers, some 10 KB, fit any socket's buffer while a body goes out
 _AT_EXIT = 1.0       # seconds that the end of a program waits for the daemon
 _FIRST_PAUSE = 0.1   # seconds before a repetition that no Retry-After times; doubled with each
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _random = random.SystemRandom()  # it has no state: no seed of the caller's is used up by it
 
 
@@ -47,17 +53,17 @@ class Client:
     later ones. The child of a fork starts without connections and caches: the parent's are not its
     to use or to free.
 
-    A cache that nothing refers to any more is freed by the next call: the request for it goes out
-    ahead of the call's own, on the same connection, and no time is spent waiting for its answer.
-    `close` frees every cache that the client was given, and so does the end of the process, of a
-    forked child too, unless it is by os._exit or a signal. A cache that is missed by all expires.
+    A cache or kept tensor that nothing refers to any more is freed by the next call: the request
+    for it goes out ahead of the call's own, on the same connection, and no time is spent waiting
+    for its answer. `close` frees all that the client was given, and so does the end of the process,
+    of a forked child too, unless it is by os._exit or a signal. What is missed by all expires.
 
     An exception that a signal handler raises during a call ends the call as it is. So does Ctrl-C.
 
     A kept connection may turn out to be closed without a byte of an answer. The call is then made
     once more on a new connection, and nobody is the worse if the first was computed too: it can
-    only have left a cache that expires. Not repeated are calls with ?cache=release, which could
-    not find their cache again, and calls that were answered in part or not in time.
+    only have left what expires. Not repeated are calls with ?cache=release and graphs that release,
+    which could not find their handles again, and calls that were answered in part or not in time.
 
     A call that is refused because the daemon is busy or full (503, 429) has computed nothing. It is
     repeated after the time that the answer's Retry-After asks for and up to as much again, so that
@@ -87,9 +93,9 @@ class Client:
         """Runs the operation at a path ("affine/forward", "affine/backward?cache=release").
 
         Arguments go by the operation's own names. Arrays and lists of floats are tensors, all sent
-        in their common dtype, or in that of the Cache among the arguments; those of integers are
-        labels. A dictionary (bn_param) may hold arrays, numbers and strings; arrays in it are
-        numbers, those of bool and uint8 masks.
+        in their common dtype, or in that of the Cache or Tensor among the arguments; those of
+        integers are labels. A dictionary (bn_param) may hold arrays, numbers and strings; arrays in
+        it are numbers, those of bool and uint8 masks. A Tensor may stand for any array.
 
         Returns the answer by its names: arrays of the caller's own, numbers, dictionaries, and as
         `cache` a Cache. Raises layerd.Error: InvalidRequest where arguments do not fit.
@@ -97,10 +103,7 @@ class Client:
         values, dtype = prepare(arguments)
         form = self._form
         path, _, query = path.lstrip("/").partition("?")
-        target = f"/{path}?{'&'.join(filter(None, (query, form.query)))}".rstrip("?")
-        head = (f"{self._address.request('POST', target)}Content-Type: {form.content_type}\r\n"
-                f"Accept: {form.content_type}\r\n")
-        results = self._exchange(head, form.encode(values, dtype),
+        results = self._exchange(self._post(path, query), form.encode(values, dtype),
                                  lambda answer: form.decode(answer, dtype),
                                  repeatable="cache=release" not in query)
         for name, value in results.items():
@@ -112,26 +115,82 @@ class Client:
                 results[name] = dtype.type(value)  # NumPy's scalar, as its own sums are
         return results
 
-    def release(self, cache: Union[Cache, str]) -> None:
-        """Frees a cache now. One that is there no more is fine, so this is safe to repeat."""
-        self._live.pop(_handle(cache), None)
+    def graph(self, nodes: Iterable[Mapping[str, Any]], inputs: Mapping[str, Any] = _NOTHING, *,
+              give: Iterable[str] = (), keep: Iterable[str] = (),
+              release: Iterable[Union[_Kept, str]] = (), dtype: Any = None
+              ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Runs several operations in one call, which is done as a whole or not at all.
+
+            results, kept = client.graph(
+                [{"name": "a", "op": "affine/forward", "x": "x", "w": "w", "b": "b"},
+                 {"name": "l", "op": "softmax/loss", "x": "a.out", "y": "y"},
+                 {"name": "d", "op": "gradients", "of": ["l.loss"], "for": ["w"]},
+                 {"name": "u", "op": "sgd/update", "w": "w", "dw": "d.w"}],
+                {"x": x, "y": [0, 1], "w": w, "b": b}, give=["l.loss"], keep=["u.next_w"])
+
+        nodes    in order; each has its name, its op, and as the operation has them parameters and,
+                 by names of inputs and of results ("a.out"), tensors and caches ("a.cache"). With
+                 the op "gradients", `of` names losses and `for` the values whose gradients are
+                 wanted: "d.w" is that of w
+        inputs   by name: arrays, and what is kept, as a Tensor or a Cache. Arrays of integers are
+                 labels; all others, of bool, too, as masks are, are sent in one dtype of floats
+        give     names of results and inputs that are returned
+        keep     names of those that stay with the daemon
+        release  what is given up at the end, where all went well: a Tensor, a Cache, a handle
+        dtype    float64 or float32; else that of what is kept, else the common one of all floats
+
+        Returns what was given, by its full name ("l.loss"): arrays of the caller's own, numbers,
+        and strings of parameters; and what was kept, by its full name too: a Tensor, of "a.cache" a
+        Cache. Raises layerd.Error, whose pointer ("/nodes/3/w") is into these arguments.
+        """
+        nodes, give, keep = list(nodes), list(give), [*dict.fromkeys(keep)]
+        arrays, held, dtype = graphs.prepare(inputs, dtype)
+        handles = [_handle(value) for value in release]
+        lists = {"inputs": held, "give": give, "keep": keep, "release": handles}
+        document = {"nodes": nodes, **{name: told for name, told in lists.items() if told}}
+        form = self._form
+        results, kept = self._exchange(
+            self._post("graph"), form.encode_graph(document, arrays, dtype),
+            lambda answer: form.decode_graph(answer, dtype, keep), repeatable=not handles)
+        for handle in handles:
+            self._live.pop(handle, None)
+        sent = {**inputs, **arrays}
+        return ({name: _scalar(name, results[name], dtype) for name in give},
+                {name: self._watched(graphs.stand_in(name, kept[name], nodes, sent, dtype, self))
+                 for name in keep})
+
+    def put(self, array: Any, dtype: Any = None) -> Tensor:
+        """Keeps an array with the daemon; integers, unless a dtype of floats is given, as labels.
+        """
+        array = np.asarray(array, dtype)
+        return self.graph([], {"value": array}, keep=["value"])[1]["value"]
+
+    def fetch(self, tensor: Tensor) -> np.ndarray:
+        """The numbers of a kept tensor."""
+        return self.graph([], {"value": tensor}, give=["value"])[0]["value"]
+
+    def release(self, kept: Union[_Kept, str]) -> None:
+        """Frees a cache or a kept tensor now. One that is there no more is fine, so this is safe to
+        repeat."""
+        self._live.pop(_handle(kept), None)
         try:
-            self._exchange(self._address.request("DELETE", f"/cache/{_handle(cache)}"))
+            self._exchange(self._address.request("DELETE", f"/cache/{_handle(kept)}"))
         except errors.Error as error:
             if error.status != 404:
                 raise
 
-    def cache_info(self, cache: Union[Cache, str]) -> dict[str, Any]:
-        """What the daemon tells of a cache: layer, dtype, bytes, created, expires."""
-        return self._get(f"/cache/{_handle(cache)}")
+    def cache_info(self, kept: Union[_Kept, str]) -> dict[str, Any]:
+        """What the daemon tells of a cache: layer, dtype, bytes, created, expires. Of a kept tensor
+        the layer is None, and its shape is told."""
+        return self._get(f"/cache/{_handle(kept)}")
 
     def version(self) -> dict[str, Any]:
         """What the daemon tells of itself: name, version, commit, and more."""
         return self._get("/version")
 
     def close(self) -> None:
-        """Frees every cache that the client was given and closes its connections. It stays usable:
-        a later call opens a new one."""
+        """Frees every cache and tensor that the client was given and closes its connections. It
+        stays usable: a later call opens a new one."""
         self._pending.extend([*self._live])
         self._live.clear()
         self._gone.clear()
@@ -154,16 +213,23 @@ class Client:
         # Changed only by what the interpreter does in one step, so without a lock.
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
-        self._live: dict[str, Watch] = {}    # by handle: of each Cache that is there
+        self._live: dict[str, Watch] = {}    # by handle: of each Cache and Tensor that is there
         self._gone: deque[Any] = deque()     # of those that are not there any more
         self._pending: deque[str] = deque()  # handles to be freed
 
-    def _watched(self, cache: Cache) -> Cache:
-        watch = Watch(cache, self._gone.append)
-        watch.handle = cache.handle
-        self._live[cache.handle] = watch
+    def _watched(self, kept: Any) -> Any:
+        watch = Watch(kept, self._gone.append)
+        watch.handle = kept.handle
+        self._live[kept.handle] = watch
         _close_before_multiprocessing_ends()
-        return cache
+        return kept
+
+    def _post(self, path: str, query: str = "") -> str:
+        """The head of a request that computes."""
+        form = self._form
+        target = f"/{path}?{'&'.join(filter(None, (query, form.query)))}".rstrip("?")
+        return (f"{self._address.request('POST', target)}Content-Type: {form.content_type}\r\n"
+                f"Accept: {form.content_type}\r\n")
 
     def _take_due(self, handles: list[str]) -> None:
         """Takes handles that are to be freed."""
@@ -293,6 +359,11 @@ def _taken(items: "deque[_Item]") -> Optional[_Item]:
     return None
 
 
+def _scalar(name: str, value: Any, dtype: np.dtype) -> Any:
+    """A result of a graph; a number that is no parameter as NumPy's scalar, as its own sums are."""
+    return dtype.type(value) if isinstance(value, float) and name.count(".") < 2 else value
+
+
 def _with_token(headers: Mapping[str, str]) -> Mapping[str, str]:
     token = os.environ.get("LAYERD_TOKEN")
     if not token or "authorization" in [name.lower() for name in headers]:
@@ -300,8 +371,8 @@ def _with_token(headers: Mapping[str, str]) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token}", **headers}
 
 
-def _handle(cache: Union[Cache, str]) -> str:
-    return cache.handle if isinstance(cache, Cache) else cache
+def _handle(kept: Union[_Kept, str]) -> str:
+    return kept if isinstance(kept, str) else kept.handle
 
 
 _clients: "set[weakref.ref[Client]]" = set()

@@ -13,6 +13,9 @@ the probability of dropping one: give 1 - p there.
 A backward is computed in the dtype of its forward: of a float32 network, a float64 dout is rounded
 first, though the results come back in float64.
 
+Where a function takes an array it takes a kept tensor, too (layerd.Client.put), and computes in the
+dtype that this was kept in. A kept vector is of shape (D,), of groupnorm (C,).
+
 A vector may have any shape that NumPy broadcasts to rows: (), (1,), (D,), (1, D). A cache can be
 looked into as the course's (layerd.Cache); a backward of affine, relu, dropout, conv and max_pool
 takes the course's own, too: (x, w, b), x, (dropout_param, mask), (x, w, b, conv_param) and
@@ -32,6 +35,7 @@ import numpy as np
 
 from . import arguments as _arguments
 from . import cache as _cache
+from . import tensor as _tensor
 from .calls import call as _call
 from .calls import like as _like
 from .calls import numbers as _numbers
@@ -314,8 +318,8 @@ def _norm_backward(layer: str, dout: np.ndarray, cache: _cache.Cache) -> _Gradie
 
 
 def _of_channels(name: str, value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The vector of channels in a value that NumPy broadcasts to images."""
-    if x.ndim != 4:
+    """The vector of channels in a value that NumPy broadcasts to images; a kept tensor is one."""
+    if isinstance(value, _tensor.Tensor) or x.ndim != 4:
         return value  # for the daemon to say what is wrong with x
     shape = (1, 1, 1, 1, *value.shape)[-4:]
     if value.ndim > 4 or shape != (1, shape[1], 1, 1):

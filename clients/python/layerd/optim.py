@@ -6,6 +6,7 @@ weights and config, for the next step. As in the course: what config lacks is se
 is a new one. sgd changes w itself; the others leave it as it was.
 
 w and dw are of one shape, or of shapes that NumPy broadcasts; all is computed in the common dtype.
+Kept tensors may stand for both, and in config; they stay as they are, of w by sgd, too.
 
 Where config has an `a`, as ECE 239AS's does, rmsprop's moving square is that, and adam's moments
 are `v` and `a`, not `m` and `v`.
@@ -17,6 +18,7 @@ import numpy as np
 from .calls import call as _call
 from .calls import like as _like
 from .calls import numbers as _numbers
+from .tensor import Tensor as _Tensor
 
 _Step = tuple[np.ndarray, dict]  # next_w, config
 
@@ -87,12 +89,13 @@ def _update(rule: str, w: np.ndarray, dw: np.ndarray, config: _t.Optional[dict],
     return next_w, config
 
 
-def _of_one_shape(*arrays: np.ndarray) -> tuple[tuple[int, ...], list[np.ndarray]]:
+def _of_one_shape(*arrays: _t.Any) -> tuple[tuple[int, ...], list]:
     """The shape that NumPy broadcasts arrays to, and they in it, single numbers as vectors of one:
     in config they would be numbers. Where NumPy would not, they as they are, for the daemon to say
-    what is wrong."""
+    what is wrong. Kept tensors stay."""
     try:
         shape = np.broadcast_shapes(*[array.shape for array in arrays])
     except ValueError:
         return arrays[0].shape, list(arrays)
-    return shape, [np.broadcast_to(array, shape or (1,)) for array in arrays]
+    return shape, [array if isinstance(array, _Tensor) else np.broadcast_to(array, shape or (1,))
+                   for array in arrays]

@@ -5,6 +5,8 @@ import re
 import socket
 import subprocess
 import threading
+import time
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -62,6 +64,57 @@ def server(*conversations):
         yield "http://127.0.0.1:%d" % listener.getsockname()[1]
     finally:
         listener.close()
+
+
+class Relay:
+    """Between clients and the daemon of LAYERD_URL: tells what went by, and may hinder answers.
+
+    sent, received  in bytes
+    requests        their methods and paths
+    loses           whether connections end before an answer's first byte
+    delay           seconds that an answer is held back
+    """
+
+    def __init__(self):
+        self.sent = self.received = 0
+        self.requests = []
+        self.loses = False
+        self.delay = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                place = urlsplit(os.environ["LAYERD_URL"])
+                daemon = socket.create_connection((place.hostname, place.port))
+                for one_way in self._up, self._down:
+                    threading.Thread(target=one_way, args=(client, daemon), daemon=True).start()
+
+    def _up(self, client, daemon):
+        with contextlib.suppress(OSError):
+            while data := client.recv(1 << 20):
+                self.sent += len(data)
+                self.requests += re.findall(rb"([A-Z]+ /\S*) HTTP/1.1\r\n", data)
+                daemon.sendall(data)
+        daemon.close()
+
+    def _down(self, client, daemon):
+        with contextlib.suppress(OSError):
+            while (data := daemon.recv(1 << 20)) and not self.loses:
+                self.received += len(data)
+                time.sleep(self.delay)
+                client.sendall(data)
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
 
 
 @contextlib.contextmanager

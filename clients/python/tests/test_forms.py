@@ -10,6 +10,7 @@ from layerd.arguments import FLOAT32, FLOAT64, prepare
 from layerd.connection import Answer
 from layerd.decimals import written as written_decimals
 from layerd.forms import Json, Safetensors
+from layerd.tensor import Tensor
 
 
 def written(form, **arguments):
@@ -78,6 +79,53 @@ class SafetensorsForm(unittest.TestCase):
                          ("test", 0.5, "123"))
         self.assertTrue(np.isnan(answer["n"]))
         self.assertEqual(repr(answer["seed"]), "12")
+
+    def test_a_kept_tensor_is_its_handle(self):
+        body = written(Safetensors, x=np.float32([1]), w=Tensor("h", np.float32),
+                       bn_param={"running_mean": Tensor("i", "float32")})
+        length, = struct.unpack("<Q", body[:8])
+        self.assertEqual(json.loads(body[8:8 + length]), {
+            "__metadata__": {"w": "h", "dtype": "float32", "bn_param.running_mean": "i"},
+            "x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+        self.assertEqual(json.loads(written(Json, w=Tensor("h", np.float32))),
+                         {"dtype": "float32", "w": {"tensor": "h"}})
+
+    def test_a_graph(self):
+        arrays = {"x": np.float32([[1, 2]]), "y": np.int64([0]), "z": np.uint8([1])}
+        document = {"inputs": {"w": {"tensor": "h"}, "c": {"cache": "k"}},
+                    "nodes": [{"name": "u", "config": {"learning_rate": np.float32(0.5), "t": 2}}]}
+        body = b"".join(Safetensors.encode_graph(document, arrays, FLOAT32))
+        length, = struct.unpack("<Q", body[:8])
+        header = json.loads(body[8:8 + length])
+        self.assertEqual(json.loads(header.pop("__metadata__")["graph"]), document)
+        self.assertEqual({name: entry["dtype"] for name, entry in header.items()},
+                         {"x": "F32", "y": "I64", "z": "U8"})
+        self.assertEqual(json.loads(b"".join(Json.encode_graph(document, arrays, FLOAT32))), {
+            **document, "dtype": "float32", "inputs": {
+                **document["inputs"], "x": {"shape": [1, 2], "data": [1.0, 2.0]},
+                "y": {"shape": [1], "data": [0], "dtype": "int64"},
+                "z": {"shape": [1], "data": [1], "dtype": "int64"}}})
+
+    def test_a_graph_without_arrays_says_its_dtype(self):
+        for arrays, want in (({}, "float32"), ({"y": np.int64([1])}, "float32"),
+                             ({"x": np.float32([1])}, None)):
+            body = b"".join(Safetensors.encode_graph({"nodes": []}, arrays, FLOAT32))
+            length, = struct.unpack("<Q", body[:8])
+            graph = json.loads(json.loads(body[8:8 + length])["__metadata__"]["graph"])
+            self.assertEqual(graph.get("dtype"), want)
+
+    def test_the_answer_of_a_graph(self):
+        body = file_of({"l.dx": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]},
+                        "__metadata__": {"l.loss": "0.5", "u.config.t": "2", "kept.w": "12"}},
+                       struct.pack("<d", 3))
+        text = (b'{"results":{"l.dx":{"shape":[1],"data":[3.0]},"l.loss":0.5,"u.config.t":2},'
+                b'"kept":{"w":"12"}}')
+        for form, answer in (Safetensors, body), (Json, text):
+            results, kept = form.decode_graph(
+                Answer(200, "OK", {}, len(answer), io.BytesIO(answer)), FLOAT64, ["w"])
+            self.assertEqual(kept, {"w": "12"})
+            self.assertEqual(results.pop("l.dx").tolist(), [3.0])
+            self.assertEqual(repr(results), "{'l.loss': 0.5, 'u.config.t': 2}")
 
     def test_what_is_no_file(self):
         tensor = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}

@@ -149,12 +149,29 @@ class EveryLine(unittest.TestCase):
             out, cache = batchnorm()
             _, (param, mask) = layers.dropout_forward(out, {"p": 0.5, "mode": "train"})
             layers.batchnorm_backward(layers.dropout_backward(out, (param, mask)), cache)
-        self.check("safetensors", step)
-        self.check("json", batchnorm)
+        self.check("safetensors", lambda client: step)
+        self.check("json", lambda client: batchnorm)
 
-    def check(self, form, work):
+    def test_of_a_network_which_goes_on_all_the_same(self):
+        without_warnings(self)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        x, y = numbers(4, 3), np.arange(4) % 3
+
+        def work_of(client):
+            net = layerd.Network(client, [("affine", 4), "batchnorm", "relu", ("dropout", 0.5),
+                                          ("affine", 3)], input=3, update="adam")
+
+            def work():
+                net.step(x, y)
+                net.set_weights({"0.b": client.fetch(client.put(np.ones(4)))})
+            return work
+        self.check("safetensors", work_of)
+
+    def check(self, form, work_of):
         with layerd.Client(form=form) as client:
             layers.set_client(client)
+            work = work_of(client)
             work()
             for kind in Plain, OfTheSystem:
                 line, left = 0, 0
