@@ -21,11 +21,14 @@
 READ(read_u8, uint8_t)
 READ(read_f32, float)
 READ(read_f64, double)
+READ(read_i64, int64_t)
 #undef READ
 
 static bool read_flags(const layers_tensor *mask, size_t first, size_t count, uint8_t *flag) {
     if (mask->dtype == LAYERS_U8)
         return read_u8((const uint8_t *)mask->data + first, count, flag);
+    if (mask->dtype == LAYERS_I64)
+        return read_i64((const int64_t *)mask->data + first, count, flag);
     if (mask->dtype == LAYERS_F32)
         return read_f32((const float *)mask->data + first, count, flag);
     return read_f64((const double *)mask->data + first, count, flag);
@@ -33,15 +36,16 @@ static bool read_flags(const layers_tensor *mask, size_t first, size_t count, ui
 
 static double element_of(const layers_tensor *mask, size_t i) {
     return mask->dtype == LAYERS_U8    ? ((const uint8_t *)mask->data)[i]
+           : mask->dtype == LAYERS_I64 ? (double)((const int64_t *)mask->data)[i]
            : mask->dtype == LAYERS_F32 ? (double)((const float *)mask->data)[i]
                                        : ((const double *)mask->data)[i];
 }
 
 layers_code mask_check_dtype(const layers_tensor *mask, const char *field, layers_error *error) {
-    if (mask->dtype == LAYERS_U8 || mask->dtype == LAYERS_F64 || mask->dtype == LAYERS_F32)
+    if (mask->dtype != LAYERS_BIT)
         return LAYERS_OK;
     return layers_fail(error, LAYERS_WRONG_TYPE, field,
-                       "/%s is %s, but must be uint8, float64 or float32", field,
+                       "/%s is %s, but must be uint8, int64, float64 or float32", field,
                        layers_dtype_name(mask->dtype));
 }
 

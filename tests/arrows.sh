@@ -22,7 +22,7 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
         if (path ~ /^server\/(codec|store|access)\//) return 3
         if (path ~ /^server\/base\//) return 2
         if (path ~ /^lib\/layers\//) return 1.5
-        if (path ~ /^lib\/convolution\//) return 1.2
+        if (path ~ /^lib\/(convolution|graph)\//) return 1.2
         if (path ~ /^lib\//) return 1
         if (path ~ /^include\//) return 0
         return -1

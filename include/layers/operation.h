@@ -44,8 +44,8 @@ typedef enum {
     LAYERS_CHOICE,  /* one of `choices` */
     LAYERS_TENSOR,  /* a tensor of pattern `shape`, zeros where absent; as it is after the call, it
                        goes back */
-    LAYERS_MASK,    /* a tensor of pattern `shape`, zeros and ones: LAYERS_U8, LAYERS_F64 or
-                       LAYERS_F32, whatever the call's dtype; it does not go back */
+    LAYERS_MASK,    /* a tensor of pattern `shape`, zeros and ones: LAYERS_U8, LAYERS_I64,
+                       LAYERS_F64 or LAYERS_F32, whatever the call's dtype; it does not go back */
 } layers_param_kind;
 
 typedef struct {

@@ -163,24 +163,26 @@ static layers_code no_way(const way *w, const step *s) {
         s->operation && is_loss(s->operation, 0) ? ": of a loss only its loss has a gradient" : "");
 }
 
+/* Through the backward of a layer, whose out is its first value. */
+static layers_code go_through(way *w, const step *s) {
+    step back = graph_step(STEP_CALL, backward_of(s), w->node);
+    back.inputs[0] = w->gradient[s->first];
+    back.cache = graph_cache(s);
+    if (graph_append(w->graph, &back, w->error) != LAYERS_OK)
+        return w->error->code;
+    back = w->graph->steps[w->graph->step_count - 1];
+    return hand_back(w, s, &back);
+}
+
 static layers_code go_back(way *w, const step *s) {
-    bool reached = false;
+    layers_code code = LAYERS_OK;
     if (!leads_on(w, s))
         return LAYERS_OK;
+    if (backward_of(s))
+        return w->gradient[s->first] == NONE ? LAYERS_OK : go_through(w, s);
     for (int v = s->first; v < s->first + s->values; v++)
-        reached |= w->gradient[v] != NONE && w->depends[v];
-    if (reached && !backward_of(s))
-        return no_way(w, s);
-    if (reached) {
-        step back = graph_step(STEP_CALL, backward_of(s), w->node);
-        back.inputs[0] = w->gradient[s->first];
-        back.cache = graph_cache(s);
-        if (graph_append(w->graph, &back, w->error) != LAYERS_OK)
-            return w->error->code;
-        back = w->graph->steps[w->graph->step_count - 1];
-        return hand_back(w, s, &back);
-    }
-    layers_code code = LAYERS_OK;
+        if (w->gradient[v] != NONE)
+            return no_way(w, s);
     bool is_of_loss = s->kind == STEP_CALL && is_loss(s->operation, 0);
     for (int n = is_of_loss ? w->named[s->first] : 0; n > 0 && code == LAYERS_OK; n--)
         code = hand_back(w, s, s);
@@ -207,9 +209,10 @@ static layers_code give(way *w, const char *node, const char *name) {
     int found;
     layers_code code = graph_find(graph, name, "", &found, w->error);
     if (code == LAYERS_OK && w->gradient[found] == NONE) {
-        step zeros = graph_step(STEP_ZEROS, NULL, w->node);
-        zeros.inputs[0] = found;
-        code = graph_append(graph, &zeros, w->error);
+        step constant = graph_step(STEP_FILL, NULL, w->node);
+        constant.inputs[0] = found;
+        constant.fill = w->named[found]; /* of a loss by itself; of what has no way to one, 0 */
+        code = graph_append(graph, &constant, w->error);
         w->gradient[found] = (int)graph->value_count - 1;
     }
     size_t length = strlen(node) + 1 + strlen(name);

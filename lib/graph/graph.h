@@ -28,10 +28,10 @@ typedef struct {
     int choice;
 } value;
 
-typedef enum { STEP_CALL, STEP_SUM, STEP_ZEROS } step_kind;
+typedef enum { STEP_CALL, STEP_SUM, STEP_FILL } step_kind;
 
-/* A call of an operation; the sum of inputs[0] and inputs[1]; or zeros in the shape of inputs[0].
- * Values are told by their indices, NONE for none. */
+/* A call of an operation; the sum of inputs[0] and inputs[1]; or one number throughout the shape of
+ * inputs[0]. Values are told by their indices, NONE for none. */
 typedef struct {
     step_kind kind;
     const layers_operation *operation; /* STEP_CALL */
@@ -45,6 +45,7 @@ typedef struct {
         double number;
         int choice, tensor;
     } params[LAYERS_MAX_PARAMS];
+    double fill; /* STEP_FILL: the number */
     bool runs;
     bool unwanted[LAYERS_MAX_TENSORS]; /* as in a layers_call */
     double work;
@@ -78,7 +79,10 @@ layers_code graph_check_name(const layers_graph *graph, const char *name, const 
  * have, or NONE. */
 layers_code graph_add_node(layers_graph *graph, const char *name, int step, layers_error *error);
 
-/* A step of so many inputs, none of them set. */
+/* A value that `step` makes, or an input for NONE; NULL where there is no memory. */
+value *graph_add_value(layers_graph *graph, layers_result_kind kind, int step);
+
+/* A step whose inputs are not set. */
 step graph_step(step_kind kind, const layers_operation *operation, int node);
 
 /* Checks a step, and adds it and its values, without memory. */

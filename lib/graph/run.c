@@ -30,14 +30,20 @@ static layers_code run_sum(layers_graph *graph, const step *s, value *made, laye
     return LAYERS_OK;
 }
 
-static layers_code run_zeros(value *made, layers_error *error) {
+static layers_code run_fill(const step *s, value *made, layers_error *error) {
     size_t shape[LAYERS_MAX_RANK];
-    memcpy(shape, made->tensor.shape, sizeof shape);
-    layers_code code =
-        layers_tensor_make(&made->tensor, made->tensor.dtype, shape, made->tensor.rank, error);
-    if (code == LAYERS_OK)
-        memset(made->tensor.data, 0, made->bytes);
-    return code;
+    layers_tensor *tensor = &made->tensor;
+    memcpy(shape, tensor->shape, sizeof shape);
+    layers_code code = layers_tensor_make(tensor, tensor->dtype, shape, tensor->rank, error);
+    if (code != LAYERS_OK)
+        return code;
+    memset(tensor->data, 0, made->bytes);
+    for (size_t i = 0; s->fill != 0 && i < tensor->size; i++)
+        if (tensor->dtype == LAYERS_F32)
+            ((float *)tensor->data)[i] = (float)s->fill;
+        else
+            ((double *)tensor->data)[i] = s->fill;
+    return LAYERS_OK;
 }
 
 /* Moves what a call has given to the graph's values. */
@@ -87,8 +93,8 @@ static layers_code run_step(layers_graph *graph, const step *s, layers_pool *poo
     case STEP_SUM:
         graph->call.pool = pool;
         return run_sum(graph, s, made, error);
-    case STEP_ZEROS:
-        return run_zeros(made, error);
+    case STEP_FILL:
+        return run_fill(s, made, error);
     case STEP_CALL:
         break;
     }

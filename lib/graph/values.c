@@ -45,7 +45,7 @@ void layers_graph_free(layers_graph *graph) {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static value *add_value(layers_graph *graph, layers_result_kind kind, int step) {
+value *graph_add_value(layers_graph *graph, layers_result_kind kind, int step) {
     if (!graph_room((void **)&graph->values, &graph->value_room, graph->value_count,
                     sizeof *graph->values))
         return NULL;
@@ -54,11 +54,23 @@ static value *add_value(layers_graph *graph, layers_result_kind kind, int step) 
     return v;
 }
 
+/* "inputs/y"; of what is no name, with ~ and / as a JSON pointer has them, ~0 and ~1. */
+static void input_field(const char *name, char field[sizeof((layers_error *)0)->field]) {
+    char *out = stpcpy(field, "inputs/"), *end = field + sizeof((layers_error *)0)->field - 2;
+    for (; *name && out < end; name++) {
+        bool escaped = *name == '~' || *name == '/';
+        if (escaped)
+            *out++ = '~';
+        *out++ = *name == '~' ? '0' : *name == '/' ? '1' : *name;
+    }
+    *out = '\0';
+}
+
 /* Adds an input under a name; NULL with an error. */
 static value *add_input(layers_graph *graph, const char *name, layers_result_kind kind,
                         layers_error *error) {
-    char field[LAYERS_GRAPH_NAME + 16];
-    snprintf(field, sizeof field, "inputs/%.64s", name);
+    char field[sizeof error->field];
+    input_field(name, field);
     if (graph->inputs == LAYERS_GRAPH_INPUTS) {
         layers_fail(error, LAYERS_INVALID_GRAPH, "inputs", "a graph has at most %d inputs",
                     LAYERS_GRAPH_INPUTS);
@@ -68,7 +80,7 @@ static value *add_input(layers_graph *graph, const char *name, layers_result_kin
         return NULL;
     int index = (int)graph->value_count;
     value *v = names_add(&graph->names, name, strlen(name), false, index)
-                   ? add_value(graph, kind, NONE)
+                   ? graph_add_value(graph, kind, NONE)
                    : NULL;
     if (!v) {
         graph_no_memory(error);
@@ -150,7 +162,7 @@ layers_graph_cost layers_graph_costs(const layers_graph *graph) {
     return graph->cost;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- of a step ---------------------------------------------------------------------------- */
 
 int graph_output(const step *step, int i) {
     return step->first + i;
@@ -169,96 +181,4 @@ int graph_param(const step *step, int i) {
 
 int graph_cache(const step *step) {
     return step->first + step->values - 1;
-}
-
-step graph_step(step_kind kind, const layers_operation *operation, int node) {
-    step s = {.kind = kind, .operation = operation, .node = node, .cache = NONE};
-    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
-        s.inputs[i] = NONE;
-    for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
-        s.params[i].tensor = NONE;
-    return s;
-}
-
-/* A tensor that the step makes, in the shape that layers_prepare gave it. */
-static bool add_tensor(layers_graph *graph, int made_by, const layers_tensor *like, bool scalar) {
-    value *v = add_value(graph, LAYERS_RESULT_TENSOR, made_by);
-    if (!v)
-        return false;
-    v->tensor = *like;
-    v->tensor.data = NULL;
-    v->tensor.buffer = NULL;
-    v->is_scalar = scalar;
-    layers_dtype_bytes(like->dtype, like->size, &v->bytes);
-    v->bound = v->bytes;
-    return true;
-}
-
-static bool add_param(layers_graph *graph, int made_by, int i) {
-    const layers_param *param = &graph->call.operation->params[i];
-    if (param->kind == LAYERS_TENSOR)
-        return add_tensor(graph, made_by, &graph->call.params[i].tensor, false);
-    value *v = add_value(graph, LAYERS_RESULT_PARAM, made_by);
-    if (v)
-        v->param = param;
-    return v;
-}
-
-static bool add_cache(layers_graph *graph, int made_by, layers_error *error) {
-    layers_call *call = &graph->call;
-    value *v = cache_plan(call, error) == LAYERS_OK ? add_value(graph, LAYERS_RESULT_CACHE, made_by)
-                                                    : NULL;
-    if (!v)
-        return false;
-    v->cache = call->cache;
-    call->cache = NULL;
-    v->bound = call->cache_bytes;
-    v->bytes = cache_own_bytes(call);
-    return true;
-}
-
-static bool add_values(layers_graph *graph, int made_by, layers_error *error) {
-    const layers_call *call = &graph->call;
-    const layers_operation *operation = call->operation;
-    bool whole = true;
-    for (int i = 0; operation->outputs[i].name && whole; i++)
-        whole = add_tensor(graph, made_by, &call->outputs[i], !*operation->outputs[i].shape);
-    for (int i = 0; operation->params_back && operation->params[i].name && whole; i++)
-        whole = add_param(graph, made_by, i);
-    if (operation->cache == LAYERS_CACHE_GIVEN)
-        whole = whole && add_cache(graph, made_by, error);
-    return whole;
-}
-
-layers_code graph_append(layers_graph *graph, const step *proto, layers_error *error) {
-    if (graph->step_count == LAYERS_GRAPH_STEPS)
-        return layers_fail(error, LAYERS_INVALID_GRAPH, "nodes",
-                           "the graph takes more than %d steps, those of gradients counted",
-                           LAYERS_GRAPH_STEPS);
-    if (!graph_room((void **)&graph->steps, &graph->step_room, graph->step_count,
-                    sizeof *graph->steps))
-        return graph_no_memory(error);
-    int index = (int)graph->step_count;
-    step *s = &graph->steps[index];
-    *s = *proto;
-    s->first = (int)graph->value_count;
-    if (s->kind == STEP_CALL) {
-        graph_fill(graph, s);
-        if (layers_prepare(&graph->call, error) != LAYERS_OK)
-            return graph_blame(graph, s, error);
-        s->work = graph->call.work;
-        if (!add_values(graph, index, error))
-            return graph_no_memory(error);
-    } else {
-        layers_tensor like = graph->values[s->inputs[0]].tensor;
-        like.dtype = graph->dtype;
-        s->work = (double)like.size;
-        if (!add_tensor(graph, index, &like, graph->values[s->inputs[0]].is_scalar))
-            return graph_no_memory(error);
-        if (s->kind == STEP_ZEROS)
-            s->inputs[0] = NONE; /* its shape is known */
-    }
-    s->values = (int)graph->value_count - s->first;
-    graph->step_count++;
-    return LAYERS_OK;
 }

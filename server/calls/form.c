@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "calls/kept.h"
+#include "codec/json_write.h"
 #include "codec/number.h"
 
 enum { FORM_HINT = 320 };
@@ -89,6 +90,44 @@ void form_param_names(const layers_operation *operation, const char *names[FORM_
     for (; operation->params[count].name; count++)
         names[count] = operation->params[count].name;
     names[count] = NULL;
+}
+
+bool form_json_scalar(json_document *document, const json_t *json, const char *parent,
+                      const layers_operation *operation, int i, layers_value *value,
+                      problem *problem) {
+    char pointer[FORM_POINTER];
+    form_param_pointer(parent, operation, i, pointer);
+    value->given = true;
+    if (operation->params[i].kind == LAYERS_CHOICE)
+        return form_choice(operation, i, parent, json_plain_text(json), json_kind(document, json),
+                           &value->choice, problem);
+    return json_double(document, json, pointer, &value->number, problem);
+}
+
+static layers_dtype guess_dtype(const char *text, size_t length) {
+    static const char float32[] = "\"float32\"";
+    enum { LOOK = 128 };
+    bool is_short = length <= 2 * LOOK;
+    bool found = memmem(text, is_short ? length : LOOK, float32, sizeof float32 - 1) ||
+                 (!is_short && memmem(text + length - LOOK, LOOK, float32, sizeof float32 - 1));
+    return found ? LAYERS_F32 : LAYERS_F64;
+}
+
+json_source form_json_source(const char *text, size_t length, charge *charge, layers_pool *pool) {
+    return (json_source){.text = text,
+                         .length = length,
+                         .dtype = guess_dtype(text, length),
+                         .charge = charge,
+                         .pool = pool,
+                         .piece = JSON_PIECE};
+}
+
+char *form_json_param(char *out, const layers_param *param, double number, int choice) {
+    if (param->kind == LAYERS_CHOICE)
+        return out + sprintf(out, "\"%s\"", param->choices[choice]);
+    if (param->kind == LAYERS_INTEGER)
+        return out + sprintf(out, "%lld", (long long)number);
+    return json_write_double(out, number);
 }
 
 void form_number_text(char *text, layers_dtype dtype, const void *number) {

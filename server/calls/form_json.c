@@ -15,15 +15,6 @@ typedef struct {
     json_document document;
 } json_request;
 
-static layers_dtype guess_dtype(const char *text, size_t length) {
-    static const char float32[] = "\"float32\"";
-    enum { LOOK = 128 };
-    bool is_short = length <= 2 * LOOK;
-    bool found = memmem(text, is_short ? length : LOOK, float32, sizeof float32 - 1) ||
-                 (!is_short && memmem(text + length - LOOK, LOOK, float32, sizeof float32 - 1));
-    return found ? LAYERS_F32 : LAYERS_F64;
-}
-
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static void top_names(const layers_operation *operation, const char *names[FORM_NAMES]) {
@@ -138,18 +129,6 @@ static bool read_tensor(json_request *r, const json_t *value, layers_dtype dtype
     const char *handle = kept_handle(&r->document, value, "tensor", pointer, problem);
     snprintf(place, sizeof place, "%.180s/tensor", pointer);
     return handle && kept_tensor(r->request->store, handle, place, tensor, problem);
-}
-
-bool form_json_scalar(json_document *document, const json_t *json, const char *parent,
-                      const layers_operation *operation, int i, layers_value *value,
-                      problem *problem) {
-    char pointer[FORM_POINTER];
-    form_param_pointer(parent, operation, i, pointer);
-    value->given = true;
-    if (operation->params[i].kind == LAYERS_CHOICE)
-        return form_choice(operation, i, parent, json_plain_text(json), json_kind(document, json),
-                           &value->choice, problem);
-    return json_double(document, json, pointer, &value->number, problem);
 }
 
 static bool read_param(json_request *r, int i, const json_t *json) {
@@ -272,15 +251,6 @@ static bool blame_field(form_request *request, const json_source *source) {
     return false;
 }
 
-json_source form_json_source(const char *text, size_t length, charge *charge, layers_pool *pool) {
-    return (json_source){.text = text,
-                         .length = length,
-                         .dtype = guess_dtype(text, length),
-                         .charge = charge,
-                         .pool = pool,
-                         .piece = JSON_PIECE};
-}
-
 static bool json_read(form_request *request) {
     json_request r = {.request = request};
     const char *text = request->body->data;
@@ -312,14 +282,6 @@ static char *write_name(char *out, const char *name) {
     *out++ = '"';
     out = json_write_raw(out, name);
     return json_write_raw(out, "\":");
-}
-
-char *form_json_param(char *out, const layers_param *param, double number, int choice) {
-    if (param->kind == LAYERS_CHOICE)
-        return out + sprintf(out, "\"%s\"", param->choices[choice]);
-    if (param->kind == LAYERS_INTEGER)
-        return out + sprintf(out, "%lld", (long long)number);
-    return json_write_double(out, number);
 }
 
 static char *write_param(char *out, const form_answer *answer, int i) {

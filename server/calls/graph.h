@@ -12,6 +12,7 @@
 typedef struct {
     const char *name;
     size_t value; /* as layers_graph_want told */
+    bool is_twin; /* the name stood before */
 } graph_wanted;
 
 typedef struct {

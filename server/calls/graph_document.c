@@ -14,27 +14,6 @@ const char *graph_place(const char *list, size_t i, char pointer[FORM_POINTER]) 
     return pointer;
 }
 
-/* "/inputs/y/3" is no place where y is a kept tensor, which stands in the document as a handle. */
-static void mend_pointer(const graph_call *call, char *pointer) {
-    char name[LAYERS_GRAPH_NAME + 1];
-    if (strncmp(pointer, "/inputs/", strlen("/inputs/")) != 0)
-        return;
-    const char *start = pointer + strlen("/inputs/");
-    size_t length = strcspn(start, "/");
-    if (length >= sizeof name || !start[length])
-        return;
-    snprintf(name, sizeof name, "%.*s", (int)length, start);
-    const json_t *inputs = json_object_get(call->document.root, "inputs");
-    if (kept_is_named(json_object_get(inputs, name), "tensor"))
-        strcpy(pointer + strlen("/inputs/") + length, "/tensor");
-}
-
-bool graph_fail(const graph_call *call, const layers_error *error) {
-    problem_set_layers(call->problem, error);
-    mend_pointer(call, call->problem->pointer);
-    return false;
-}
-
 /* ---- reading the text --------------------------------------------------------------------------
  */
 
@@ -287,7 +266,49 @@ static bool add_node(graph_call *call, size_t i, const json_t *node) {
  */
 
 static int by_name(const void *left, const void *right) {
-    return strcmp(((const graph_wanted *)left)->name, ((const graph_wanted *)right)->name);
+    return strcmp((*(graph_wanted *const *)left)->name, (*(graph_wanted *const *)right)->name);
+}
+
+/* Of names that stand twice, only the first stays. */
+static bool drop_twins(graph_call *call, graph_wanteds *wanteds, size_t count) {
+    graph_wanted **sorted = malloc((count + 1) * sizeof *sorted);
+    if (!sorted)
+        return problem_set_memory(call->problem, "the graph");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &wanteds->list[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
+    for (size_t i = 1; i < count; i++) {
+        bool twin = !strcmp(sorted[i]->name, sorted[i - 1]->name);
+        graph_wanted *later = sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
+        if (twin && later == sorted[i - 1])
+            sorted[i - 1] = sorted[i];
+        if (twin) {
+            later->is_twin = true;
+            sorted[i] = sorted[i - 1];
+        }
+    }
+    free(sorted);
+    for (size_t i = 0; i < count; i++)
+        if (!wanteds->list[i].is_twin)
+            wanteds->list[wanteds->count++] = wanteds->list[i];
+    return true;
+}
+
+/* In a file's __metadata__ "kept.w" is the handle of "w", and would be the result of a node "kept",
+ * too. */
+static bool check_kept(graph_call *call) {
+    static const char prefix[] = "kept.";
+    for (size_t i = 0; i < call->give.count; i++)
+        for (size_t j = 0;
+             !strncmp(call->give.list[i].name, prefix, sizeof prefix - 1) && j < call->keep.count;
+             j++)
+            if (!strcmp(call->give.list[i].name + sizeof prefix - 1, call->keep.list[j].name))
+                return problem_set(
+                    call->problem, PROBLEM_INVALID_GRAPH, "/give",
+                    "/give has \"%.129s\", which is what the handle of \"%.129s\" is "
+                    "called that /keep asks for: name the node otherwise",
+                    call->give.list[i].name, call->keep.list[j].name);
+    return true;
 }
 
 /* A cache is not given, and a number not kept. */
@@ -321,6 +342,7 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
         return problem_set_memory(call->problem, "the graph");
     for (size_t i = 0; i < count; i++) {
         graph_wanted *wanted = &wanteds->list[i];
+        wanted->is_twin = false;
         graph_place(pointer, i, place);
         wanted->name = text_at(call, json_array_get(list, i), place, "the name of a value");
         if (!wanted->name)
@@ -331,11 +353,7 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
         if (!check_kind(call, key, place, wanted))
             return false;
     }
-    qsort(wanteds->list, count, sizeof *wanteds->list, by_name);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(wanteds->list[i].name, wanteds->list[i - 1].name) != 0)
-            wanteds->list[wanteds->count++] = wanteds->list[i];
-    return true;
+    return drop_twins(call, wanteds, count);
 }
 
 static bool read_release(graph_call *call) {
@@ -392,6 +410,6 @@ bool graph_build(graph_call *call) {
         if (!add_node(call, i, node))
             return false;
     return read_wanted(call, "give", &call->give) && read_wanted(call, "keep", &call->keep) &&
-           read_release(call) &&
+           check_kept(call) && read_release(call) &&
            (layers_graph_prepare(call->graph, &error) == LAYERS_OK || graph_fail(call, &error));
 }

@@ -113,6 +113,27 @@ static layers_dtype dtype_of(const inputs *in, const input *input) {
     return input->uses == AS_MASK ? LAYERS_F64 : in->call->dtype;
 }
 
+/* "/inputs/y/3" is no place where y is a kept tensor, which stands in the document as a handle. */
+static void mend_pointer(const graph_call *call, char *pointer) {
+    char name[LAYERS_GRAPH_NAME + 1];
+    if (strncmp(pointer, "/inputs/", strlen("/inputs/")) != 0)
+        return;
+    const char *start = pointer + strlen("/inputs/");
+    size_t length = strcspn(start, "/");
+    if (length >= sizeof name || !start[length])
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)length, start);
+    const json_t *inputs = json_object_get(call->document.root, "inputs");
+    if (kept_is_named(json_object_get(inputs, name), "tensor"))
+        strcpy(pointer + strlen("/inputs/") + length, "/tensor");
+}
+
+bool graph_fail(const graph_call *call, const layers_error *error) {
+    problem_set_layers(call->problem, error);
+    mend_pointer(call, call->problem->pointer);
+    return false;
+}
+
 /* ---- reading -----------------------------------------------------------------------------------
  */
 

@@ -339,16 +339,17 @@ const char *json_kind(const json_document *document, const json_t *value) {
 }
 
 /* Turns labels, read as doubles, into integers in place. */
-static bool to_integers(layers_tensor *tensor, const char *pointer, problem *problem) {
+static bool to_integers(layers_tensor *tensor, double most, const char *pointer, problem *problem) {
     const double *number = tensor->data;
     int64_t *integer = tensor->data;
     for (size_t i = 0; i < tensor->size; i++) {
-        if (!(fabs(number[i]) <= 0x1p53) || number[i] != floor(number[i])) {
+        if (!(fabs(number[i]) <= most) || number[i] != floor(number[i])) {
             char place[224];
             snprintf(place, sizeof place, "%s/%zu", pointer, i);
             return problem_set(problem, PROBLEM_WRONG_TYPE, tensor->rank ? place : pointer,
-                               "%s is %.17g, but must be an integer",
-                               tensor->rank ? place : pointer, number[i]);
+                               "%s is %.17g, but must be an integer%s",
+                               tensor->rank ? place : pointer, number[i],
+                               fabs(number[i]) > most ? " of at most 53 bits" : "");
         }
         integer[i] = (int64_t)number[i];
     }
@@ -366,7 +367,9 @@ static bool take(json_document *document, json_number_array *array, layers_dtype
         if (!json_array_read(&cursor, read, pointer, &array->tensor, problem))
             return false;
     }
-    if (dtype == LAYERS_I64 && !to_integers(&array->tensor, pointer, problem))
+    /* what is kept, or given back, must be what was sent: 2^53 may have been one more */
+    double most = document->source.is_graph ? 0x1p53 - 1 : 0x1p53;
+    if (dtype == LAYERS_I64 && !to_integers(&array->tensor, most, pointer, problem))
         return false;
     *tensor = array->tensor;
     array->tensor.data = NULL;

@@ -510,8 +510,10 @@ static void refuses_dtypes(layers_call *call) {
             continue;
         char field[64];
         snprintf(field, sizeof field, "%s/%s", op->params_name, op->params[i].name);
-        call->params[i].tensor.dtype = LAYERS_I64;
-        assert_refused(call, LAYERS_WRONG_TYPE, field, "int64", layers_dtype_name(call->dtype));
+        layers_dtype wrong = op->params[i].kind == LAYERS_MASK ? LAYERS_BIT : LAYERS_I64;
+        call->params[i].tensor.dtype = wrong;
+        assert_refused(call, LAYERS_WRONG_TYPE, field, layers_dtype_name(wrong),
+                       layers_dtype_name(call->dtype));
         call->params[i].tensor.dtype = call->dtype;
     }
 }
