@@ -250,8 +250,11 @@ def no_way(dtype):
     random = Random("graph no way", dtype)
     inputs = dict(dense(random), z=random.normal(2, 3), none=empty(0, 3), one=np.array(1.5))
     nodes = DENSE + [softmax("l", "s.out"), relu("t", "s.out"), relu("q", "z"), relu("e", "none"),
-                     sgd("u", "z", "q.out")]
-    wanted = ["z", "t.out", "q.out", "u.next_w", "l.dx", "none", "e.out", "one", "w"]
+                     sgd("u", "z", "q.out"), gradients("g", "l.loss", "b"),
+                     node("n", "batchnorm/forward", x="a.out", gamma="b", beta="b",
+                          bn_param={"mode": "train"})]
+    wanted = ["z", "t.out", "q.out", "u.next_w", "l.dx", "none", "e.out", "one", "g.b", "n.out",
+              "n.bn_param.running_mean", "w"]
     given = ["d." + name for name in wanted]
     nodes.append(gradients("d", "l.loss", *wanted))
     for query in "", "tensors=flat":
@@ -279,6 +282,34 @@ def behind(dtype):
     yield Story("backward by hand, and by gradients of " + dtype, dtype).graph(
         by_hand, inputs, ["da.dx", "da.dw", "da.db", "ds.dw", "ds.db", "dr.dx", "d.x", "d.w", "d.b",
                           "d.v", "d.c"]).case()
+
+
+def values_stay(dtype):
+    """What a node has made is there, and the same, behind all that use it."""
+    of = " of " + dtype
+    random = Random("graph values stay", dtype).normal
+    inputs = {"x": random(3, 2), "w": random(2, 4), "g": random(2, 4), "b": random(4)}
+    momentum = {"momentum": 0.5, "velocity": "g"}
+    nodes = [sgd("u", "w", "g"), affine("old", "x"), affine("new", "x", "u.next_w"),
+             node("v", "sgd_momentum/update", w="w", dw="u.next_w", config=momentum),
+             relu("r", "old.out"), relu("s", "old.out"), sgd("t", "w", "w", 1)]
+    give = ["u.next_w", "old.out", "new.out", "v.next_w", "v.config.velocity", "r.out", "s.out",
+            "t.next_w", *inputs]
+    yield Story("an update changes no value" + of, dtype).graph(nodes, inputs, give).case()
+    inputs = {"x": random(5, 3), "z": random(4, 3), "gamma": random(3), "beta": random(3),
+              "y": np.array([0, 2, 1, 1])}
+
+    def norm(name, x, mode, before=None):
+        param = {"mode": mode, "momentum": 0.5}
+        if before:
+            param.update({key: "%s.bn_param.%s" % (before, key)
+                          for key in ("running_mean", "running_var")})
+        return node(name, "batchnorm/forward", x=x, gamma="gamma", beta="beta", bn_param=param)
+    nodes = [norm("n", "x", "train"), norm("m", "n.out", "train", "n"), norm("t", "z", "test", "m"),
+             softmax("l", "t.out"), gradients("d", "l.loss", "z", "gamma", "beta", "t.out")]
+    give = ["%s.bn_param.running_%s" % (name, which) for name in "nmt" for which in ("mean", "var")]
+    yield Story("statistics from batch to batch by name" + of, dtype).graph(
+        nodes, inputs, give + ["t.out", "l.loss", "d.z", "d.gamma", "d.beta", "d.t.out"]).case()
 
 
 def nothing(dtype):
@@ -355,6 +386,9 @@ def example():
     inputs = {"x": [[1, 2]], "y": [0], "w": [[0.5, -0.5], [0.25, 0]], "b": [0, 0]}
     yield Story("the contract's example").graph(nodes, inputs, ["l.loss", "d.b", "u.next_w"]).case()
     yield Story("nothing at all").graph([]).case()
+    lists = {"inputs": {}, "nodes": [], "give": [], "keep": [], "release": [], "dtype": "float64"}
+    yield Story("nothing, and everything there").single(
+        "/graph", lists, {"results": {}, "kept": {}}).case()
     chain = [relu("n%d" % i, "n%d.out" % (i - 1) if i else "x") for i in range(1024)]
     yield Story("1024 nodes").graph(chain, {"x": array(1, -2, 3)}, ["n1023.out", "n0.out"]).case()
 
@@ -367,5 +401,5 @@ def graph_cases():
             yield layer_as_nodes(sample, dtype)
             yield layer_gradients(sample, dtype)
         for cases in (losses_as_nodes, updates_as_nodes, training_steps, two_steps, image_net,
-                      norm_net, sums, no_way, behind, nothing, forms):
+                      norm_net, sums, no_way, behind, values_stay, nothing, forms):
             yield from cases(dtype)

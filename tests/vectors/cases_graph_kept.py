@@ -206,6 +206,21 @@ def released_and_kept():
     return story.case()
 
 
+def handles_stay_as_they_are(dtype):
+    """An update gives a new value, and changes none that is kept."""
+    story = Story("kept tensors that an update leaves as they are of " + dtype, dtype)
+    random = Random(story.name, dtype).normal
+    story.graph([], {"w": random(2, 3), "g": random(2, 3), "v": random(2, 3)}, keep=["w", "g", "v"])
+    handles = {name: tensor(name) for name in ("w", "g", "v")}
+    nodes = [node("u", "sgd_momentum/update", w="w", dw="g", config={"velocity": "v"}),
+             sgd("t", "w", "g", 1), relu("r", "w")]
+    for _ in range(2):
+        story.graph(nodes, handles, ["u.next_w", "t.next_w", "r.out", "w", "v"],
+                    ["u.config.velocity"])
+    story.graph([], {**handles, "after": tensor("u.config.velocity")}, ["w", "g", "v", "after"])
+    return story.case()
+
+
 def shapes_stay(dtype):
     story = Story("rank 0, and nothing, that stay of " + dtype, dtype)
     inputs = {"one": np.array(1.5), "none": Flat(empty(0, 3)), "x": Flat(empty(2, 0))}
@@ -262,5 +277,5 @@ def graph_kept_cases():
     yield given_up_twice()
     for dtype in DTYPES:
         for case in (stay_and_learn, adam, labels_stay, caches_stay, cache_of_a_call,
-                     in_single_calls, single_mask, shapes_stay):
+                     in_single_calls, single_mask, handles_stay_as_they_are, shapes_stay):
             yield case(dtype)

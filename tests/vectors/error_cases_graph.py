@@ -120,6 +120,8 @@ def members():
         yield refused("%s in %s" % (field, NET[index]["op"]),
                       graph(nodes=changed(index, **{field: "x"})), "unknown_field",
                       "/nodes/%d/%s" % (index, field))
+    yield refused("bn_param in affine", graph(nodes=changed(0, bn_param={"mode": "train"})),
+                  "unknown_field", "/nodes/0/bn_param")
     yield refused("xx in config", graph(nodes=changed(4, config={"xx": 1})), "unknown_field",
                   "/nodes/4/config/xx")
     for layer in LAYERS:
@@ -340,6 +342,9 @@ def parameters():
                   "invalid_param", "/nodes/4/config/learning_rate")
     yield refused("a learning rate of true", graph(nodes=changed(4, config={"learning_rate": True})),
                   "wrong_type", "/nodes/4/config/learning_rate")
+    yield refused("a learning rate by name", graph(
+        inputs=inputs(lr=0.5), nodes=changed(4, config={"learning_rate": "lr"})), "wrong_type",
+                  "/nodes/4/config/learning_rate")
     for key, wrong in ("p", 0), ("mode", "Train"), ("seed", -1):
         param = {"p": 0.5, "mode": "train", "seed": 1, key: wrong}
         yield refused("dropout of %s = %s" % (key, wrong), graph(nodes=then(
