@@ -287,7 +287,7 @@ def check_images(random, mode):
 
 def check_refused(random):
     inputs = {"x": random.randn(2, 2), "w": random.randn(2, 2), "b": random.randn(2), "y": [0, 1]}
-    nodes = [node("u", "sgd/update", w="w", dw="w"),
+    nodes = [node("r", "relu/forward", x="w"), node("u", "sgd/update", w="r.out", dw="r.out"),
              node("a", "affine/forward", x="x", w="u.next_w", b="b"),
              node("l", "softmax/loss", x="a.out", y="y")]
     check_gradients(inputs, nodes, ["l.loss"], ["x", "b", "u.next_w"])
