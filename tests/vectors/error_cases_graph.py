@@ -137,11 +137,12 @@ def members():
         good = GOOD["/%s/forward" % op]
         given = {key: value for key, value in good.items() if key != param}
         one = node("n", op + "/forward", **{key: key for key in given})
-        yield refused(param, {"inputs": given, "nodes": [one]}, "missing_field",
+        yield refused("%s of %s" % (param, op), {"inputs": given, "nodes": [one]}, "missing_field",
                       "/nodes/0/" + param)
-        one[param] = {key: value for key, value in good[param].items() if key != required}
-        yield refused("%s of %s" % (required, param), {"inputs": given, "nodes": [one]},
-                      "missing_field", "/nodes/0/%s/%s" % (param, required))
+        rest = {key: value for key, value in good[param].items() if key != required}
+        yield refused("%s of %s of %s" % (required, param, op),
+                      {"inputs": given, "nodes": [{**one, param: rest}]}, "missing_field",
+                      "/nodes/0/%s/%s" % (param, required))
 
 
 def types():
@@ -202,6 +203,8 @@ def tensors():
     """Inputs that are none"""
     yield refused("a short row", graph(inputs=inputs(x=[[1.0, 2.0], [3.0]])), "ragged_array",
                   "/inputs/x/1")
+    yield refused("a short row of the longest name", graph(inputs=inputs(
+        **{"x" * 64: [[1.0], []]})), "ragged_array", "/inputs/%s/1" % ("x" * 64))
     yield refused("less data than the shape holds",
                   graph(inputs=inputs(x={"shape": [3, 2], "data": [1.0]})), "invalid_shape")
     yield refused("no data", graph(inputs=inputs(x={"shape": [3, 2]})), None)
