@@ -288,14 +288,16 @@ def chains():
                                      config={"velocity": "b2"}),
                                 affine("e", "x", "v.next_w"), softmax("k", "e.out")], "b2"),
         "a backward, from dout": ([back, affine("e", "x", "g.dw"), softmax("k", "e.out")], "l.dx"),
-        "a backward, from its cache": ([back, affine("e", "x", "g.dw"), softmax("k", "e.out")],
-                                       "x"),
+        "a backward, from its cache alone": ([
+            node("g", "affine/backward", dout="dout", cache="a.cache"), affine("e", "g.dx", "b2"),
+            softmax("k", "e.out")], "w"),
         "a loss's dx": ([softmax("k", "l.dx")], "r.out"),
         "gradients": ([affine("e", "x", "d.w"), softmax("k", "e.out")], "b"),
         "the step before, from x": ([affine("e", "x", "u.next_w"), softmax("k", "e.out")], "x"),
     }
     for what, (nodes, name) in ways.items():
-        wrong = graph(inputs=inputs(b2=[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]),
+        wrong = graph(inputs=inputs(b2=[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
+                                    dout=[[1.0, 2.0, 3.0]] * 3),
                       nodes=then(*nodes, gradients("h", "k.loss", name)))
         assert has_no_backward(wrong), what
         yield refused("gradients through %s" % what, wrong, "invalid_graph")
