@@ -14,7 +14,7 @@ exec valgrind --quiet --soname-synonyms="somalloc=*jemalloc*" --leak-check=full 
 END
 chmod +x "$folder/layerd"
 status=0
-LAYERD=$folder/layerd "$B/http-tests" --filter 'vectors/*' --timeout 300 \
+LAYERD=$folder/layerd "$B/http-tests" --filter '@(vectors|graphs_vectors)/*' --timeout 300 \
     >"$folder/log" 2>&1 || status=$?
 [ "$status" = 0 ] || { cat "$folder/log" "$folder"/report.*; exit 1; }
 ! grep -q 'Tested: 0' "$folder/log" || { echo "memcheck: nothing was tested"; exit 1; }

@@ -114,11 +114,15 @@ static const char *dtype_of(const file_writing *file, const char *name) {
     return !strcmp(name, "y") || mask ? file->labels : file->dtype;
 }
 
-static bool add_tensor(file_writing *file, const char *name, const json_t *value) {
-    tensor_writing tensor = {.file = file, .dtype = dtype_of(file, name)};
+/* Adds nothing where the value is no tensor of this dtype. */
+static bool add_typed(file_writing *file, const char *name, const json_t *value,
+                      const char *dtype) {
+    tensor_writing tensor = {.file = file, .dtype = dtype};
     size_t start = file->length;
-    if (!(json_is_object(value) ? put_flat(&tensor, value) : put_list(&tensor, value, 0)))
+    if (!(json_is_object(value) ? put_flat(&tensor, value) : put_list(&tensor, value, 0))) {
+        file->length = start;
         return false;
+    }
     json_t *shape = json_array();
     for (size_t i = 0; i < tensor.rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)tensor.shape[i]));
@@ -126,6 +130,13 @@ static bool add_tensor(file_writing *file, const char *name, const json_t *value
                                json_pack("{ss so s[II]}", "dtype", tensor.dtype, "shape", shape,
                                          "data_offsets", (json_int_t)start,
                                          (json_int_t)file->length)) == 0;
+}
+
+/* A tensor, or the handle of one. */
+static bool add_tensor(file_writing *file, const char *name, const json_t *value) {
+    json_t *handle = json_object_get(value, "tensor");
+    return handle ? json_is_string(handle) && json_object_set(file->metadata, name, handle) == 0
+                  : add_typed(file, name, value, dtype_of(file, name));
 }
 
 /* Whether a member is an object of parameters, by its name. */
@@ -138,7 +149,7 @@ static bool add_param(file_writing *file, const char *parent, const char *key,
                       const json_t *value) {
     char name[128], text[32];
     snprintf(name, sizeof name, "%s.%s", parent, key);
-    if (json_is_array(value) || json_object_get(value, "data"))
+    if (json_is_array(value) || json_is_object(value))
         return add_tensor(file, name, value);
     if (json_is_integer(value))
         snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
@@ -189,20 +200,72 @@ static char *join(const file_writing *file, size_t *length) {
     return bytes;
 }
 
-char *safetensors_from_json(const json_t *request, const char *labels, size_t *length) {
+static file_writing begin(const json_t *request, const char *labels) {
     const char *dtype = json_string_value(json_object_get(request, "dtype"));
-    file_writing file = {.labels = labels,
-                         .dtype = dtype && !strcmp(dtype, "float32") ? "F32" : "F64",
-                         .header = json_object(),
-                         .metadata = json_object()};
-    bool good = json_is_object(request) && add_members(&file, (json_t *)request);
-    if (json_object_size(file.metadata) > 0)
-        json_object_set(file.header, "__metadata__", file.metadata);
-    char *bytes = good ? join(&file, length) : NULL;
-    json_decref(file.header);
-    json_decref(file.metadata);
-    free(file.data);
+    return (file_writing){.labels = labels,
+                          .dtype = dtype && !strcmp(dtype, "float32") ? "F32" : "F64",
+                          .header = json_object(),
+                          .metadata = json_object()};
+}
+
+static char *finish(file_writing *file, bool good, size_t *length) {
+    if (json_object_size(file->metadata) > 0)
+        json_object_set(file->header, "__metadata__", file->metadata);
+    char *bytes = good ? join(file, length) : NULL;
+    json_decref(file->header);
+    json_decref(file->metadata);
+    free(file->data);
     return bytes;
+}
+
+char *safetensors_from_json(const json_t *request, const char *labels, size_t *length) {
+    file_writing file = begin(request, labels);
+    return finish(&file, json_is_object(request) && add_members(&file, (json_t *)request), length);
+}
+
+static bool says_labels(const json_t *input) {
+    const char *dtype = json_string_value(json_object_get(input, "dtype"));
+    return dtype && !strcmp(dtype, "int64");
+}
+
+/* Whether a node takes that input as labels, or it says so itself. */
+static bool is_labels(const json_t *document, const char *name, const json_t *input) {
+    const json_t *nodes = json_object_get(document, "nodes");
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const char *y = json_string_value(json_object_get(json_array_get(nodes, i), "y"));
+        if (y && !strcmp(y, name))
+            return true;
+    }
+    return says_labels(input);
+}
+
+/* The inputs that are labels, or those that are not, as far as they are tensors; what is in the
+ * file leaves the document. */
+static void move_inputs(file_writing *file, json_t *document, bool labels) {
+    json_t *inputs = json_object_get(document, "inputs"), *value;
+    const char *name;
+    void *next;
+    json_object_foreach_safe(inputs, next, name, value) {
+        json_t *plain = json_copy(value);
+        if (says_labels(value))
+            json_object_del(plain, "dtype");
+        if (is_labels(document, name, value) == labels &&
+            add_typed(file, name, plain, labels ? file->labels : file->dtype))
+            json_object_del(inputs, name);
+        json_decref(plain);
+    }
+}
+
+char *safetensors_from_graph(const json_t *document, const char *labels, size_t *length) {
+    file_writing file = begin(document, labels);
+    json_t *rest = json_deep_copy(document);
+    move_inputs(&file, rest, false);
+    move_inputs(&file, rest, true);
+    char *text = json_dumps(rest, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    bool good = text && json_object_set_new(file.metadata, "graph", json_string(text)) == 0;
+    free(text);
+    json_decref(rest);
+    return finish(&file, good, length);
 }
 
 /* ---- to JSON -------------------------------------------------------------------------------- */
@@ -219,50 +282,56 @@ static json_t *number_json(double number) {
                            : json_real(number);
 }
 
-static json_t *next_number(data_reading *data, bool f32) {
+static json_t *next_number(data_reading *data, const char *dtype) {
     double number;
     float narrow;
-    size_t bytes = f32 ? sizeof narrow : sizeof number;
+    int64_t integer;
+    void *to = !strcmp(dtype, "F32")   ? (void *)&narrow
+               : !strcmp(dtype, "I64") ? (void *)&integer
+                                       : (void *)&number;
+    size_t bytes = to == &narrow ? sizeof narrow : sizeof number;
     if (data->length - data->used < bytes)
         return NULL;
-    memcpy(f32 ? (void *)&narrow : (void *)&number, data->data + data->used, bytes);
+    memcpy(to, data->data + data->used, bytes);
     data->used += bytes;
-    return number_json(f32 ? (double)narrow : number);
+    return to == &integer ? json_integer(integer)
+                          : number_json(to == &narrow ? (double)narrow : number);
 }
 
-static json_t *nested(data_reading *data, bool f32, const json_t *shape, size_t axis) {
+static json_t *nested(data_reading *data, const char *dtype, const json_t *shape, size_t axis) {
     if (axis == json_array_size(shape))
-        return next_number(data, f32);
+        return next_number(data, dtype);
     json_t *list = json_array();
     json_int_t length = json_integer_value(json_array_get(shape, axis));
     for (json_int_t i = 0; i < length; i++)
-        if (json_array_append_new(list, nested(data, f32, shape, axis + 1)) < 0) {
+        if (json_array_append_new(list, nested(data, dtype, shape, axis + 1)) < 0) {
             json_decref(list);
             return NULL;
         }
     return list;
 }
 
-static json_t *flat_tensor(data_reading *data, bool f32, json_t *shape) {
+static json_t *flat_tensor(data_reading *data, const char *dtype, json_t *shape) {
     json_int_t size = 1;
     for (size_t i = 0; i < json_array_size(shape); i++)
         size *= json_integer_value(json_array_get(shape, i));
     json_t *one = json_pack("[I]", size);
-    json_t *list = nested(data, f32, one, 0);
+    json_t *list = nested(data, dtype, one, 0);
     json_decref(one);
-    return json_pack("{sO so}", "shape", shape, "data", list);
+    return json_pack("{sO so ss*}", "shape", shape, "data", list, "dtype",
+                     strcmp(dtype, "I64") ? NULL : "int64");
 }
 
 static json_t *tensor_json(data_reading *data, const json_t *entry, bool flat) {
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     json_t *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
-    if (!dtype || (strcmp(dtype, "F64") != 0 && strcmp(dtype, "F32") != 0) ||
+    if (!dtype ||
+        (strcmp(dtype, "F64") != 0 && strcmp(dtype, "F32") != 0 && strcmp(dtype, "I64") != 0) ||
         !json_is_array(shape) || json_object_size(entry) != 3 ||
         json_integer_value(json_array_get(offsets, 0)) != (json_int_t)data->used)
         return NULL;
-    bool f32 = !strcmp(dtype, "F32");
-    json_t *tensor = flat ? flat_tensor(data, f32, shape) : nested(data, f32, shape, 0);
+    json_t *tensor = flat ? flat_tensor(data, dtype, shape) : nested(data, dtype, shape, 0);
     if (json_integer_value(json_array_get(offsets, 1)) == (json_int_t)data->used)
         return tensor;
     json_decref(tensor);
@@ -272,7 +341,8 @@ static json_t *tensor_json(data_reading *data, const json_t *entry, bool flat) {
 /* A text as the value that it stands for. A handle may look like a number. */
 static json_t *text_json(const char *name, const char *text) {
     char *end;
-    if (!strcmp(name, "cache") || !strcmp(text, "NaN") || strstr(text, "Infinity"))
+    if (!strcmp(name, "cache") || !strncmp(name, "kept.", 5) || !strcmp(text, "NaN") ||
+        strstr(text, "Infinity"))
         return json_string(text);
     long long integer = strtoll(text, &end, 10);
     if (*text && !*end)

@@ -10,8 +10,12 @@
  * wrong or an array ragged. `labels` is the dtype of "y": "I64", "I32" or "U8". */
 char *safetensors_from_json(const json_t *request, const char *labels, size_t *length);
 
+/* The same for a graph: those of its inputs that the form can say are tensors of the file, the rest
+ * of the document is a text. "labels" is of what its nodes take as labels, or what says so itself. */
+char *safetensors_from_graph(const json_t *document, const char *labels, size_t *length);
+
 /* The same answer as JSON, its tensors nested or flat; NULL where the file is not as the contract
- * says: whole, F64 or F32, its bytes in the header's order from a multiple of 8 on. */
+ * says: whole, F64, F32 or I64, its bytes in the header's order from a multiple of 8 on. */
 json_t *safetensors_to_json(const char *bytes, size_t length, bool flat);
 
 #endif

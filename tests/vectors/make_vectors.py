@@ -8,16 +8,20 @@ import numpy as np
 
 import oracle
 import oracle_conv
+import oracle_graph
 import oracle_norms
 import oracle_updates
 from cases_affine import affine_cases, relu_cases
 from cases_batchnorm import batchnorm_cases
 from cases_conv import conv_cases, max_pool_cases
 from cases_dropout import dropout_cases
+from cases_graph import graph_cases
+from cases_graph_kept import graph_kept_cases
 from cases_loss import softmax_cases, svm_cases
 from cases_norms import layernorm_cases, spatial_batchnorm_cases, spatial_groupnorm_cases
 from cases_updates import adam_cases, rmsprop_cases, sgd_cases, sgd_momentum_cases
 from error_cases import error_cases
+from error_cases_graph import error_graph_cases
 from vectorfile import write
 
 FILES = [
@@ -39,11 +43,14 @@ FILES = [
     ("rmsprop", "rmsprop: steps over the root of the mean square of the gradients", rmsprop_cases),
     ("adam", "adam: both means of the gradients, corrected for their beginning", adam_cases),
     ("errors", "requests that are refused, each for one reason", error_cases),
+    ("graphs/graph", "graphs: several operations in one call, and values that stay",
+     lambda: [*graph_cases(), *graph_kept_cases()]),
+    ("graphs/graph_errors", "graphs that are refused, each for one reason", error_graph_cases),
 ]
 
 
 def main():
-    for formulas in oracle, oracle_conv, oracle_norms, oracle_updates:
+    for formulas in oracle, oracle_conv, oracle_norms, oracle_updates, oracle_graph:
         formulas.check()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for name, about, cases in FILES:

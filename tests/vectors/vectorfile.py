@@ -94,7 +94,8 @@ def encode_answer(value, query):
     def positive_zeros(v):
         if isinstance(v, dict):
             return {key: positive_zeros(item) for key, item in v.items()}
-        return np.asarray(v + 0.0) if isinstance(v, np.ndarray) else v
+        real = isinstance(v, np.ndarray) and v.dtype.kind == "f"
+        return np.asarray(v + 0.0) if real else v
     return encode(positive_zeros(value), "tensors=flat" in query)
 
 
