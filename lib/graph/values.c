@@ -54,23 +54,11 @@ value *graph_add_value(layers_graph *graph, layers_result_kind kind, int step) {
     return v;
 }
 
-/* "inputs/y"; of what is no name, with ~ and / as a JSON pointer has them, ~0 and ~1. */
-static void input_field(const char *name, char field[sizeof((layers_error *)0)->field]) {
-    char *out = stpcpy(field, "inputs/"), *end = field + sizeof((layers_error *)0)->field - 2;
-    for (; *name && out < end; name++) {
-        bool escaped = *name == '~' || *name == '/';
-        if (escaped)
-            *out++ = '~';
-        *out++ = *name == '~' ? '0' : *name == '/' ? '1' : *name;
-    }
-    *out = '\0';
-}
-
 /* Adds an input under a name; NULL with an error. */
 static value *add_input(layers_graph *graph, const char *name, layers_result_kind kind,
                         layers_error *error) {
     char field[sizeof error->field];
-    input_field(name, field);
+    snprintf(field, sizeof field, "inputs/%.100s", name);
     if (graph->inputs == LAYERS_GRAPH_INPUTS) {
         layers_fail(error, LAYERS_INVALID_GRAPH, "inputs", "a graph has at most %d inputs",
                     LAYERS_GRAPH_INPUTS);

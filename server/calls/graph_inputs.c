@@ -82,7 +82,7 @@ static bool is_float(const input *input) {
 }
 
 static const char *input_pointer(const input *input, char pointer[FORM_POINTER]) {
-    char name[LAYERS_GRAPH_NAME + 1];
+    char name[FORM_POINTER / 2];
     strcpy(pointer, "/inputs");
     return pointer_add(pointer, FORM_POINTER, text_clip(name, sizeof name, input->name));
 }
@@ -188,7 +188,12 @@ static bool add(inputs *in, const input *input) {
     layers_code code = value.cache
                            ? layers_graph_input_cache(call->graph, input->name, value.cache, &error)
                            : layers_graph_input(call->graph, input->name, value.tensor, &error);
-    return code == LAYERS_OK || graph_fail(call, &error);
+    if (code == LAYERS_OK)
+        return true;
+    graph_fail(call, &error);
+    if (code == LAYERS_INVALID_GRAPH) /* the library's field is of the name as it is */
+        input_pointer(input, call->problem->pointer);
+    return false;
 }
 
 static void gather(inputs *in, const json_t *document) {

@@ -19,6 +19,7 @@ enum {
     GRAPH_LIMIT = 1 << 20, /* the same, of a graph */
     STRING_COST = 16,      /* of a string, against that limit */
     DEPTH = 6,             /* objects and lists in each other that an error's pointer names */
+    KEY = 96,              /* of a key in one: names of graphs have up to 64 letters */
 };
 
 typedef struct {
@@ -100,18 +101,18 @@ static bool copy_string(splitter *s) {
 }
 
 /* The key at hand at some depth, its escapes undone. */
-static const char *key_at(const splitter *s, size_t depth, char key[64]) {
-    char text[80]; /* the last character of what fits into the key may be cut */
+static const char *key_at(const splitter *s, size_t depth, char key[KEY]) {
+    char text[KEY + 16]; /* the last character of what fits into the key may be cut */
     const span *span = &s->level[depth].key;
     json_unescape(span->at, span->at + span->length, text, sizeof text);
-    return text_clip(key, 64, text);
+    return text_clip(key, KEY, text);
 }
 
 /* "/bn_param/running_mean": the keys that lead to the value at hand. */
 static const char *pointer_here(const splitter *s, char pointer[192]) {
     pointer[0] = '\0';
     for (size_t i = 0; i < s->depth && i < DEPTH; i++) {
-        char key[64];
+        char key[KEY];
         if (s->level[i].is_list)
             snprintf(key, sizeof key, "%zu", s->level[i].index);
         else
@@ -124,7 +125,7 @@ static const char *pointer_here(const splitter *s, char pointer[192]) {
 /* Whether the list at hand is one of a graph's that are no arrays of numbers: all but those of its
  * inputs. */
 static bool is_document_list(const splitter *s) {
-    char key[64];
+    char key[KEY];
     return s->document->source.is_graph &&
            (s->depth == 1 ||
             (s->depth == 3 && s->level[1].is_list && !strcmp(key_at(s, 0, key), "nodes")));

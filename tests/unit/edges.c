@@ -342,11 +342,11 @@ static layers_call masked(layers_dtype dtype, const layers_tensor *mask, const d
     return call;
 }
 
-static const layers_dtype mask_dtypes[] = {LAYERS_U8, LAYERS_F64, LAYERS_F32};
+static const layers_dtype mask_dtypes[] = {LAYERS_U8, LAYERS_I64, LAYERS_F64, LAYERS_F32};
 
 Test(edges, dropout_takes_a_mask_in_the_place_of_a_seed) {
     for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             layers_tensor mask = tensor_of(mask_dtypes[i], SHAPE(2, 2), VALUES(1, 0, 0, 1));
             layers_call call = masked(dtype, &mask, VALUES(3, -4, INFINITY, 1));
             run(&call);
@@ -367,7 +367,7 @@ Test(edges, dropout_takes_a_mask_of_any_length) {
     static const size_t sizes[] = {0, 1, 7, 63, 64, 65, 511, 513, 1030, (1 << 14) + 3, 50001};
     layers_pool *pool = layers_pool_make(2, NULL);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             uint64_t seed = sizes[s];
             layers_tensor mask = tensor_make(mask_dtypes[i], SHAPE(sizes[s]));
             for (size_t e = 0; e < mask.size; e++)
