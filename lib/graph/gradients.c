@@ -53,9 +53,9 @@ static const layers_operation *backward_of(const step *s) {
 static layers_code find(const way *w, const char *list, size_t i, const char *name, int *found) {
     char field[64];
     snprintf(field, sizeof field, "nodes/%d/%s/%zu", w->node, list, i);
-    layers_code code = graph_find(w->graph, name, field, found, w->error);
-    if (code != LAYERS_OK)
-        return code;
+    *found = graph_find(w->graph, name);
+    if (*found == NONE)
+        return graph_not_there(w->graph, name, field, w->error);
     switch (w->graph->values[*found].kind) {
     case LAYERS_RESULT_CACHE:
         return layers_fail(w->error, LAYERS_WRONG_CACHE, field,
@@ -206,9 +206,9 @@ static layers_code go_all(way *w, int steps) {
 /* "d.w" */
 static layers_code give(way *w, const char *node, const char *name) {
     layers_graph *graph = w->graph;
-    int found;
-    layers_code code = graph_find(graph, name, "", &found, w->error);
-    if (code == LAYERS_OK && w->gradient[found] == NONE) {
+    int found = graph_find(graph, name);
+    layers_code code = LAYERS_OK;
+    if (w->gradient[found] == NONE) {
         step constant = graph_step(STEP_FILL, NULL, w->node);
         constant.inputs[0] = found;
         constant.fill = w->named[found]; /* of a loss by itself; of what has no way to one, 0 */

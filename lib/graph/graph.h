@@ -67,13 +67,16 @@ struct layers_graph {
     layers_call call; /* of one step at a time */
 };
 
-/* Finds the value of a name. LAYERS_INVALID_GRAPH, at `field`, for one that is not there. */
-layers_code graph_find(const layers_graph *graph, const char *name, const char *field, int *found,
-                       layers_error *error);
+/* The value of a name; NONE where there is none, and LAYERS_INVALID_GRAPH for it, which tells the
+ * nearest. Fields are made for errors only: most names are right. */
+int graph_find(const layers_graph *graph, const char *name);
+layers_code graph_not_there(const layers_graph *graph, const char *name, const char *field,
+                            layers_error *error);
 
-/* Checks that a name is one, and free. */
-layers_code graph_check_name(const layers_graph *graph, const char *name, const char *field,
-                             layers_error *error);
+/* Whether a name is one, and free; LAYERS_INVALID_GRAPH for one that is not. */
+bool graph_is_free(const layers_graph *graph, const char *name);
+layers_code graph_no_name(const layers_graph *graph, const char *name, const char *field,
+                          layers_error *error);
 
 /* Checks that a node may be added under a name, and adds it; `step` is the first that it will
  * have, or NONE. */
@@ -90,6 +93,9 @@ layers_code graph_append(layers_graph *graph, const step *step, layers_error *er
 
 /* Puts a step's values into graph->call: with their memory, or without where that is not there. */
 void graph_fill(layers_graph *graph, const step *step);
+
+/* Empties graph->call of a step; the call is large, and nothing else in it was set. */
+void graph_empty(layers_graph *graph);
 
 /* Retells an error of graph->call, whose field is a place in the call, as one of the graph's.
  * Returns its code. */

@@ -15,16 +15,18 @@ static bool is_name(const char *text) {
     return length > 0 && length <= LAYERS_GRAPH_NAME && !text[length];
 }
 
-layers_code graph_check_name(const layers_graph *graph, const char *name, const char *field,
-                             layers_error *error) {
+bool graph_is_free(const layers_graph *graph, const char *name) {
+    return is_name(name) && names_find(&graph->names, name, strlen(name)) < 0;
+}
+
+layers_code graph_no_name(const layers_graph *graph, const char *name, const char *field,
+                          layers_error *error) {
     if (!is_name(name))
         return layers_fail(error, LAYERS_INVALID_GRAPH, field,
                            "\"%.64s\" is no name: one has 1 to %d letters, digits and _, and "
                            "starts with no digit",
                            name, LAYERS_GRAPH_NAME);
     int taken = names_find(&graph->names, name, strlen(name));
-    if (taken < 0)
-        return LAYERS_OK;
     return layers_fail(error, LAYERS_INVALID_GRAPH, field,
                        "the name \"%s\" is taken by %s: inputs and nodes share one space", name,
                        graph->names.names[taken].is_node ? "another node" : "an input");
@@ -129,21 +131,18 @@ static const char *hint(const layers_graph *graph, const char *text, char out[4 
     return out;
 }
 
-layers_code graph_find(const layers_graph *graph, const char *text, const char *field, int *found,
-                       layers_error *error) {
+int graph_find(const layers_graph *graph, const char *text) {
     const name *entries = graph->names.names;
     size_t head = strcspn(text, ".");
     int whole = names_find(&graph->names, text, strlen(text));
-    if (whole >= 0 && !entries[whole].is_node) {
-        *found = entries[whole].index;
-        return LAYERS_OK;
-    }
+    if (whole >= 0 && !entries[whole].is_node)
+        return entries[whole].index;
     int owner = text[head] ? names_find(&graph->names, text, head) : -1;
-    if (owner >= 0) {
-        *found = find_member(graph, &entries[owner], text + head + 1);
-        if (*found != NONE)
-            return LAYERS_OK;
-    }
+    return owner < 0 ? NONE : find_member(graph, &entries[owner], text + head + 1);
+}
+
+layers_code graph_not_there(const layers_graph *graph, const char *text, const char *field,
+                            layers_error *error) {
     char near[4 * TEXT];
     hint(graph, text, near);
     return *field ? layers_fail(error, LAYERS_INVALID_GRAPH, field,

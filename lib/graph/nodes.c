@@ -8,13 +8,13 @@ static layers_code find_kind(const layers_graph *graph, const char *place, const
                              layers_result_kind kind, int *found, layers_error *error) {
     static const char *const kinds[] = {"a tensor", "a cache", "a number of its node"};
     char field[sizeof error->field];
-    snprintf(field, sizeof field, "nodes/%zu/%.80s", graph->node_count - 1, place);
-    layers_code code = graph_find(graph, name, field, found, error);
-    if (code != LAYERS_OK)
-        return code;
-    layers_result_kind is = graph->values[*found].kind;
-    if (is == kind)
+    *found = graph_find(graph, name);
+    if (*found != NONE && graph->values[*found].kind == kind)
         return LAYERS_OK;
+    snprintf(field, sizeof field, "nodes/%zu/%.80s", graph->node_count - 1, place);
+    if (*found == NONE)
+        return graph_not_there(graph, name, field, error);
+    layers_result_kind is = graph->values[*found].kind;
     return layers_fail(error, is == LAYERS_RESULT_PARAM ? LAYERS_WRONG_TYPE : LAYERS_WRONG_CACHE,
                        field, "/%s is \"%.129s\", which is %s, but must be %s", field, name,
                        kinds[is], kinds[kind]);
@@ -27,13 +27,14 @@ static layers_code find_params(const layers_graph *graph, const layers_node *nod
     for (int i = 0; operation->params && operation->params[i].name && code == LAYERS_OK; i++) {
         char place[80];
         const layers_node_param *param = &node->params[i];
-        snprintf(place, sizeof place, "%s/%s", operation->params_name, operation->params[i].name);
         s->params[i].given = param->given;
         s->params[i].number = param->number;
         s->params[i].choice = param->choice;
-        if (param->tensor)
-            code = find_kind(graph, place, param->tensor, LAYERS_RESULT_TENSOR,
-                             &s->params[i].tensor, error);
+        if (!param->tensor)
+            continue;
+        snprintf(place, sizeof place, "%s/%s", operation->params_name, operation->params[i].name);
+        code = find_kind(graph, place, param->tensor, LAYERS_RESULT_TENSOR, &s->params[i].tensor,
+                         error);
     }
     return code;
 }

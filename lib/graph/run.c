@@ -82,7 +82,7 @@ static layers_code run_call(layers_graph *graph, const step *s, layers_pool *poo
     if (code != LAYERS_OK)
         return graph_blame(graph, s, error);
     take_results(graph, s);
-    layers_call_clear(&graph->call);
+    graph_empty(graph); /* what goes with this step goes now */
     return LAYERS_OK;
 }
 

@@ -7,18 +7,40 @@
 /* ---- a step's call --------------------------------------------------------------------------- */
 
 static void fill_tensor(const layers_graph *graph, int index, layers_tensor *tensor) {
-    *tensor =
-        index == NONE ? (layers_tensor){0} : layers_tensor_share(&graph->values[index].tensor);
+    if (index != NONE)
+        *tensor = layers_tensor_share(&graph->values[index].tensor);
+}
+
+void graph_empty(layers_graph *graph) {
+    layers_call *call = &graph->call;
+    const layers_operation *operation = call->operation;
+    for (int i = 0; operation && operation->inputs[i].name; i++) {
+        layers_tensor_clear(&call->inputs[i]);
+        call->inputs[i] = (layers_tensor){0};
+    }
+    for (int i = 0; operation && operation->outputs[i].name; i++) {
+        layers_tensor_clear(&call->outputs[i]);
+        call->outputs[i] = (layers_tensor){0};
+    }
+    for (int i = 0; operation && operation->params && operation->params[i].name; i++) {
+        layers_tensor_clear(&call->params[i].tensor);
+        call->params[i] = (layers_value){0};
+    }
+    layers_cache_unref(call->cache);
+    call->cache = NULL;
+    call->operation = NULL;
 }
 
 void graph_fill(layers_graph *graph, const step *s) {
     layers_call *call = &graph->call;
-    layers_call_clear(call);
-    *call = (layers_call){.operation = s->operation, .dtype = graph->dtype};
+    const layers_operation *operation = s->operation;
+    graph_empty(graph);
+    call->operation = operation;
+    call->dtype = graph->dtype;
     memcpy(call->unwanted, s->unwanted, sizeof call->unwanted);
-    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
+    for (int i = 0; operation->inputs[i].name; i++)
         fill_tensor(graph, s->inputs[i], &call->inputs[i]);
-    for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
+    for (int i = 0; operation->params && operation->params[i].name; i++) {
         call->params[i].given = s->params[i].given;
         call->params[i].number = s->params[i].number;
         call->params[i].choice = s->params[i].choice;

@@ -57,15 +57,17 @@ value *graph_add_value(layers_graph *graph, layers_result_kind kind, int step) {
 /* Adds an input under a name; NULL with an error. */
 static value *add_input(layers_graph *graph, const char *name, layers_result_kind kind,
                         layers_error *error) {
-    char field[sizeof error->field];
-    snprintf(field, sizeof field, "inputs/%.100s", name);
     if (graph->inputs == LAYERS_GRAPH_INPUTS) {
         layers_fail(error, LAYERS_INVALID_GRAPH, "inputs", "a graph has at most %d inputs",
                     LAYERS_GRAPH_INPUTS);
         return NULL;
     }
-    if (graph_check_name(graph, name, field, error) != LAYERS_OK)
+    if (!graph_is_free(graph, name)) {
+        char field[sizeof error->field];
+        snprintf(field, sizeof field, "inputs/%.100s", name);
+        graph_no_name(graph, name, field, error);
         return NULL;
+    }
     int index = (int)graph->value_count;
     value *v = names_add(&graph->names, name, strlen(name), false, index)
                    ? graph_add_value(graph, kind, NONE)
@@ -104,14 +106,14 @@ layers_code layers_graph_input_cache(layers_graph *graph, const char *name, laye
 }
 
 layers_code graph_add_node(layers_graph *graph, const char *name, int step, layers_error *error) {
-    char field[32];
-    snprintf(field, sizeof field, "nodes/%zu/name", graph->node_count);
     if (graph->node_count == LAYERS_GRAPH_NODES)
         return layers_fail(error, LAYERS_INVALID_GRAPH, "nodes", "a graph has at most %d nodes",
                            LAYERS_GRAPH_NODES);
-    layers_code code = graph_check_name(graph, name, field, error);
-    if (code != LAYERS_OK)
-        return code;
+    if (!graph_is_free(graph, name)) {
+        char field[32];
+        snprintf(field, sizeof field, "nodes/%zu/name", graph->node_count);
+        return graph_no_name(graph, name, field, error);
+    }
     if (!graph_room((void **)&graph->nodes, &graph->node_room, graph->node_count,
                     sizeof *graph->nodes) ||
         !names_add(&graph->names, name, strlen(name), true, (int)graph->node_count))
@@ -122,10 +124,9 @@ layers_code graph_add_node(layers_graph *graph, const char *name, int step, laye
 
 layers_code layers_graph_want(layers_graph *graph, const char *name, size_t *wanted,
                               layers_error *error) {
-    int found;
-    layers_code code = graph_find(graph, name, "", &found, error);
-    if (code != LAYERS_OK)
-        return code;
+    int found = graph_find(graph, name);
+    if (found == NONE)
+        return graph_not_there(graph, name, "", error);
     graph->values[found].last = FOR_EVER;
     *wanted = (size_t)found;
     return LAYERS_OK;

@@ -24,11 +24,16 @@ static void name_hint(char hint[FORM_HINT], const char *key, const char *const *
                                  name == names ? "" : ",", *name);
 }
 
+bool form_has_name(const char *const *names, const char *key) {
+    while (*names && strcmp(*names, key) != 0)
+        names++;
+    return *names;
+}
+
 bool form_check_name(const char *taker, const char *parent, const char *key,
                      const char *const *names, problem *problem) {
-    for (const char *const *known = names; *known; known++)
-        if (!strcmp(*known, key))
-            return true;
+    if (form_has_name(names, key))
+        return true;
     char name[64], pointer[FORM_POINTER], hint[FORM_HINT];
     text_clip(name, sizeof name, key);
     pointer_add(strcpy(pointer, parent), sizeof pointer, name);
@@ -40,6 +45,16 @@ bool form_check_name(const char *taker, const char *parent, const char *key,
 const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]) {
     snprintf(taker, FORM_TAKER, "%s/%s", operation->layer, operation->name);
     return taker;
+}
+
+const layers_operation *form_operation(const char *taker) {
+    for (const layers_operation *const *row = layers_operations; *row; row++) {
+        size_t length = strlen((*row)->layer);
+        if (!strncmp(taker, (*row)->layer, length) && taker[length] == '/' &&
+            !strcmp(taker + length + 1, (*row)->name))
+            return *row;
+    }
+    return NULL;
 }
 
 bool form_dtype(const char *name, layers_dtype *dtype, problem *problem) {

@@ -55,6 +55,8 @@ enum {
     FORM_NAMES = 2 * LAYERS_MAX_TENSORS + 2 * LAYERS_MAX_PARAMS, /* that a request can hold */
 };
 
+bool form_has_name(const char *const *names, const char *key);
+
 /* Holds a key to the names that may stand where it does, at the pointer `parent`: unknown_field,
  * which tells the nearest, or all where none is near. `names` ends with NULL. `taker` is whose they
  * are: "affine/forward", ... */
@@ -65,6 +67,9 @@ enum { FORM_TAKER = 48 };
 
 /* "affine/forward". Returns `taker`. */
 const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]);
+
+/* The operation of that name; NULL for none. */
+const layers_operation *form_operation(const char *taker);
 
 /* "float64" and "float32". */
 bool form_dtype(const char *name, layers_dtype *dtype, problem *problem);

@@ -9,8 +9,14 @@
 
 enum { OPERATIONS = 64, WORD = 64 };
 
+/* By hand, as each node has one. */
 const char *graph_place(const char *list, size_t i, char pointer[FORM_POINTER]) {
-    snprintf(pointer, FORM_POINTER, "%s/%zu", list, i);
+    char digits[24], *first = digits + sizeof digits - 1;
+    *first = '\0';
+    do
+        *--first = (char)('0' + i % 10);
+    while (i /= 10);
+    stpcpy(stpcpy(stpcpy(pointer, list), "/"), first);
     return pointer;
 }
 
@@ -49,14 +55,29 @@ bool graph_list(graph_call *call, const json_t *object, const char *parent, cons
                        pointer, json_kind(&call->document, *list));
 }
 
-/* A text of a list or an object; NULL with a problem. */
-static const char *text_at(graph_call *call, const json_t *value, const char *pointer,
-                           const char *what) {
+/* The text that stands at a key of an object or a list; NULL with a problem. */
+static const char *text_at(graph_call *call, const json_t *value, const char *parent,
+                           const char *key, const char *what) {
     const char *text = json_plain_text(value);
-    if (!text)
-        problem_set(call->problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be %s", pointer,
-                    json_kind(&call->document, value), what);
-    return text;
+    char pointer[FORM_POINTER];
+    if (text)
+        return text;
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
+    problem_set(call->problem, PROBLEM_WRONG_TYPE, pointer, "%s is %s, but must be %s", pointer,
+                json_kind(&call->document, value), what);
+    return NULL;
+}
+
+/* The same of a list. */
+static const char *text_in(graph_call *call, const json_t *list, size_t i, const char *parent,
+                           const char *what) {
+    const json_t *value = json_array_get(list, i);
+    const char *text = json_plain_text(value);
+    char key[24];
+    if (text)
+        return text;
+    snprintf(key, sizeof key, "%zu", i);
+    return text_at(call, value, parent, key, what);
 }
 
 /* A text that a node must have. */
@@ -64,21 +85,25 @@ static const char *needed_text(graph_call *call, const json_t *node, const char 
                                const char *key, const char *what) {
     const json_t *value = json_object_get(node, key);
     char pointer[FORM_POINTER];
-    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
     if (value)
-        return text_at(call, value, pointer, what);
+        return text_at(call, value, parent, key, what);
+    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
     problem_set(call->problem, PROBLEM_MISSING_FIELD, pointer, "%s is missing: a node has %s",
                 pointer, what);
     return NULL;
 }
 
-static bool check_keys(graph_call *call, const json_t *object, const char *taker,
-                       const char *parent, const char *const *names) {
+static bool check_keys(graph_call *call, const json_t *object, const layers_operation *operation,
+                       const char *other, const char *parent, const char *const *names) {
     const char *key;
     json_t *value;
-    json_object_foreach(
-        (json_t *)object, key,
-        value) if (!form_check_name(taker, parent, key, names, call->problem)) return false;
+    char taker[FORM_TAKER];
+    json_object_foreach((json_t *)object, key, value) {
+        if (form_has_name(names, key))
+            continue;
+        return form_check_name(operation ? form_taker(operation, taker) : other, parent, key, names,
+                               call->problem);
+    }
     return true;
 }
 
@@ -90,11 +115,10 @@ static const char **names_of(graph_call *call, const json_t *list, const char *p
                              const char *what) {
     size_t count = json_array_size(list);
     const char **names = malloc((count + 1) * sizeof *names);
-    char place[FORM_POINTER];
     if (!names)
         problem_set_memory(call->problem, "the graph");
     for (size_t i = 0; names && i < count; i++) {
-        names[i] = text_at(call, json_array_get(list, i), graph_place(pointer, i, place), what);
+        names[i] = text_in(call, list, i, pointer, what);
         if (names[i])
             continue;
         free(names);
@@ -124,7 +148,7 @@ static bool add_gradients(graph_call *call, const json_t *node, const char *pare
     static const char *const keys[] = {"name", "op", "of", "for", NULL};
     size_t of_count = 0, for_count = 0;
     layers_error error;
-    if (!check_keys(call, node, "gradients", parent, keys))
+    if (!check_keys(call, node, NULL, "gradients", parent, keys))
         return false;
     const char **of = node_names(call, node, parent, "of", &of_count);
     const char **for_values = of ? node_names(call, node, parent, "for", &for_count) : NULL;
@@ -149,14 +173,6 @@ static bool no_operation(graph_call *call, const char *parent, const char *word)
                        near ? near : "", near ? "\"" : "");
 }
 
-static const layers_operation *find_operation(const char *name) {
-    char taker[FORM_TAKER];
-    for (const layers_operation *const *row = layers_operations; *row; row++)
-        if (!strcmp(form_taker(*row, taker), name))
-            return *row;
-    return NULL;
-}
-
 static void node_keys(const layers_operation *operation, const char *keys[FORM_NAMES]) {
     int count = 0;
     keys[count++] = "name";
@@ -174,9 +190,7 @@ static void node_keys(const layers_operation *operation, const char *keys[FORM_N
 static bool read_name(graph_call *call, const json_t *object, const char *parent, const char *key,
                       const char **name) {
     const json_t *value = json_object_get(object, key);
-    char pointer[FORM_POINTER];
-    pointer_add(strcpy(pointer, parent), sizeof pointer, key);
-    *name = value ? text_at(call, value, pointer, "the name of a value") : NULL;
+    *name = value ? text_at(call, value, parent, key, "the name of a value") : NULL;
     return !value || *name;
 }
 
@@ -215,7 +229,7 @@ static bool read_params(graph_call *call, const json_t *json, const char *parent
                            "%s is %s, but must be an object", pointer,
                            json_kind(&call->document, params));
     form_param_names(operation, names);
-    if (!check_keys(call, params, form_taker(operation, taker), pointer, names))
+    if (!check_keys(call, params, operation, NULL, pointer, names))
         return false;
     for (int i = 0; params && operation->params[i].name; i++)
         if (!read_param(call, params, parent, operation, i, &node->params[i]))
@@ -226,11 +240,10 @@ static bool read_params(graph_call *call, const json_t *json, const char *parent
 static bool add_operation(graph_call *call, const json_t *json, const char *parent,
                           const char *name, const layers_operation *operation) {
     const char *keys[FORM_NAMES];
-    char taker[FORM_TAKER];
     layers_node node = {.name = name, .operation = operation};
     layers_error error;
     node_keys(operation, keys);
-    if (!check_keys(call, json, form_taker(operation, taker), parent, keys))
+    if (!check_keys(call, json, operation, NULL, parent, keys))
         return false;
     for (int i = 0; operation->inputs[i].name; i++)
         if (!read_name(call, json, parent, operation->inputs[i].name, &node.inputs[i]))
@@ -257,7 +270,7 @@ static bool add_node(graph_call *call, size_t i, const json_t *node) {
         return false;
     if (!strcmp(op, "gradients"))
         return add_gradients(call, node, parent, name);
-    const layers_operation *operation = find_operation(op);
+    const layers_operation *operation = form_operation(op);
     return operation ? add_operation(call, node, parent, name, operation)
                      : no_operation(call, parent, op);
 }
@@ -343,10 +356,10 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
     for (size_t i = 0; i < count; i++) {
         graph_wanted *wanted = &wanteds->list[i];
         wanted->is_twin = false;
-        graph_place(pointer, i, place);
-        wanted->name = text_at(call, json_array_get(list, i), place, "the name of a value");
+        wanted->name = text_in(call, list, i, pointer, "the name of a value");
         if (!wanted->name)
             return false;
+        graph_place(pointer, i, place);
         if (layers_graph_want(call->graph, wanted->name, &wanted->value, &error) != LAYERS_OK)
             return problem_set(call->problem, PROBLEM_INVALID_GRAPH, place, "%s: %s", place,
                                error.message);
@@ -386,7 +399,7 @@ static bool read_dtype(graph_call *call) {
     call->dtype = LAYERS_F64;
     if (!value)
         return true;
-    const char *name = text_at(call, value, "/dtype", "\"float64\" or \"float32\"");
+    const char *name = text_at(call, value, "", "dtype", "\"float64\" or \"float32\"");
     return name && form_dtype(name, &call->dtype, call->problem);
 }
 
@@ -394,7 +407,7 @@ bool graph_build(graph_call *call) {
     static const char *const keys[] = {"inputs", "nodes", "give", "keep", "release", "dtype", NULL};
     const json_t *root = call->document.root, *nodes, *node;
     layers_error error;
-    if (!check_keys(call, root, "a graph", "", keys) || !read_dtype(call) ||
+    if (!check_keys(call, root, NULL, "a graph", "", keys) || !read_dtype(call) ||
         !graph_list(call, root, "", "nodes", &nodes))
         return false;
     if (!nodes)

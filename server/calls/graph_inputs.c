@@ -43,23 +43,13 @@ static void use(const inputs *in, const json_t *value, unsigned as) {
         input->uses |= as;
 }
 
-/* The operation of a node, "affine/forward"; NULL for none. */
-static const layers_operation *operation_of(const json_t *node) {
-    const char *name = json_plain_text(json_object_get(node, "op"));
-    const char *slash = name ? strchr(name, '/') : NULL;
-    char layer[48];
-    if (!slash || (size_t)(slash - name) >= sizeof layer)
-        return NULL;
-    snprintf(layer, sizeof layer, "%.*s", (int)(slash - name), name);
-    return layers_find(layer, slash + 1);
-}
-
 /* Whatever is wrong with a node is told when it is built. */
 static void note_uses(const inputs *in, const json_t *nodes) {
     size_t i;
     json_t *node;
     json_array_foreach((json_t *)nodes, i, node) {
-        const layers_operation *operation = operation_of(node);
+        const char *name = json_plain_text(json_object_get(node, "op"));
+        const layers_operation *operation = name ? form_operation(name) : NULL;
         if (!operation)
             continue;
         for (const layers_field *field = operation->inputs; field->name; field++)

@@ -170,48 +170,72 @@ static bool take_array(splitter *s) {
     return true;
 }
 
-static bool in_list(const splitter *s) {
-    return s->depth > 0 && s->depth <= DEPTH && s->level[s->depth - 1].is_list;
+/* What a character starts, or is. */
+typedef enum { PLAIN, SPACE, OBJECT, LIST, CLOSE, COMMA, COLON, NUMBER, STRING, ZERO } mark;
+
+static const unsigned char marks[256] = {
+    ['\0'] = ZERO,  ['\t' ... '\r'] = SPACE, [' '] = SPACE,  ['"'] = STRING, ['{'] = OBJECT,
+    ['['] = LIST,   ['}'] = CLOSE,           [']'] = CLOSE,  [','] = COMMA,  [':'] = COLON,
+    ['-'] = NUMBER, ['0' ... '9'] = NUMBER,  ['N'] = NUMBER, ['I'] = NUMBER,
+};
+
+static mark mark_at(const splitter *s) {
+    mark mark = marks[(unsigned char)*s->cursor.at];
+    return mark == LIST && !is_document_list(s) ? NUMBER : mark;
 }
 
-/* What opens, closes and parts objects and lists. */
-static bool copy_mark(splitter *s, char c) {
-    if (c == '{' || c == '[') {
-        if (s->depth == JSON_PARSER_MAX_DEPTH)
-            return json_malformed(&s->cursor, s->cursor.at, "objects are nested too deeply",
-                                  s->problem);
-        if (s->depth++ < DEPTH)
-            s->level[s->depth - 1] = (level){c == '[', {"", 0}, 0};
-    } else if (c == '}' || c == ']') {
+static bool open_level(splitter *s, bool is_list) {
+    if (s->depth == JSON_PARSER_MAX_DEPTH)
+        return json_malformed(&s->cursor, s->cursor.at, "objects are nested too deeply",
+                              s->problem);
+    if (s->depth++ < DEPTH)
+        s->level[s->depth - 1] = (level){is_list, {"", 0}, 0};
+    return true;
+}
+
+/* Follows what opens, closes and parts objects and lists. */
+static bool follow(splitter *s, mark mark) {
+    level *level = s->depth > 0 && s->depth <= DEPTH ? &s->level[s->depth - 1] : NULL;
+    if (mark == OBJECT || mark == LIST)
+        return open_level(s, mark == LIST);
+    if (mark == CLOSE)
         s->depth -= s->depth > 0;
-    } else if (c == ',' && in_list(s)) {
-        s->level[s->depth - 1].index++;
-    } else if (c == ':' && s->depth > 0 && s->depth <= DEPTH) {
-        s->level[s->depth - 1].key = s->last;
-    }
-    s->cursor.at++;
-    return copy(s, &c, 1, !isspace((unsigned char)c));
+    else if (mark == COMMA && level)
+        level->index++;
+    else if (mark == COLON && level)
+        level->key = s->last;
+    return true;
+}
+
+/* Marks, white space and whatever else is for Jansson to judge. */
+static bool copy_marks(splitter *s, mark mark) {
+    json_cursor *cursor = &s->cursor;
+    const char *start = cursor->at;
+    size_t counted = 0;
+    do {
+        counted += mark != SPACE;
+        if (mark > SPACE && !follow(s, mark))
+            return false;
+        cursor->at++;
+    } while (cursor->at < cursor->end && (mark = mark_at(s)) < NUMBER);
+    return copy(s, start, (size_t)(cursor->at - start), counted);
 }
 
 static bool split(splitter *s) {
     json_cursor *cursor = &s->cursor;
-    while (cursor->at < cursor->end) {
-        char c = *cursor->at;
-        bool good;
-        if (c == '[' && is_document_list(s))
-            good = copy_mark(s, c);
-        else if (c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I')
+    bool good = true;
+    while (good && cursor->at < cursor->end) {
+        mark mark = mark_at(s);
+        if (mark == NUMBER)
             good = take_array(s);
-        else if (c == '"')
+        else if (mark == STRING)
             good = copy_string(s);
-        else if (c == '\0') /* Jansson 2.14 overlooks it behind a word */
+        else if (mark == ZERO) /* Jansson 2.14 overlooks it behind a word */
             good = json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
         else
-            good = copy_mark(s, c);
-        if (!good)
-            return false;
+            good = copy_marks(s, mark);
     }
-    return true;
+    return good;
 }
 
 static bool is_word(char c) {

@@ -8,7 +8,7 @@
 
 #include "codec/json_memory.h"
 
-enum { TEXT_MOST = 512, PLACES = 8 };
+enum { TEXT_MOST = 4096, PLACES = 8 };
 
 /* A text has one place, by its length: most operations' texts differ in it. */
 typedef struct {
