@@ -29,6 +29,7 @@ struct layers_pool {
     pthread_cond_t done; /* a job's last helper has left it */
     job *first;
     atomic_uint jobs; /* in the list; changed under the lock */
+    atomic_int callers;
     bool ending;
     void (*busy)(bool yes);
     unsigned threads;
@@ -97,9 +98,18 @@ static void *help(void *argument) {
     return NULL;
 }
 
+void layers_pool_callers(layers_pool *pool, int by) {
+    if (pool)
+        atomic_fetch_add_explicit(&pool->callers, by, memory_order_relaxed);
+}
+
+static bool is_crowded(layers_pool *pool) {
+    return atomic_load_explicit(&pool->callers, memory_order_relaxed) > (int)pool->threads;
+}
+
 void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argument, size_t i),
                      void *argument) {
-    if (!pool || pool->threads == 0 || count < 2) {
+    if (!pool || pool->threads == 0 || count < 2 || is_crowded(pool)) {
         for (size_t i = 0; i < count; i++)
             task(argument, i);
         return;

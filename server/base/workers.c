@@ -57,7 +57,9 @@ static void *work(void *argument) {
             job->drop(job, reason);
         } else {
             turns_give_way(true);
+            layers_pool_callers(w->pool, 1);
             job->run(job);
+            layers_pool_callers(w->pool, -1);
             turns_give_way(false);
         }
         pthread_mutex_lock(&w->lock);

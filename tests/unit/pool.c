@@ -78,6 +78,26 @@ Test(pool, helpers_say_when_they_are_busy) {
     cr_assert_not(is_busy, "the caller is no helper");
 }
 
+static void note_thread(void *argument, size_t i) {
+    pthread_t *thread = argument;
+    thread[i] = pthread_self();
+}
+
+/* Where all processors have a caller, each computes alone. */
+Test(pool, callers_that_are_many_are_not_helped) {
+    layers_pool *pool = layers_pool_make(2, NULL);
+    pthread_t thread[PIECES];
+    layers_pool_callers(pool, 3);
+    layers_pool_run(pool, PIECES, note_thread, thread);
+    for (int i = 0; i < PIECES; i++)
+        cr_assert(pthread_equal(thread[i], pthread_self()), "piece %d", i);
+    layers_pool_callers(pool, -1);
+    expect_once_each(pool);
+    layers_pool_callers(pool, -2);
+    layers_pool_callers(NULL, 1);
+    layers_pool_free(pool);
+}
+
 Test(pool, no_pieces_are_no_work) {
     layers_pool *pool = layers_pool_make(2, NULL);
     layers_pool_run(pool, 0, NULL, NULL);
