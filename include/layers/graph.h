@@ -108,7 +108,7 @@ LAYERS_API layers_code layers_graph_input_cache(layers_graph *graph, const char 
     __attribute__((warn_unused_result));
 
 /* Adds a node, after checking everything that can be wrong with it, as layers_prepare does, but the
- * values of a mask that is computed, which layers_graph_run checks. LAYERS_INVALID_GRAPH for a name
+ * values of labels and masks, which layers_graph_run checks. LAYERS_INVALID_GRAPH for a name
  * that is none, is taken or is not there; LAYERS_WRONG_CACHE for a cache where a tensor has to
  * stand, and the reverse; LAYERS_WRONG_TYPE for a value of another dtype; else as
  * layers_prepare. */
@@ -143,8 +143,9 @@ LAYERS_API layers_code layers_graph_prepare(layers_graph *graph, layers_error *e
 
 LAYERS_API layers_graph_cost layers_graph_costs(const layers_graph *graph);
 
-/* Computes, once. `pool` helps with large operations; NULL: the calling thread computes alone.
- * LAYERS_NO_MEMORY, LAYERS_INVALID_PARAM for a computed mask that is not of zeros and ones. */
+/* Computes, once, after a look at the values of labels and masks; a mask that is computed is looked
+ * at when it is there. `pool` helps with large operations; NULL: the calling thread computes alone.
+ * LAYERS_NO_MEMORY, LAYERS_LABEL_OUT_OF_RANGE, LAYERS_INVALID_PARAM. */
 LAYERS_API layers_code layers_graph_run(layers_graph *graph, layers_pool *pool, layers_error *error)
     __attribute__((warn_unused_result));
 

@@ -45,7 +45,8 @@ typedef struct {
         double number;
         int choice, tensor;
     } params[LAYERS_MAX_PARAMS];
-    double fill; /* STEP_FILL: the number */
+    double fill;       /* STEP_FILL: the number */
+    bool has_integers; /* it may have labels or a mask, whose values are to be checked */
     bool runs;
     bool unwanted[LAYERS_MAX_TENSORS]; /* as in a layers_call */
     double work;

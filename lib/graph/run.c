@@ -114,7 +114,22 @@ static void clear_after(layers_graph *graph, int index) {
     }
 }
 
+/* Labels and masks that are there, before anything is computed. */
+static layers_code check_integers(layers_graph *graph, layers_error *error) {
+    for (size_t i = 0; i < graph->step_count; i++) {
+        const step *s = &graph->steps[i];
+        if (!s->has_integers)
+            continue;
+        graph_fill(graph, s);
+        if (layers_prepare(&graph->call, error) != LAYERS_OK)
+            return graph_blame(graph, s, error);
+    }
+    return LAYERS_OK;
+}
+
 layers_code layers_graph_run(layers_graph *graph, layers_pool *pool, layers_error *error) {
+    if (check_integers(graph, error) != LAYERS_OK)
+        return error->code;
     for (int i = 0; i < (int)graph->step_count; i++) {
         if (!graph->steps[i].runs)
             continue;

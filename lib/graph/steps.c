@@ -196,6 +196,23 @@ static bool add_values(layers_graph *graph, int made_by, layers_error *error) {
     return whole;
 }
 
+/* Labels and masks are looked at one by one, which is work, and left to the run. */
+static bool hide_integers(layers_call *call) {
+    const layers_operation *operation = call->operation;
+    bool any = false;
+    for (int i = 0; operation->inputs[i].name; i++)
+        if (operation->inputs[i].labels) {
+            call->inputs[i].data = NULL;
+            any = true;
+        }
+    for (int i = 0; operation->params && operation->params[i].name; i++)
+        if (operation->params[i].kind == LAYERS_MASK) {
+            call->params[i].tensor.data = NULL;
+            any = true;
+        }
+    return any;
+}
+
 layers_code graph_append(layers_graph *graph, const step *proto, layers_error *error) {
     if (graph->step_count == LAYERS_GRAPH_STEPS)
         return layers_fail(error, LAYERS_INVALID_GRAPH, "nodes",
@@ -210,6 +227,7 @@ layers_code graph_append(layers_graph *graph, const step *proto, layers_error *e
     s->first = (int)graph->value_count;
     if (s->kind == STEP_CALL) {
         graph_fill(graph, s);
+        s->has_integers = hide_integers(&graph->call);
         if (layers_prepare(&graph->call, error) != LAYERS_OK)
             return graph_blame(graph, s, error);
         s->work = graph->call.work;

@@ -163,6 +163,27 @@ void form_param_text(char *text, const layers_param *param, double number, int c
         form_number_text(text, LAYERS_F64, &number);
 }
 
+/* Cuts what is behind `place`, if it leads there. */
+static void cut_pointer(problem *problem, const char *place, const char *handle_at) {
+    size_t length = strlen(place);
+    if (!strncmp(problem->pointer, place, length) && problem->pointer[length] == '/')
+        snprintf(problem->pointer + length, sizeof problem->pointer - length, "%s", handle_at);
+}
+
+void form_mend_pointer(form_request *request, const char *handle_at) {
+    const layers_operation *operation = request->call->operation;
+    char place[FORM_POINTER];
+    for (int i = 0; operation->inputs[i].name; i++)
+        if (request->kept & FORM_KEPT(i)) {
+            *place = '\0';
+            cut_pointer(request->problem,
+                        pointer_add(place, sizeof place, operation->inputs[i].name), handle_at);
+        }
+    for (int i = 0; operation->params && operation->params[i].name; i++)
+        if (request->kept & FORM_KEPT_PARAM(i))
+            cut_pointer(request->problem, form_param_pointer("", operation, i, place), handle_at);
+}
+
 bool form_needs_params(const layers_operation *operation) {
     const layers_param *param = operation->params;
     while (param->name && !param->required)

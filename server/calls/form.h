@@ -15,7 +15,12 @@ typedef struct {
     layers_call *call;         /* its operation is there; the form fills in all that was sent */
     char handle[HANDLE_TEXT];  /* from the form: of the cache that was sent */
     problem *problem;
+    unsigned kept; /* from the form: a bit for each tensor that came as a handle, FORM_KEPT */
 } form_request;
+
+/* Of the input i, and of the parameter i. */
+#define FORM_KEPT(i)       (1U << (i))
+#define FORM_KEPT_PARAM(i) (1U << (LAYERS_MAX_TENSORS + (i)))
 
 /* What an answer holds. */
 typedef struct {
@@ -28,6 +33,7 @@ struct graph_call;
 
 typedef struct form {
     const char *media_type; /* "application/json" */
+    const char *handle_at;  /* where a handle stands, from its tensor: "/tensor" or "" */
     /* Reads a body into a call, its dtype and cache included. False with a problem. What is missing
      * or does not fit is left to layers_prepare. */
     bool (*read)(form_request *request);
@@ -107,6 +113,10 @@ char *form_json_param(char *out, const layers_param *param, double number, int c
 
 /* The same as text. */
 void form_param_text(char *text, const layers_param *param, double number, int choice);
+
+/* An element of a kept tensor is no place in the request: points at the handle instead, which is at
+ * `handle_at` of its tensor. */
+void form_mend_pointer(form_request *request, const char *handle_at);
 
 /* Whether the parameters' object must be sent: one of them is required. */
 bool form_needs_params(const layers_operation *operation);

@@ -119,13 +119,14 @@ static bool read_cache(json_request *r) {
                   : wrong_cache(r->request, json_kind(&r->document, value));
 }
 
-/* A tensor, or the handle of one that was kept. */
+/* A tensor, or the handle of one that was kept, which is noted as `bit`. */
 static bool read_tensor(json_request *r, const json_t *value, layers_dtype dtype,
-                        const char *pointer, layers_tensor *tensor) {
+                        const char *pointer, unsigned bit, layers_tensor *tensor) {
     problem *problem = r->request->problem;
     if (!kept_is_named(value, "tensor"))
         return json_tensor(&r->document, value, dtype, pointer, tensor, problem);
     char place[FORM_POINTER];
+    r->request->kept |= bit;
     const char *handle = kept_handle(&r->document, value, "tensor", pointer, problem);
     snprintf(place, sizeof place, "%.180s/tensor", pointer);
     return handle && kept_tensor(r->request->store, handle, place, tensor, problem);
@@ -142,7 +143,7 @@ static bool read_param(json_request *r, int i, const json_t *json) {
     call->params[i].given = true;
     /* a mask is of no dtype, as numbers are: in float32, 1e-50 would be taken for 0 */
     return read_tensor(r, json, param->kind == LAYERS_MASK ? LAYERS_F64 : call->dtype, pointer,
-                       &call->params[i].tensor);
+                       FORM_KEPT_PARAM(i), &call->params[i].tensor);
 }
 
 static bool read_params(json_request *r) {
@@ -177,7 +178,7 @@ static bool read_inputs(json_request *r) {
         char pointer[FORM_POINTER] = "";
         pointer_add(pointer, sizeof pointer, field->name);
         if (value && !read_tensor(r, value, field->labels ? LAYERS_I64 : call->dtype, pointer,
-                                  &call->inputs[i]))
+                                  FORM_KEPT(i), &call->inputs[i]))
             return false;
     }
     return true;
@@ -337,6 +338,7 @@ static char *json_write(char *out, const form_answer *answer) {
 
 const form form_json = {
     .media_type = "application/json",
+    .handle_at = "/tensor",
     .read = json_read,
     .bound = json_bound,
     .write = json_write,

@@ -120,9 +120,11 @@ static bool holds_values(const safetensors_entry *entry) {
 }
 
 /* A tensor that was kept, where its handle stands in its place. */
-static bool read_handle(safetensors_request *r, const char *name, layers_tensor *tensor) {
+static bool read_handle(safetensors_request *r, const char *name, unsigned bit,
+                        layers_tensor *tensor) {
     const char *handle = find_text(r, name);
     char pointer[FORM_POINTER];
+    r->request->kept |= handle ? bit : 0;
     return !handle || kept_tensor(r->request->store, handle,
                                   safetensors_pointer(name, pointer, sizeof pointer), tensor,
                                   r->request->problem);
@@ -132,11 +134,12 @@ static bool read_handles(safetensors_request *r) {
     layers_call *call = r->request->call;
     char name[NAME];
     for (int i = 0; r->operation->inputs[i].name; i++)
-        if (!read_handle(r, r->operation->inputs[i].name, &call->inputs[i]))
+        if (!read_handle(r, r->operation->inputs[i].name, FORM_KEPT(i), &call->inputs[i]))
             return false;
     for (int i = 0; r->operation->params_name && r->operation->params[i].name; i++)
         if (layers_is_tensor(&r->operation->params[i]) &&
-            !read_handle(r, param_name(r->operation, i, name), &call->params[i].tensor))
+            !read_handle(r, param_name(r->operation, i, name), FORM_KEPT_PARAM(i),
+                         &call->params[i].tensor))
             return false;
     return true;
 }
@@ -354,6 +357,7 @@ static char *write_answer(char *out, const form_answer *answer) {
 
 const form form_safetensors = {
     .media_type = "application/vnd.safetensors",
+    .handle_at = "",
     .read = read_request,
     .bound = bound_answer,
     .write = write_answer,

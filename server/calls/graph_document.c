@@ -307,20 +307,20 @@ static bool drop_twins(graph_call *call, graph_wanteds *wanteds, size_t count) {
     return true;
 }
 
-/* In a file's __metadata__ "kept.w" is the handle of "w", and would be the result of a node "kept",
- * too. */
-static bool check_kept(graph_call *call) {
-    static const char prefix[] = "kept.";
-    for (size_t i = 0; i < call->give.count; i++)
-        for (size_t j = 0;
-             !strncmp(call->give.list[i].name, prefix, sizeof prefix - 1) && j < call->keep.count;
-             j++)
-            if (!strcmp(call->give.list[i].name + sizeof prefix - 1, call->keep.list[j].name))
-                return problem_set(
-                    call->problem, PROBLEM_INVALID_GRAPH, "/give",
-                    "/give has \"%.129s\", which is what the handle of \"%.129s\" is "
-                    "called that /keep asks for: name the node otherwise",
-                    call->give.list[i].name, call->keep.list[j].name);
+/* In a file, "__metadata__" is no tensor, and "kept.w" of that is the handle of "w": a node "kept"
+ * would have results of such names. */
+static bool check_given(graph_call *call) {
+    static const char prefix[] = "kept.", metadata[] = "__metadata__";
+    for (size_t i = 0; i < call->give.count; i++) {
+        const char *name = call->give.list[i].name;
+        if (!strcmp(name, metadata) ||
+            (call->keep.count > 0 && !strncmp(name, prefix, sizeof prefix - 1)))
+            return problem_set(
+                call->problem, PROBLEM_INVALID_GRAPH, "/give",
+                "/give has \"%.129s\", a name that is taken in an answer: call the %s "
+                "otherwise",
+                name, strcmp(name, metadata) ? "node" : "input");
+    }
     return true;
 }
 
@@ -391,7 +391,8 @@ static bool read_release(graph_call *call) {
     return true;
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------
+/* ---- all of it
+ * ---------------------------------------------------------------------------------
  */
 
 static bool read_dtype(graph_call *call) {
@@ -423,6 +424,6 @@ bool graph_build(graph_call *call) {
         if (!add_node(call, i, node))
             return false;
     return read_wanted(call, "give", &call->give) && read_wanted(call, "keep", &call->keep) &&
-           check_kept(call) && read_release(call) &&
+           check_given(call) && read_release(call) &&
            (layers_graph_prepare(call->graph, &error) == LAYERS_OK || graph_fail(call, &error));
 }

@@ -98,7 +98,7 @@ static bool settle_dtype(inputs *in, bool said) {
 }
 
 static layers_dtype dtype_of(const inputs *in, const input *input) {
-    if (input->uses == AS_LABELS || (!input->uses && json_says_integers(input->json)))
+    if (input->uses == AS_LABELS || (!(input->uses & AS_VALUES) && json_says_integers(input->json)))
         return LAYERS_I64;
     return input->uses == AS_MASK ? LAYERS_F64 : in->call->dtype;
 }

@@ -49,8 +49,11 @@ static bool check_limits(work *w) {
 /* Checks the call, and sets aside what it will take, before anything is computed. */
 static bool prepare(work *w) {
     layers_error error;
-    if (layers_prepare(&w->call, &error) != LAYERS_OK)
-        return problem_set_layers(w->request.problem, &error);
+    if (layers_prepare(&w->call, &error) != LAYERS_OK) {
+        problem_set_layers(w->request.problem, &error);
+        form_mend_pointer(&w->request, w->route->request_form->handle_at);
+        return false;
+    }
     w->bound = w->route->answer_form->bound(&w->answer);
     if (!w->at_leisure && form_is_dear(w->call.work, w->bound))
         return !(w->later = true);
@@ -120,7 +123,11 @@ bool handle_operation(service *service, const route *route, const request *reque
     work w = {.service = service,
               .route = route,
               .call = {.operation = route->operation, .pool = pool},
-              .request = {&request->body, service->store, request->charge, &w.call, "", problem},
+              .request = {.body = &request->body,
+                          .store = service->store,
+                          .charge = request->charge,
+                          .call = &w.call,
+                          .problem = problem},
               .answer = {.call = &w.call},
               .at_leisure = request->at_leisure};
     double start = clock_ms();

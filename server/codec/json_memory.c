@@ -5,8 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* A byte of text becomes at most 70 bytes, in a list of empty objects. */
-enum { OF_A_BYTE = 80, AT_LEAST = 4096, ALIGNMENT = 16 };
+/* What opens something or parts it becomes at most some 200 bytes, an empty object; a byte of a
+ * string at most 4, while the string grows. */
+enum { OF_A_MARK = 256, OF_A_BYTE = 4, AT_LEAST = 4096, ALIGNMENT = 16 };
 
 static _Thread_local struct {
     char *start;
@@ -33,8 +34,11 @@ __attribute__((constructor)) static void set_allocation(void) {
     json_set_alloc_funcs(allocate, release);
 }
 
-bool json_memory_guard(size_t length) {
-    reserve.size = OF_A_BYTE * length + AT_LEAST;
+bool json_memory_guard(const char *text, size_t length) {
+    size_t marks = 0;
+    for (size_t i = 0; i < length; i++)
+        marks += (text[i] == '{') | (text[i] == '[') | (text[i] == ',') | (text[i] == ':');
+    reserve.size = OF_A_MARK * marks + OF_A_BYTE * length + AT_LEAST;
     reserve.used = 0;
     reserve.start = malloc(reserve.size);
     return reserve.start;

@@ -8,9 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Has a reserve for reading a text of so many bytes in this thread; false where there is no memory
- * for it. */
-bool json_memory_guard(size_t length);
+/* Has a reserve for reading a text in this thread; false where there is no memory for it. */
+bool json_memory_guard(const char *text, size_t length);
 
 /* Whether the reserve was touched: then what was read is to be given up. */
 bool json_memory_ran_out(void);

@@ -44,7 +44,7 @@ static place *place_of(size_t length) {
 }
 
 static json_t *load(const char *text, size_t length, size_t flags, json_error_t *error) {
-    bool guarded = json_memory_guard(length);
+    bool guarded = json_memory_guard(text, length);
     json_t *document = guarded ? json_loadb(text, length, flags, error) : NULL;
     if (!guarded || json_memory_ran_out()) {
         json_decref(document);

@@ -520,8 +520,12 @@ Test(graphs, kinds_and_shapes_that_do_not_fit) {
                 .inputs = {"x", "w1"});
     REFUSE_NODE(LAYERS_MISSING_FIELD, "nodes/1/cache", "needs the cache", .name = "n",
                 OP("affine", "backward"), .inputs = {"a.out"});
-    REFUSE_NODE(LAYERS_LABEL_OUT_OF_RANGE, "inputs/y/1", "label 2", .name = "n",
-                OP("softmax", "loss"), .inputs = {"two", "y"});
+    layers_graph *graph = some_graph();
+    layers_error error;
+    NODE(graph, .name = "n", OP("softmax", "loss"), .inputs = {"two", "y"});
+    cr_assert(layers_graph_prepare(graph, &error) == LAYERS_OK);
+    layers_code got = layers_graph_run(graph, NULL, &error);
+    refuse(graph, got, &error, LAYERS_LABEL_OUT_OF_RANGE, "inputs/y/1", "label 2");
 }
 
 #define NOTHING ((const char *const *)NULL), 0
