@@ -38,6 +38,7 @@ typedef struct {
     size_t body_length; /* bytes that have come so far */
     charge *charge;     /* of the memory budget */
     bool at_leisure;    /* it may take its time: no connection waits for this thread */
+    void *unfinished;   /* what the handler left when it asked to be called again, its own now */
 } request;
 
 typedef struct {
@@ -47,7 +48,11 @@ typedef struct {
     char *body;                 /* malloc'd; the receiver frees it */
     size_t body_length;
     double read_ms, compute_ms, write_ms;
-    bool later; /* nothing was done: the request is dear, and has to come again at leisure */
+    bool later; /* the request is dear, and has to come again at leisure */
+    /* With `later`: what has been done so far, to go on from, and how it is given up where nobody
+     * comes again. NULL: nothing was done. */
+    void *unfinished;
+    void (*drop)(void *unfinished);
 } reply;
 
 #endif

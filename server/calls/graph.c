@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "handlers.h"
 
-/* One request on its way. */
+/* One request on its way: from a connection's thread to a worker's, where it is dear. */
 typedef struct {
     service *service;
     const form *answer_form;
@@ -15,6 +15,7 @@ typedef struct {
     bool at_leisure, later; /* as in the request, and in the reply */
     size_t bound;           /* the most bytes that the answer can have */
     size_t reserved;        /* bytes of the store's budget set aside */
+    double read_ms;
 } work;
 
 /* ---- before anything is computed ---------------------------------------------------------------
@@ -76,13 +77,23 @@ static bool reserve(work *w) {
     return true;
 }
 
+/* Leaves the request to a worker, with the handles that it holds. What was read of the document is
+ * of this thread. */
+static bool leave(work *w) {
+    if (!graph_close(&w->call))
+        return problem_set_memory(w->call.problem, "the graph");
+    w->later = true;
+    return false;
+}
+
 static bool prepare(work *w) {
     layers_graph_cost cost = layers_graph_costs(w->call.graph);
-    w->bound = w->answer_form->bound_graph(&w->call);
+    if (w->bound == 0)
+        w->bound = w->answer_form->bound_graph(&w->call);
     if (w->bound == 0)
         return problem_set_memory(w->call.problem, "the answer");
     if (!w->at_leisure && form_is_dear(cost.work, w->bound))
-        return !(w->later = true);
+        return leave(w);
     if (!check_limits(w, &cost))
         return false;
     if (!charge_add(w->call.charge, w->bound) || !charge_add(w->call.charge, cost.peak))
@@ -162,7 +173,8 @@ static bool answer(work *w, reply *reply) {
     return true;
 }
 
-static void clear(work *w) {
+static void give_up(void *unfinished) {
+    work *w = unfinished;
     graph_call *call = &w->call;
     if (w->reserved > 0)
         w->service->store->release(w->service->store, w->reserved);
@@ -172,33 +184,54 @@ static void clear(work *w) {
     free(call->give.list);
     free(call->keep.list);
     free(call->release);
+    free(call->handled);
+    free(call->texts);
     free(call->handles);
     free(call->contents.tensors);
     free(call->contents.texts);
+    free(w);
+}
+
+/* Reads and builds the graph of a request that comes for the first time. */
+static bool begin(work *w, const form *form) {
+    double start = clock_ms();
+    bool good = form->open_graph(&w->call) && graph_build(&w->call);
+    w->read_ms = clock_ms() - start;
+    return good;
 }
 
 bool handle_graph(service *service, const route *route, const request *request, reply *reply,
                   problem *problem) {
-    work w = {.service = service,
-              .answer_form = route->answer_form,
-              .call = {.body = &request->body,
-                       .store = service->store,
-                       .charge = request->charge,
-                       .pool = request->at_leisure ? workers_pool(service->workers) : NULL,
-                       .problem = problem,
-                       .flat = request->query_count > 0},
-              .at_leisure = request->at_leisure};
-    double start = clock_ms();
-    bool good = route->request_form->open_graph(&w.call) && graph_build(&w.call);
+    work *w = request->unfinished;
+    bool good = true;
+    if (!w) {
+        w = calloc(1, sizeof *w);
+        if (!w)
+            return problem_set_memory(problem, "the graph");
+        *w = (work){.service = service, .answer_form = route->answer_form};
+        w->call = (graph_call){.body = &request->body,
+                               .store = service->store,
+                               .charge = request->charge,
+                               .problem = problem,
+                               .flat = request->query_count > 0};
+        good = begin(w, route->request_form);
+    }
+    w->later = false;
+    w->at_leisure = request->at_leisure;
+    w->call.pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     double read = clock_ms();
-    good = good && prepare(&w) && run(&w);
+    good = good && prepare(w) && run(w);
     double computed = clock_ms();
-    good = good && answer(&w, reply);
-    double written = clock_ms();
-    reply->later = w.later;
-    reply->read_ms = read - start;
+    good = good && answer(w, reply);
+    reply->later = w->later;
+    reply->read_ms = w->read_ms;
     reply->compute_ms = computed - read;
-    reply->write_ms = written - computed;
-    clear(&w);
+    reply->write_ms = clock_ms() - computed;
+    if (w->later) {
+        reply->unfinished = w;
+        reply->drop = give_up;
+    } else {
+        give_up(w);
+    }
     return good;
 }

@@ -1,5 +1,5 @@
-/* POST /graph: a document becomes a layers_graph, and its results an answer. The names and texts of
- * a document live as long as the graph_call that it was read into. */
+/* POST /graph: a document becomes a layers_graph, and its results an answer. What was read of a
+ * document is of the thread that read it, until it is closed. */
 #ifndef CALLS_GRAPH_H
 #define CALLS_GRAPH_H
 
@@ -32,8 +32,11 @@ typedef struct graph_call {
     layers_dtype dtype;
     layers_graph *graph;
     graph_wanteds give, keep;
-    const char **release; /* handles, each once */
+    const char **release; /* handles */
     size_t release_count;
+    const char **handled; /* names of inputs that came as handles of tensors */
+    size_t handled_count;
+    char *texts;                   /* names and handles, once the document is closed; NULL before */
     char (*handles)[HANDLE_TEXT];  /* of what is kept, once it is */
     bool flat;                     /* answer with flat tensors, where the form has two ways */
     safetensors_contents contents; /* of the answer in safetensors */
@@ -53,6 +56,10 @@ bool graph_open_text(graph_call *call, const char *text, size_t length);
 
 /* Builds and prepares the graph of a document that is open. False with a problem. */
 bool graph_build(graph_call *call);
+
+/* Gives up the document and the file, and keeps of them what is still needed: then the call may go
+ * to another thread. False where there is no memory. */
+bool graph_close(graph_call *call);
 
 /* Its inputs: tensors of the file, of the document, and kept ones. */
 bool graph_build_inputs(graph_call *call, const json_t *nodes);

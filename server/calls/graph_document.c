@@ -427,3 +427,38 @@ bool graph_build(graph_call *call) {
            check_given(call) && read_release(call) &&
            (layers_graph_prepare(call->graph, &error) == LAYERS_OK || graph_fail(call, &error));
 }
+
+/* Copies a text to *end, or only counts it where there is no memory yet. */
+static void move(const char **text, char **end, size_t *length) {
+    size_t bytes = strlen(*text) + 1;
+    *length += bytes;
+    if (!*end)
+        return;
+    memcpy(*end, *text, bytes);
+    *text = *end;
+    *end += bytes;
+}
+
+static size_t move_all(graph_call *call, char *end) {
+    size_t length = 0;
+    for (size_t i = 0; i < call->give.count; i++)
+        move(&call->give.list[i].name, &end, &length);
+    for (size_t i = 0; i < call->keep.count; i++)
+        move(&call->keep.list[i].name, &end, &length);
+    for (size_t i = 0; i < call->release_count; i++)
+        move(&call->release[i], &end, &length);
+    for (size_t i = 0; i < call->handled_count; i++)
+        move(&call->handled[i], &end, &length);
+    return length;
+}
+
+bool graph_close(graph_call *call) {
+    call->texts = malloc(move_all(call, NULL) + 1);
+    if (!call->texts)
+        return false;
+    move_all(call, call->texts);
+    json_document_free(&call->document);
+    call->document = (json_document){0};
+    safetensors_free(&call->file);
+    return true;
+}

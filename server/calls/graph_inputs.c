@@ -105,17 +105,14 @@ static layers_dtype dtype_of(const inputs *in, const input *input) {
 
 /* "/inputs/y/3" is no place where y is a kept tensor, which stands in the document as a handle. */
 static void mend_pointer(const graph_call *call, char *pointer) {
-    char name[LAYERS_GRAPH_NAME + 1];
-    if (strncmp(pointer, "/inputs/", strlen("/inputs/")) != 0)
+    static const char list[] = "/inputs/";
+    if (strncmp(pointer, list, sizeof list - 1) != 0)
         return;
-    const char *start = pointer + strlen("/inputs/");
-    size_t length = strcspn(start, "/");
-    if (length >= sizeof name || !start[length])
-        return;
-    snprintf(name, sizeof name, "%.*s", (int)length, start);
-    const json_t *inputs = json_object_get(call->document.root, "inputs");
-    if (kept_is_named(json_object_get(inputs, name), "tensor"))
-        strcpy(pointer + strlen("/inputs/") + length, "/tensor");
+    char *name = pointer + sizeof list - 1;
+    size_t length = strcspn(name, "/");
+    for (size_t i = 0; i < call->handled_count && name[length]; i++)
+        if (strlen(call->handled[i]) == length && !strncmp(call->handled[i], name, length))
+            strcpy(name + length, "/tensor");
 }
 
 bool graph_fail(const graph_call *call, const layers_error *error) {
@@ -161,8 +158,10 @@ static bool read(inputs *in, const input *input, store_value *value) {
     char pointer[FORM_POINTER];
     if (input->entry)
         return read_entry(in, input, &value->tensor);
-    if (kept_is_named(input->json, "tensor"))
+    if (kept_is_named(input->json, "tensor")) {
+        call->handled[call->handled_count++] = input->name;
         return read_handle(in, input, "tensor", value);
+    }
     if (kept_is_named(input->json, "cache"))
         return read_handle(in, input, "cache", value);
     return json_tensor(&call->document, input->json, dtype_of(in, input),
@@ -229,8 +228,10 @@ bool graph_build_inputs(graph_call *call, const json_t *nodes) {
                            LAYERS_GRAPH_INPUTS);
     in.list = malloc((count + 1) * sizeof *in.list);
     in.named = malloc((count + 1) * sizeof *in.named);
-    bool good = in.list && in.named ? build(&in, document, nodes)
-                                    : problem_set_memory(call->problem, "the graph");
+    call->handled = malloc((count + 1) * sizeof *call->handled);
+    bool good = in.list && in.named && call->handled
+                    ? build(&in, document, nodes)
+                    : problem_set_memory(call->problem, "the graph");
     free(in.list);
     free(in.named);
     return good;

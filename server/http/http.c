@@ -323,8 +323,10 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
 static void compute(exchange *x) {
     x->good = !x->refused && body_trim(&x->request, &x->problem) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
+    x->request.unfinished = x->reply.later ? x->reply.unfinished : NULL;
     if (x->reply.later) {
-        charge_reduce(&x->charge, x->request.body.size); /* what was read is gone */
+        if (!x->request.unfinished)
+            charge_reduce(&x->charge, x->request.body.size); /* what was read is gone */
         return;
     }
     /* before the answer goes out: large ones need not be in memory together */
@@ -425,6 +427,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (x->began && code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         log_line(LOG_DEBUG, "%s %s %s: the connection ended before the answer was out", x->id,
                  x->request.method, x->request.path);
+    if (x->request.unfinished)
+        x->reply.drop(x->request.unfinished);
     layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
