@@ -8,6 +8,7 @@ COMMANDS = {
     "make build/digits": "what make built is what is tested",
     "make install": "writes into /usr/local; tests/install.sh runs it",
     "gcc example.c": "needs the installed library; tests/install.sh runs it",
+    "gcc step.c": "needs the installed library; tests/install.sh runs it",
     "npx ": "needs npm's registry; tests/openapi-types.sh runs the same generators",
     "npm install": "needs npm's registry; tests/openapi-types.sh has its own",
     "node readme.mjs": "what npx would have made; tests/openapi-types.sh runs it",

@@ -66,6 +66,10 @@ class Runner(unittest.TestCase):
                                        "```console\n$ echo \"$A\"; echo; echo d >&2\nb\n\nd\n```\n"),
                          (3, 0))
 
+    def test_a_command_may_have_lines(self):
+        self.assertEqual(self.run_text("```console\n$ echo 'a\n  b' \\\n    c\na\n  b c\n"
+                                       "$ echo it\\'s\nit's\n```\n"), (2, 0))
+
     def test_a_mismatch_fails(self):
         for command in ("echo a\nb", "echo a", "true\na", "false", "echo a; false\na",
                         "printf 'a\\n\\nb'\na\nb", "no-such-command", "echo 'a\na"):

@@ -1,9 +1,10 @@
 """A page of the manual: its fenced blocks, and the commands in them."""
 import dataclasses
 import re
+import shlex
 
 # The ending of the file that a later command knows a block of code by.
-ENDINGS = {"c": ".c", "js": ".mjs", "python": ".py", "ts": ".ts"}
+ENDINGS = {"c": ".c", "js": ".mjs", "python": ".py", "sh": ".sh", "ts": ".ts"}
 
 
 @dataclasses.dataclass
@@ -37,12 +38,21 @@ def blocks(page):
     return found
 
 
+def goes_on(command):
+    """Whether the next line belongs to it, too: behind a backslash, or inside a quotation."""
+    try:
+        shlex.split(command)
+    except ValueError:
+        return True
+    return False
+
+
 def commands(block):
-    """The commands of a console block: lines behind "$ ", with those that a backslash adds to them,
-    and what they print up to the next."""
-    found, goes_on = [], False
+    """The commands of a console block: lines behind "$ ", with those that a backslash or a quotation
+    adds to them, and what they print up to the next."""
+    found, inside = [], False
     for number, line in enumerate(block.text.splitlines(), block.line + 1):
-        if goes_on:
+        if inside:
             found[-1].text += "\n" + line
         elif line.startswith("$ "):
             found.append(Command(number, line[2:]))
@@ -50,7 +60,7 @@ def commands(block):
             found[-1].expected += line + "\n"
         elif line:
             raise ValueError(f"line {number}: a console block begins with a command")
-        goes_on = (goes_on or line.startswith("$ ")) and line.endswith("\\")
+        inside = (inside or line.startswith("$ ")) and goes_on(found[-1].text)
     return found
 
 
