@@ -9,7 +9,7 @@
 
 DAEMON_SUITE(graphs_same);
 
-enum { WAYS = NETWORKS * 2 * 2, CALLERS = 8, ROUNDS = 6 };
+enum { FIRST_BINARY = NETWORKS * 2, WAYS = 2 * FIRST_BINARY, CALLERS = 8, ROUNDS = 6 };
 
 static way way_of(int number, bool large) {
     return (way){.network = &networks[number % NETWORKS],
@@ -53,9 +53,9 @@ static void run_known(caller *caller, const known *k, char fault[FAULT_TEXT]) {
     caller_forget(caller);
 }
 
-static void run_all(const char *threads, bool large) {
+static void run_all(const char *threads, bool large, int from, int to) {
     process *p = daemon_start(OPTIONS("--threads", threads));
-    for (int i = 0; i < WAYS; i++) {
+    for (int i = from; i < to; i++) {
         char fault[FAULT_TEXT] = "";
         known k = learn(p->caller, i, large);
         run_known(p->caller, &k, fault);
@@ -67,47 +67,56 @@ static void run_all(const char *threads, bool large) {
 }
 
 Test(graphs_same, with_one_thread) {
-    run_all("1", false);
+    run_all("1", false, 0, WAYS);
 }
 
 Test(graphs_same, with_several_threads) {
-    run_all("4", false);
+    run_all("4", false, 0, WAYS);
+}
+
+Test(graphs_same, of_large_shapes_in_JSON) {
+    run_all("4", true, 0, NETWORKS);
+}
+
+Test(graphs_same, of_large_shapes_in_safetensors) {
+    run_all("4", true, FIRST_BINARY, WAYS);
 }
 
 Test(graphs_same, of_large_shapes_with_one_thread) {
-    run_all("1", true);
-}
-
-Test(graphs_same, of_large_shapes_with_several_threads) {
-    run_all("4", true);
+    run_all("1", true, FIRST_BINARY, WAYS);
 }
 
 /* What several callers do at once, each another graph after the other. */
 typedef struct {
     const char *url;
     known graphs[WAYS];
+    int count;
 } crowd;
 
 static void call_graphs(void *context, int number, char fault[FAULT_TEXT]) {
     const crowd *shared = context;
     caller *c = caller_open(shared->url);
     for (int i = 0; i < ROUNDS && !*fault; i++)
-        run_known(c, &shared->graphs[(number + i * CALLERS) % WAYS], fault);
+        run_known(c, &shared->graphs[(number + i) % shared->count], fault);
     caller_close(c);
 }
 
-static void call_at_once(const char *threads, bool large) {
+static void call_at_once(bool large, int from) {
     static crowd shared;
-    process *p = daemon_start(OPTIONS("--threads", threads));
-    shared.url = p->url;
-    for (int i = 0; i < WAYS; i++)
-        shared.graphs[i] = learn(p->caller, i, large);
+    process *p = daemon_start(OPTIONS("--threads", "4"));
+    shared = (crowd){.url = p->url, .count = WAYS - from};
+    for (int i = from; i < WAYS; i++)
+        shared.graphs[i - from] = learn(p->caller, i, large);
     threads_run(CALLERS, call_graphs, &shared);
-    for (int i = 0; i < WAYS; i++)
+    for (int i = 0; i < shared.count; i++)
         forget(&shared.graphs[i]);
     daemon_stop(p);
 }
 
 Test(graphs_same, among_many_callers) {
-    call_at_once("4", false);
+    call_at_once(false, 0);
+}
+
+Test(graphs_same, of_large_shapes_among_many_callers) {
+    call_at_once(true, FIRST_BINARY);
 }

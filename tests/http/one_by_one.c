@@ -38,8 +38,8 @@ const network networks[] = {
      "'same':{'d.w':'b5.dw','d.b':'b5.db','d.g':'b4.dgamma','d.c':'b4.dbeta','d.v':'b1.dw',"
      "'d.e':'b1.db','d.x':'b5.dx','d.r.out':'b2.dx'}}",
      {"{'x':[5,3,2],'w':[6,4],'b':[4],'g':[4],'c':[4],'m':[4],'v':[4,3],'e':[3],'y':[5]}",
-      "{'x':[96,784],'w':[784,100],'b':[100],'g':[100],'c':[100],'m':[100],'v':[100,10],"
-      "'e':[10],'y':[96]}"},
+      "{'x':[100,60],'w':[60,800],'b':[800],'g':[800],'c':[800],'m':[800],'v':[800,10],"
+      "'e':[10],'y':[100]}"},
      3},
     {"a network of images",
      "{'nodes':["
@@ -66,33 +66,37 @@ const network networks[] = {
      "{'name':'b7','op':'conv/backward','dout':'b6.dx','cache':'a.cache'}],"
      "'same':{'d.x':'b7.dx','d.w':'b7.dw','d.v':'b2.dw','d.p.out':'b3.dx'}}",
      {"{'x':[3,2,4,6],'w':[4,2,3,3],'b':[4],'g':[4],'v':[24,5],'e':[5],'y':[3]}",
-      "{'x':[12,3,24,24],'w':[16,3,3,3],'b':[16],'g':[16],'v':[2304,10],'e':[10],'y':[12]}"},
+      "{'x':[9,3,24,24],'w':[16,3,3,3],'b':[16],'g':[16],'v':[2304,10],'e':[10],'y':[9]}"},
      5},
     {"ways that meet",
      "{'nodes':["
      "{'name':'r','op':'relu/forward','x':'x'},"
      "{'name':'a','op':'affine/forward','x':'r.out','w':'w','b':'b'},"
      "{'name':'s','op':'affine/forward','x':'r.out','w':'v','b':'b'},"
-     "{'name':'t','op':'affine/forward','x':'r.out','w':'w','b':'b'},"
+     "{'name':'h','op':'layernorm/forward','x':'r.out','gamma':'q','beta':'q'},"
+     "{'name':'t','op':'affine/forward','x':'h.out','w':'w','b':'b'},"
      "{'name':'l','op':'softmax/loss','x':'a.out','y':'y'},"
      "{'name':'k','op':'svm/loss','x':'s.out','y':'y'},"
      "{'name':'j','op':'softmax/loss','x':'t.out','y':'y2'},"
      "{'name':'d','op':'gradients','of':['k.loss','l.loss','j.loss'],"
-     "'for':['x','w','v','b','r.out']},"
+     "'for':['x','w','v','b','q','r.out']},"
      "{'name':'u','op':'sgd/update','w':'w','dw':'d.w'}],"
      "'alone':["
      "{'name':'b1','op':'affine/backward','dout':'j.dx','cache':'t.cache'},"
+     "{'name':'bh','op':'layernorm/backward','dout':'b1.dx','cache':'h.cache'},"
      "{'name':'b2','op':'affine/backward','dout':'k.dx','cache':'s.cache'},"
      "{'name':'b3','op':'affine/backward','dout':'l.dx','cache':'a.cache'},"
-     "{'name':'s1','op':'sum','a':'b1.dx','b':'b2.dx'},"
+     "{'name':'s1','op':'sum','a':'bh.dx','b':'b2.dx'},"
      "{'name':'s2','op':'sum','a':'s1.out','b':'b3.dx'},"
      "{'name':'s3','op':'sum','a':'b1.dw','b':'b3.dw'},"
      "{'name':'s4','op':'sum','a':'b1.db','b':'b2.db'},"
      "{'name':'s5','op':'sum','a':'s4.out','b':'b3.db'},"
+     "{'name':'s6','op':'sum','a':'bh.dgamma','b':'bh.dbeta'},"
      "{'name':'b4','op':'relu/backward','dout':'s2.out','cache':'r.cache'}],"
-     "'same':{'d.x':'b4.dx','d.w':'s3.out','d.v':'b2.dw','d.b':'s5.out','d.r.out':'s2.out'}}",
-     {"{'x':[4,3],'w':[3,3],'v':[3,3],'b':[3],'y':[4],'y2':[4]}",
-      "{'x':[200,300],'w':[300,90],'v':[300,90],'b':[90],'y':[200],'y2':[200]}"},
+     "'same':{'d.x':'b4.dx','d.w':'s3.out','d.v':'b2.dw','d.b':'s5.out','d.q':'s6.out',"
+     "'d.r.out':'s2.out'}}",
+     {"{'x':[4,3],'w':[3,3],'v':[3,3],'b':[3],'q':[3],'y':[4],'y2':[4]}",
+      "{'x':[200,300],'w':[300,30],'v':[300,30],'b':[30],'q':[300],'y':[200],'y2':[200]}"},
      3},
 };
 
