@@ -15,7 +15,7 @@ DAEMON_SUITE(graphs_load);
 /* ---- a handle that goes while a graph runs ---------------------------------------------------
  */
 
-enum { SIDE = 700, FEW = 40, MANY = 100, TEXT = 64 << 10 };
+enum { SIDE = 700, FEW = 30, MANY = 60, TEXT = 64 << 10 };
 
 /* Keeps the unit matrix. */
 static void keep_unit(caller *caller, char handle[128]) {
@@ -120,7 +120,7 @@ Test(graphs_load, a_handle_that_is_released_is_held_by_who_uses_it) {
 }
 
 Test(graphs_load, a_handle_that_expires_is_held_by_who_uses_it) {
-    run_while_it_goes(OPTIONS("--cache-lifetime", "400ms"), MANY, expire);
+    run_while_it_goes(OPTIONS("--cache-lifetime", "300ms"), MANY, expire);
 }
 
 /* ---- one handle, many callers ----------------------------------------------------------------
