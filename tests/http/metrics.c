@@ -4,45 +4,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "../common/clock.h"
+#include "figures.h"
 #include "raw.h"
 
 DAEMON_SUITE(metrics);
 
-static const char *scrape(process *p) {
-    const answer *a = fetch(p->caller, "GET", "/metrics", NULL);
-    CHECK_EQUAL(a->status, 200);
-    return a->body;
-}
-
-/* The value of a sample, ' standing for "; NaN where there is none. */
-static double value_in(const char *page, const char *format, const char *label) {
-    char name[256];
-    snprintf(name, sizeof name, format, label);
-    for (char *c = name; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    size_t length = strlen(name);
-    for (const char *line = page; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (!strncmp(line, name, length) && line[length] == ' ')
-            return strtod(line + length + 1, NULL);
-    return NAN;
-}
-
-static double value_of(process *p, const char *name) {
-    return value_in(scrape(p), "%s", name);
-}
-
 #define RELU "layer='relu',operation='forward'"
-
-static bool becomes(process *p, const char *name, double want) {
-    double end = clock_now() + 5000;
-    do
-        if (value_of(p, name) == want)
-            return true;
-    while (clock_before(end));
-    CHECK(false, "%s is %g, not %g", name, value_of(p, name), want);
-    return false;
-}
 
 Test(metrics, requests_are_counted_by_operation_and_status) {
     process *p = daemon_start(NULL);

@@ -1,7 +1,6 @@
 /* Dear requests: small ones do not wait for them, and those that are too many are refused at once.
  *
  * Which of two things came first is asked, never how long one took. */
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +23,6 @@ static void send_two(const process *p, raw two[2]) {
     free(text);
 }
 
-static bool has_answer(const raw *r) {
-    struct pollfd on = {.fd = r->fd, .events = POLLIN};
-    return poll(&on, 1, 0) > 0;
-}
-
 Test(overload, health_and_small_calls_do_not_wait_for_a_product) {
     process *p = daemon_start(OPTIONS("--threads", "1"));
     raw r = send_product(p, "cache=none");
@@ -37,7 +31,7 @@ Test(overload, health_and_small_calls_do_not_wait_for_a_product) {
         expect_json(post(p->caller, "/relu/forward?cache=none", "{'x':[-1,2]}"),
                     "{'out':[0.0,2.0]}");
     }
-    CHECK_TRUE(!has_answer(&r));
+    CHECK_TRUE(!raw_has_answer(&r));
     CHECK_EQUAL(raw_read(&r).status, 200);
     raw_close(&r);
     daemon_stop(p);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -109,6 +110,10 @@ raw_answer raw_read(raw *raw) {
     memmove(raw->bytes, raw->bytes + head + a.length, raw->length + 1);
     a.status = status;
     return a;
+}
+
+bool raw_has_answer(const raw *raw) {
+    return poll(&(struct pollfd){.fd = raw->fd, .events = POLLIN}, 1, 0) > 0;
 }
 
 void raw_expect(raw *raw, int status, const char *words) {

@@ -36,6 +36,9 @@ bool raw_post(raw *raw, const char *target, const char *json);
 /* The next answer, by its Content-Length; one of status 1xx has no body. */
 raw_answer raw_read(raw *raw);
 
+/* Whether an answer has begun to come. */
+bool raw_has_answer(const raw *raw);
+
 /* Reads the next answer and checks its status and that its body has these words. */
 void raw_expect(raw *raw, int status, const char *words);
 
