@@ -72,7 +72,7 @@ HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
 
 # With libFuzzer, which has a main, where the build is made for it; with one that replays files else.
 FUZZER := $(findstring fuzzer,$(SAN))
-FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/unit/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
+FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
 
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
 SERVER_LIBS := $(if $(SAN),,-ljemalloc) -lmicrohttpd -ljansson -lpthread -lm

@@ -9,16 +9,17 @@
  *
  *     {"dout": [1], "cache": "$cache"}
  *
- * where $cache is the handle that was given last. */
+ * where $cache is the handle of a cache that was given last, $kept of a tensor; $kept1 is that of
+ * the tensor before it. */
 #include <jansson.h>
 #include <string.h>
 
-#include "../unit/serving.h"
 #include "calls/form.h"
 #include "codec/safetensors_read.h"
+#include "exchange.h"
 #include "fuzz.h"
 
-enum { BUDGET = 1 << 18, HANDLES_MOST = 64 };
+enum { BUDGET = 1 << 18, HANDLES_MOST = 1024, REQUESTS_MOST = 64 };
 
 enum { BODY_LIMIT = 1 << 16 };
 
@@ -28,10 +29,14 @@ static const options limits = {.body_limit = BODY_LIMIT,
                                .memory = 1 << 24,
                                .threads = 1};
 
+typedef struct {
+    char handle[HANDLES_MOST][HANDLE_TEXT]; /* that this input was given */
+    size_t count;
+} handles;
+
 static struct {
     service service;
-    char handle[HANDLES_MOST][HANDLE_TEXT]; /* that this input was given */
-    size_t handles;
+    handles caches, tensors;
 } state;
 
 static void start(void) {
@@ -40,30 +45,41 @@ static void start(void) {
     HOLDS(serving_start(&state.service, &limits, BUDGET));
 }
 
-static void keep_handle(const json_t *document) {
-    const char *handle = json_string_value(json_object_get(document, "cache"));
-    if (!handle)
-        return;
-    HOLDS(strlen(handle) == HANDLE_TEXT - 1 && state.handles < HANDLES_MOST);
-    strcpy(state.handle[state.handles++], handle);
+/* A handle of a cache or of a tensor, as the store tells. */
+static void keep_handle(const char *handle) {
+    store_info info;
+    HOLDS(handle && strlen(handle) == HANDLE_TEXT - 1);
+    HOLDS(state.service.store->info(state.service.store, handle, &info));
+    handles *kept = info.layer ? &state.caches : &state.tensors;
+    HOLDS(kept->count < HANDLES_MOST);
+    strcpy(kept->handle[kept->count++], handle);
+}
+
+static void keep_handles(json_t *document) {
+    static const char kept[] = "kept.";
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(document, "kept"), key, value)
+        keep_handle(json_string_value(value));
+    json_object_foreach(document, key, value) if (!strncmp(key, kept, sizeof kept - 1))
+        keep_handle(json_string_value(value));
+    if (json_object_get(document, "cache"))
+        keep_handle(json_string_value(json_object_get(document, "cache")));
 }
 
 static void bytes_hold(const served *answer) {
     safetensors_file file;
     problem problem;
-    HOLDS(safetensors_read(&file, answer->body, answer->length, SAFETENSORS_HEADER, &problem));
-    keep_handle(file.metadata);
+    HOLDS(safetensors_read(&file, answer->body, answer->length, answer->length, &problem));
+    keep_handles(file.metadata);
     safetensors_free(&file);
 }
 
 /* An answer is an object, a safetensors file or, of figures, text; a handle in it is kept in mind.
  */
 static void answer_holds(const served *answer) {
-    if (answer->status == 204) {
-        HOLDS(!answer->body);
+    if (!answer->body)
         return;
-    }
-    HOLDS(answer->status == 200 && answer->body);
     if (!strcmp(answer->content_type, form_safetensors.media_type)) {
         bytes_hold(answer);
         return;
@@ -74,37 +90,47 @@ static void answer_holds(const served *answer) {
     }
     json_t *document = json_loadb(answer->body, answer->length, JSON_REJECT_DUPLICATES, NULL);
     HOLDS(json_is_object(document));
-    keep_handle(document);
+    keep_handles(document);
     json_decref(document);
 }
 
-static void problem_answer_holds(const served *answer) {
-    HOLDS(answer->status == problem_status(answer->problem.kind));
-    HOLDS(answer->problem.kind != PROBLEM_INTERNAL && answer->problem.kind != PROBLEM_OVERLOADED);
-    problem_holds(&answer->problem);
-}
-
 static void serve_one(const sent *sent) {
-    served answer = serve(&state.service, sent);
+    served answer = exchange(&state.service, sent);
     if (answer.good)
         answer_holds(&answer);
-    else
-        problem_answer_holds(&answer);
     free(answer.body);
 }
 
-/* Puts the last handle in the place of each $cache. To be freed. */
-static char *with_handle(const char *text, size_t size, size_t *length) {
-    static const char mark[] = "$cache";
-    const char *handle = state.handles ? state.handle[state.handles - 1] : "none", *next;
-    char *out = malloc(size * (HANDLE_TEXT - 1) / (sizeof mark - 1) + 1), *end = out;
+/* The handle that a mark "$cache", "$cache1" (the one before the last), "$kept" means, and where
+ * the mark ends. */
+static const char *handle_of(const char *mark, const char *end, const char **behind) {
+    static const char cache[] = "$cache", kept[] = "$kept";
+    bool is_cache =
+        (size_t)(end - mark) >= sizeof cache - 1 && !memcmp(mark, cache, sizeof cache - 1);
+    bool is_kept = (size_t)(end - mark) >= sizeof kept - 1 && !memcmp(mark, kept, sizeof kept - 1);
+    const handles *handles = is_cache ? &state.caches : &state.tensors;
+    size_t back = 0;
+    *behind = mark + (is_cache ? sizeof cache - 1 : is_kept ? sizeof kept - 1 : 0);
+    if (!is_cache && !is_kept)
+        return NULL;
+    if (*behind < end && **behind >= '0' && **behind <= '9')
+        back = (size_t)(*(*behind)++ - '0');
+    return back < handles->count ? handles->handle[handles->count - 1 - back] : "none";
+}
+
+/* Puts handles in the places of their marks. To be freed. */
+static char *with_handles(const char *text, size_t size, size_t *length) {
+    const char *stop = text + size, *behind;
+    char *out = malloc(size * (HANDLE_TEXT - 1) + 1), *end = out;
     HOLDS(out);
-    for (const char *stop = text + size; (next = memmem(text, size, mark, sizeof mark - 1));
-         text = next + sizeof mark - 1, size = (size_t)(stop - text)) {
-        end = mempcpy(end, text, (size_t)(next - text));
-        end = stpcpy(end, handle);
+    while (text < stop) {
+        const char *handle = *text == '$' ? handle_of(text, stop, &behind) : NULL;
+        if (handle)
+            end = stpcpy(end, handle);
+        else
+            *end++ = *text;
+        text = handle ? behind : text + 1;
     }
-    end = mempcpy(end, text, size);
     *end = '\0';
     *length = (size_t)(end - out);
     return out;
@@ -118,7 +144,7 @@ static const char *header(char *head, const char *name) {
 /* Head, an empty line, body. Head and body have a NUL behind them. */
 static void run_request(const char *text, size_t size) {
     size_t length;
-    char *whole = with_handle(text, size, &length);
+    char *whole = with_handles(text, size, &length);
     char *body = cut_text(whole, "\n\n"), *lines = cut_text(whole, "\n"),
          *path = cut_text(whole, " ");
     char accepts[128] = "";
@@ -136,26 +162,23 @@ static void run_request(const char *text, size_t size) {
     free(whole);
 }
 
-/* Once the handles are given up, nothing of the budget is left in use. */
-static void give_up_handles(void) {
+static void give_up(handles *handles) {
     store *store = state.service.store;
-    int retry_after;
-    for (; state.handles > 0; state.handles--)
-        store->remove(store, state.handle[state.handles - 1]);
-    HOLDS(store->reserve(store, BUDGET, &retry_after));
-    store->release(store, BUDGET);
-    HOLDS(state.service.memory.used == 0);
+    for (; handles->count > 0; handles->count--)
+        store->remove(store, handles->handle[handles->count - 1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char separator[] = "\n===\n";
     const char *text = (const char *)data, *end = text + size;
     start();
-    for (int i = 0; text < end && i < HANDLES_MOST; i++) {
+    for (int i = 0; text < end && i < REQUESTS_MOST; i++) {
         const char *next = memmem(text, (size_t)(end - text), separator, sizeof separator - 1);
         run_request(text, (size_t)((next ? next : end) - text));
         text = next ? next + sizeof separator - 1 : end;
     }
-    give_up_handles();
+    give_up(&state.caches);
+    give_up(&state.tensors);
+    store_is_empty(state.service.store);
     return 0;
 }
