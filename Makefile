@@ -266,14 +266,14 @@ $(B)/server/base/version.o: $(wildcard .git/HEAD .git/refs/heads/*)
 $(B)/server/base/version.o: DEFINES = -DLAYERD_COMMIT='"$(COMMIT)"'
 
 # The page is one document: index.html with its parts in it, and the policy that allows these alone.
-$(B)/$(WEB)/page.html: $(WEB)/join.sh $(wildcard $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js)
+$(B)/$(WEB)/page.html: $(WEB)/join.sh $(wildcard $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js $(WEB)/*.json)
 	@echo "  make     $@"
 	@mkdir -p $(@D)
 	$(Q)$(WEB)/join.sh $(WEB)/index.html $@ $(@D)/policy.txt
 
 $(B)/$(WEB)/page.o: $(WEB)/page.S $(B)/$(WEB)/page.html
 	@echo "  compile  $<"
-	$(Q)$(CC) -I$(@D) -c $< -o $@
+	$(Q)$(CC) -I$(@D) -I$(WEB) -c $< -o $@
 
 # One object whose internal names are local: a program that links it may have a relu_forward too.
 $(B)/liblayers.a: $(LIB_OBJ)

@@ -37,8 +37,10 @@ route_label route_label_of(size_t row);
 
 /* A member of a JSON answer, as JSON Schema has it. */
 typedef struct {
-    const char *name; /* NULL ends a list */
-    const char *type, *format;
+    const char *name;          /* NULL ends a list */
+    const char *type, *format; /* the format may be NULL */
+    const char *items;         /* the type of an array's */
+    bool nullable, optional;
 } document_member;
 
 /* A path beside the operations. */

@@ -10,6 +10,7 @@
 #include "calls/form.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"
+#include "documents/openapi/graphs.h"
 #include "documents/openapi/problems.h"
 #include "documents/openapi/schemas.h"
 #include "handlers.h"
@@ -24,35 +25,34 @@ static char *operation_id(char name[OPENAPI_NAME], const char *verb, const char 
 
 /* Messages in each form that there is. The schema, a reference, tells what is in a message whatever
  * its form; were it another for bytes, generators would make each answer one or the other. */
-static json_t *content(openapi *o, json_t *schema, json_t *examples) {
+static json_t *content(openapi *o, json_t *schema, json_t *examples, const char *bytes) {
     json_t *content = json_object();
     for (const form *const *form = forms; *form; form++)
         openapi_put(o, content, (*form)->media_type,
                     *form == &form_json
                         ? json_pack("{s:O, s:O}", "schema", schema, "examples", examples)
                         : json_pack("{s:{s:O, s:s}}", "schema", "$ref",
-                                    json_object_get(schema, "$ref"), "description",
-                                    "Bytes: tensors by the names of the JSON form; scalars and "
-                                    "texts are metadata. Inside an object, names are dotted."));
+                                    json_object_get(schema, "$ref"), "description", bytes));
     json_decref(schema);
     json_decref(examples);
     return content;
 }
 
-static json_t *request_examples(openapi *o, const layers_operation *operation) {
-    char cache[OPENAPI_NAME];
-    example_cache(operation, cache);
+static json_t *request_examples(json_t *nested, json_t *flat) {
     return json_pack("{s:{s:s, s:o}, s:{s:s, s:o}}", "nested", "summary", "nested lists", "value",
-                     example_request(o, operation, cache, false), "flat", "summary",
-                     "shapes and lists", "value", example_request(o, operation, cache, true));
+                     nested, "flat", "summary", "shapes and lists", "value", flat);
 }
 
-static json_t *answer_examples(openapi *o, const layers_operation *operation) {
-    json_t *answer = example_answer(o, operation);
+static json_t *answer_examples(json_t *answer) {
     if (!answer)
         return json_object();
     return json_pack("{s:{s:s, s:o}}", "nested", "summary", "what the nested request is answered",
                      "value", answer);
+}
+
+static json_t *link_to(const char *id, const char *description, json_t *body) {
+    return json_pack("{s:s, s:s, s:o}", "operationId", id, "description", description,
+                     "requestBody", body);
 }
 
 /* From a cache that is given to each operation that takes it. */
@@ -63,23 +63,14 @@ static json_t *links(openapi *o, const layers_operation *giver) {
         if (strcmp((*row)->layer, giver->layer) != 0 || (*row)->cache != LAYERS_CACHE_TAKEN)
             continue;
         openapi_put(o, links, (*row)->name,
-                    json_pack("{s:s, s:s, s:o}", "operationId",
-                              operation_id(id, (*row)->layer, (*row)->name), "description",
-                              "The cache is the handle that this needs.", "requestBody",
-                              example_request(o, *row, "$response.body#/cache", false)));
+                    link_to(operation_id(id, (*row)->layer, (*row)->name),
+                            "The cache is the handle that this needs.",
+                            example_request(o, *row, "$response.body#/cache", false)));
     }
     return links;
 }
 
-static json_t *success(openapi *o, const layers_operation *operation) {
-    json_t *response = json_pack(
-        "{s:s, s:o, s:o}", "description", "The result.", "headers", response_headers(200),
-        "content", content(o, schema_of_answer(o, operation), answer_examples(o, operation)));
-    if (operation->cache == LAYERS_CACHE_GIVEN)
-        openapi_put(o, response, "links", links(o, operation));
-    return response;
-}
-
+/* The query of an operation, or of a graph (NULL). */
 static json_t *parameters(openapi *o, const layers_operation *operation) {
     json_t *parameters = json_array();
     for (const query_option *option = query_options; option->key; option++)
@@ -91,31 +82,90 @@ static json_t *parameters(openapi *o, const layers_operation *operation) {
     return parameters;
 }
 
-static void put_operation(openapi *o, json_t *paths, const layers_operation *operation) {
-    char id[OPENAPI_NAME], path[OPENAPI_NAME];
+/* What computes: an operation, or a graph (NULL). */
+typedef struct {
+    const layers_operation *operation;
+    const char *id, *tag, *summary;
+    json_t *taken, *given;
+} posting;
+
+/* Takes over what it holds. */
+static json_t *post(openapi *o, const posting *p) {
     json_t *responses = json_object();
-    openapi_put(o, responses, "200", success(o, operation));
-    problems_put(o, responses, problems_of_operation(operation));
-    json_t *body =
-        json_pack("{s:b, s:o}", "required", 1, "content",
-                  content(o, schema_of_request(o, operation), request_examples(o, operation)));
-    json_t *post = json_pack("{s:s, s:[s], s:s, s:o, s:o, s:o, s:o}", "operationId",
-                             operation_id(id, operation->layer, operation->name), "tags",
-                             operation->layer, "summary", operation->summary, "parameters",
-                             parameters(o, operation), "requestBody", body, "responses", responses,
-                             "x-layerd", operation_row(o, operation));
+    openapi_put(o, responses, "200",
+                json_pack("{s:s, s:o, s:o}", "description", "The result.", "headers",
+                          response_headers(200), "content", p->given));
+    problems_put(o, responses, problems_of_post(p->operation));
+    return json_pack("{s:s, s:[s], s:s, s:o, s:{s:b, s:o}, s:o}", "operationId", p->id, "tags",
+                     p->tag, "summary", p->summary, "parameters", parameters(o, p->operation),
+                     "requestBody", "required", 1, "content", p->taken, "responses", responses);
+}
+
+static void put_links(openapi *o, json_t *post, json_t *links) {
+    openapi_put(o, json_object_get(json_object_get(post, "responses"), "200"), "links", links);
+}
+
+static void put_operation(openapi *o, json_t *paths, const layers_operation *operation) {
+    static const char bytes[] =
+        "Bytes: tensors by the names of the JSON form; scalars, texts and the handles of kept "
+        "tensors are metadata. Inside an object, names are dotted.";
+    char id[OPENAPI_NAME], path[OPENAPI_NAME], cache[OPENAPI_NAME];
+    example_cache(operation, cache);
+    json_t *examples = request_examples(example_request(o, operation, cache, false),
+                                        example_request(o, operation, cache, true));
+    json_t *answer = answer_examples(example_answer(o, operation));
+    posting p = {.operation = operation,
+                 .id = operation_id(id, operation->layer, operation->name),
+                 .tag = operation->layer,
+                 .summary = operation->summary,
+                 .taken = content(o, schema_of_request(o, operation), examples, bytes),
+                 .given = content(o, schema_of_answer(o, operation), answer, bytes)};
+    json_t *item = post(o, &p);
+    if (operation->cache == LAYERS_CACHE_GIVEN)
+        put_links(o, item, links(o, operation));
+    openapi_put(o, item, "x-layerd", operation_row(o, operation));
     snprintf(path, sizeof path, "/%s/%s", operation->layer, operation->name);
-    openapi_put(o, paths, path, json_pack("{s:o}", "post", post));
+    openapi_put(o, paths, path, json_pack("{s:o}", "post", item));
+}
+
+static json_t *post_graph(openapi *o, const document *row) {
+    char id[OPENAPI_NAME];
+    json_t *examples = request_examples(example_graph(o, false), example_graph(o, true));
+    posting p = {.id = operation_id(id, "run", row->name),
+                 .tag = row->name,
+                 .summary = row->summary,
+                 .taken = content(o, schema_of_graph(o), examples,
+                                  "Bytes: tensors are inputs by their names; the metadata `graph` "
+                                  "is the text of the document, whose inputs hold what is no "
+                                  "tensor of the file."),
+                 .given = content(o, schema_of_results(o), answer_examples(example_results(o)),
+                                  "Bytes: tensors by the names of results; scalars are metadata, "
+                                  "and so are handles, as `kept.` and the name.")};
+    json_t *item = post(o, &p);
+    put_links(o, item,
+              json_pack("{s:o}", "next",
+                        link_to(id, "What was kept is what the next step takes.",
+                                example_next_graph(o))));
+    return item;
+}
+
+static json_t *member_schema(openapi *o, const document_member *member) {
+    json_t *schema = json_pack("{s:o}", "type",
+                               member->nullable ? json_pack("[s, s]", member->type, "null")
+                                                : json_string(member->type));
+    if (member->format)
+        openapi_put(o, schema, "format", json_string(member->format));
+    if (member->items)
+        openapi_put(o, schema, "items", json_pack("{s:s}", "type", member->items));
+    return schema;
 }
 
 static json_t *members_schema(openapi *o, const document_member *members) {
     json_t *properties = json_object(), *required = json_array();
     for (const document_member *member = members; member->name; member++) {
-        json_t *schema = json_pack("{s:s}", "type", member->type);
-        if (member->format)
-            openapi_put(o, schema, "format", json_string(member->format));
-        openapi_put(o, properties, member->name, schema);
-        openapi_add(o, required, json_string(member->name));
+        openapi_put(o, properties, member->name, member_schema(o, member));
+        if (!member->optional)
+            openapi_add(o, required, json_string(member->name));
     }
     return schema_of_object(properties, required);
 }
@@ -163,8 +213,10 @@ static void put_document(openapi *o, json_t *paths, const document *document) {
     if (prefix)
         openapi_put(o, item, "parameters",
                     json_pack("[{s:s, s:s, s:b, s:s, s:{s:s}}]", "name", "handle", "in", "path",
-                              "required", 1, "description", "a cache that forward gave", "schema",
-                              "type", "string"));
+                              "required", 1, "description", "one that forward or a graph gave",
+                              "schema", "type", "string"));
+    if (document->post)
+        openapi_put(o, item, "post", post_graph(o, document));
     if (document->get)
         put_method(o, item, document, true);
     if (document->remove)
@@ -183,7 +235,7 @@ static json_t *paths(openapi *o) {
 }
 
 /* A tag for each layer, whose operations stand together in the table and whose first tells what it
- * is, and one for the rest. */
+ * is, one for what else computes, and one for the rest. */
 static json_t *tags(openapi *o) {
     json_t *tags = json_array();
     const char *last = "";
@@ -194,6 +246,10 @@ static json_t *tags(openapi *o) {
                 json_pack("{s:s, s:s}", "name", (*row)->layer, "description", (*row)->summary));
         last = (*row)->layer;
     }
+    for (const document *row = documents; row->path; row++)
+        if (row->post)
+            openapi_add(o, tags,
+                        json_pack("{s:s, s:s}", "name", row->name, "description", row->summary));
     openapi_add(o, tags,
                 json_pack("{s:s, s:s}", "name", "daemon", "description",
                           "How the process is, what it is, and what it keeps."));

@@ -140,11 +140,11 @@ json_t *example_request(openapi *o, const layers_operation *operation, const cha
     return body;
 }
 
-/* Runs an operation on its example as a request would; NULL where that is refused. */
-static json_t *run(openapi *o, service *service, const layers_operation *operation,
-                   const char *cache) {
-    json_t *body = example_request(o, operation, cache, false), *answer = NULL;
+/* Runs an operation, or a graph (NULL), on a body that it takes over, as a request would; NULL
+ * where that is refused. */
+static json_t *run(service *service, const layers_operation *operation, json_t *body) {
     char *text = json_dumps(body, JSON_COMPACT);
+    json_t *answer = NULL;
     json_decref(body);
     if (!text)
         return NULL;
@@ -152,7 +152,7 @@ static json_t *run(openapi *o, service *service, const layers_operation *operati
     reply reply = {0};
     size_t length = strlen(text);
     charge charge = {.budget = &service->memory};
-    route route = {.handle = handle_operation,
+    route route = {.handle = operation ? handle_operation : handle_graph,
                    .operation = operation,
                    .request_form = &form_json,
                    .answer_form = &form_json};
@@ -167,30 +167,103 @@ static json_t *run(openapi *o, service *service, const layers_operation *operati
     return answer;
 }
 
-static json_t *run_with_cache(openapi *o, service *service, const layers_operation *operation) {
+static json_t *run_operation(openapi *o, service *service, const layers_operation *operation) {
     if (operation->cache != LAYERS_CACHE_TAKEN)
-        return run(o, service, operation, NULL);
-    json_t *given = run(o, service, openapi_deriver(operation), NULL);
+        return run(service, operation, example_request(o, operation, NULL, false));
+    const layers_operation *giver = openapi_deriver(operation);
+    json_t *given = run(service, giver, example_request(o, giver, NULL, false));
     const char *handle = json_string_value(json_object_get(given, "cache"));
-    json_t *answer = handle ? run(o, service, operation, handle) : NULL;
+    json_t *answer =
+        handle ? run(service, operation, example_request(o, operation, handle, false)) : NULL;
     json_decref(given);
     return answer;
 }
 
-json_t *example_answer(openapi *o, const layers_operation *operation) {
+/* The answer to the example of an operation, or of a graph (NULL). */
+static json_t *answer_of(openapi *o, const layers_operation *operation) {
     /* limits and a store of its own: the document is the same whatever the daemon's options */
-    options options = {.body_limit = 1 << 20, .answer_limit = 1 << 20, .work_limit = 1 << 20};
+    options options = {
+        .body_limit = 1 << 20, .answer_limit = 1 << 20, .work_limit = 1 << 20, .memory = 1 << 20};
     service service = {.options = &options, .workers = o->service->workers};
-    service.memory.limit = 1 << 20;
+    service.memory.limit = options.memory;
     service.store = store_open_memory(1 << 20, 60000);
     if (!service.store) {
         o->failed = true;
         return NULL;
     }
-    char text[OPENAPI_NAME];
-    json_t *answer = run_with_cache(o, &service, operation);
-    if (json_object_get(answer, "cache"))
-        openapi_put(o, answer, "cache", json_string(example_cache(operation, text)));
+    json_t *answer = operation ? run_operation(o, &service, operation)
+                               : run(&service, NULL, example_graph(o, false));
     service.store->close(service.store);
     return answer;
+}
+
+json_t *example_answer(openapi *o, const layers_operation *operation) {
+    char text[OPENAPI_NAME];
+    json_t *answer = answer_of(o, operation);
+    if (json_object_get(answer, "cache"))
+        openapi_put(o, answer, "cache", json_string(example_cache(operation, text)));
+    return answer;
+}
+
+/* ---- graphs ------------------------------------------------------------------------------------
+ */
+
+/* server/documents/web/page.S: what the page shows, too. */
+extern const char graph_example[];
+
+static void add_elements(openapi *o, json_t *data, json_t *nested) {
+    if (!json_is_array(nested))
+        openapi_add(o, data, json_incref(nested));
+    for (size_t i = 0; i < json_array_size(nested); i++)
+        add_elements(o, data, json_array_get(nested, i));
+}
+
+static json_t *flattened(openapi *o, json_t *nested) {
+    json_t *shape = json_array(), *data = json_array();
+    for (const json_t *list = nested; json_is_array(list); list = json_array_get(list, 0))
+        openapi_add(o, shape, json_integer((json_int_t)json_array_size(list)));
+    add_elements(o, data, nested);
+    return json_pack("{s:o, s:o}", "shape", shape, "data", data);
+}
+
+json_t *example_graph(openapi *o, bool flat) {
+    json_t *graph = json_loads(graph_example, 0, NULL), *nested;
+    json_t *inputs = json_object_get(graph, "inputs");
+    const char *name;
+    o->failed |= !graph;
+    json_object_foreach(inputs, name, nested) if (flat)
+        openapi_put(o, inputs, name, flattened(o, nested));
+    return graph;
+}
+
+json_t *example_results(openapi *o) {
+    json_t *answer = answer_of(o, NULL), *kept = json_object_get(answer, "kept"), *handle;
+    const char *name;
+    json_object_foreach(kept, name, handle)
+        openapi_put(o, kept, name, json_sprintf("the handle of %s", name));
+    return answer;
+}
+
+/* What an update kept, "u1.next_w", takes the place of the input that its node has as w. */
+static void take_kept(openapi *o, json_t *graph, const char *kept) {
+    size_t length = strcspn(kept, "."), i;
+    const char *field = kept + length + strlen(".next_");
+    json_t *node, *handle = json_sprintf("$response.body#/kept/%s", kept);
+    json_array_foreach(json_object_get(graph, "nodes"), i, node) {
+        const char *name = json_string_value(json_object_get(node, "name"));
+        if (strlen(name) == length && !strncmp(name, kept, length))
+            openapi_put(o, json_object_get(graph, "inputs"),
+                        json_string_value(json_object_get(node, field)),
+                        json_pack("{s:O}", "tensor", handle));
+    }
+    openapi_add(o, json_object_get(graph, "release"), handle);
+}
+
+json_t *example_next_graph(openapi *o) {
+    json_t *graph = example_graph(o, false), *name;
+    size_t i;
+    openapi_put(o, graph, "release", json_array());
+    json_array_foreach(json_object_get(graph, "keep"), i, name)
+        take_kept(o, graph, json_string_value(name));
+    return graph;
 }

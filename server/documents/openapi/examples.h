@@ -11,6 +11,15 @@ json_t *example_request(openapi *o, const layers_operation *operation, const cha
 /* What the daemon answers to that; NULL where it does not. */
 json_t *example_answer(openapi *o, const layers_operation *operation);
 
+/* The same of a graph: a step of training. Where it keeps something, the answer has "the handle of
+ * u1.next_w" and the like. */
+json_t *example_graph(openapi *o, bool flat);
+json_t *example_results(openapi *o);
+
+/* The next step, which takes what the last one kept and gives it up: its handles are runtime
+ * expressions. */
+json_t *example_next_graph(openapi *o);
+
 /* Stands for the cache in examples: "the cache that affine/forward gave". */
 const char *example_cache(const layers_operation *operation, char text[OPENAPI_NAME]);
 

@@ -55,11 +55,11 @@ static bool takes_labels(const layers_operation *operation) {
     return false;
 }
 
+/* Handles of kept tensors may stand in every operation. */
 static bool can_occur(const layers_operation *operation, problem_kind kind) {
     switch (kind) {
-    case PROBLEM_UNKNOWN_CACHE:
-    case PROBLEM_WRONG_CACHE:
-        return operation->cache == LAYERS_CACHE_TAKEN;
+    case PROBLEM_INVALID_GRAPH:
+        return false;
     case PROBLEM_CACHE_FULL:
         return operation->cache == LAYERS_CACHE_GIVEN;
     case PROBLEM_LABEL_OUT_OF_RANGE:
@@ -69,10 +69,10 @@ static bool can_occur(const layers_operation *operation, problem_kind kind) {
     }
 }
 
-uint64_t problems_of_operation(const layers_operation *operation) {
+uint64_t problems_of_post(const layers_operation *operation) {
     uint64_t problems = 0;
     for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
-        if (can_occur(operation, kind))
+        if (!operation || can_occur(operation, kind))
             problems |= PROBLEM_BIT(kind);
     return problems;
 }

@@ -8,8 +8,9 @@
 /* The schema of each problem. */
 void problems_begin(openapi *o);
 
-/* Problems, a bit each. */
-uint64_t problems_of_operation(const layers_operation *operation);
+/* Problems, a bit each: of an operation, or of a graph (NULL), which has those of all and its own;
+ * and of a document. */
+uint64_t problems_of_post(const layers_operation *operation);
 uint64_t problems_of_document(const document *document);
 
 /* Adds the response of each status that the problems have. */

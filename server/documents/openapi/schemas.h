@@ -4,12 +4,21 @@
 
 #include "documents/openapi/part.h"
 
-/* The schemas that tensors are made of. */
+/* What the names of schemas of requests end in. openapi-typescript takes a member with a default
+ * for one that is always there, unless "requestBody" or "parameters" stands in the name. */
+#define SCHEMA_REQUEST ".requestBody"
+
+/* The schemas that others are made of. */
 void schemas_begin(openapi *o);
 
-/* Adds the schema of what an operation takes, or gives, and returns a reference to it. */
+/* Adds the schema of what an operation takes, or gives, or of a node of a graph that is one, and
+ * returns a reference to it. */
 json_t *schema_of_request(openapi *o, const layers_operation *operation);
 json_t *schema_of_answer(openapi *o, const layers_operation *operation);
+json_t *schema_of_node(openapi *o, const layers_operation *operation);
+
+/* What "dtype" may be. */
+json_t *schema_of_dtype(openapi *o, bool of_cache);
 
 /* An object schema; takes over both references. */
 json_t *schema_of_object(json_t *properties, json_t *required);

@@ -1,7 +1,8 @@
-/* The page and its policy, as bytes of the program; see page.c. */
+/* The page, its policy and its example of a graph, as bytes of the program; see page.c and
+ * openapi/examples.c. */
         .section .rodata
-        .global page_text, page_length, page_policy
-        .hidden page_text, page_length, page_policy
+        .global page_text, page_length, page_policy, graph_example
+        .hidden page_text, page_length, page_policy, graph_example
         .balign 8
 page_length:
         .8byte page_end - page_text
@@ -10,5 +11,8 @@ page_text:
 page_end:
 page_policy:
         .incbin "policy.txt"
+        .byte 0
+graph_example:
+        .incbin "graph_example.json"
         .byte 0
         .section .note.GNU-stack, "", %progbits
