@@ -23,8 +23,8 @@ typedef struct layers_pool layers_pool;
 LAYERS_API layers_pool *layers_pool_make(unsigned threads, void (*busy)(bool yes));
 
 /* A thread that is about to compute calls with the pool says so, by +1, and by -1 when it is done.
- * Where as many have as the pool has threads and one more, each has enough to do with its own calls:
- * these are computed without help. Threads that do not say so are helped in any case. */
+ * Where as many have as the pool has threads and one more, each has enough to do with its own
+ * calls: these are computed without help. Threads that do not say so are helped in any case. */
 LAYERS_API void layers_pool_callers(layers_pool *pool, int by);
 
 /* Ends the threads and frees. No call may be using the pool. NULL is fine. */

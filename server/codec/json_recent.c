@@ -49,7 +49,8 @@ static json_t *load(const char *text, size_t length, size_t flags, json_error_t 
     if (!guarded || json_memory_ran_out()) {
         json_decref(document);
         document = NULL;
-        error->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory; /* as json_error_code() */
+        error->text[JSON_ERROR_TEXT_LENGTH - 1] =
+            json_error_out_of_memory; /* as json_error_code() */
     }
     json_memory_unguard();
     return document;

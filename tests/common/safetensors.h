@@ -11,7 +11,8 @@
 char *safetensors_from_json(const json_t *request, const char *labels, size_t *length);
 
 /* The same for a graph: those of its inputs that the form can say are tensors of the file, the rest
- * of the document is a text. "labels" is of what its nodes take as labels, or what says so itself. */
+ * of the document is a text. "labels" is of what its nodes take as labels, or what says so itself.
+ */
 char *safetensors_from_graph(const json_t *document, const char *labels, size_t *length);
 
 /* The same answer as JSON, its tensors nested or flat; NULL where the file is not as the contract

@@ -75,8 +75,7 @@ Test(safetensors_read, what_the_reference_writes) {
         file_of("{'test':{'dtype':'I32','shape':[2,2],'data_offsets':[0,16]}}", 16);
     cr_assert(*(unsigned char *)bytes.data == '<');
     problem problem;
-    cr_assert(read_exactly(bytes.data, bytes.size, &problem), "%s",
-              problem.detail);
+    cr_assert(read_exactly(bytes.data, bytes.size, &problem), "%s", problem.detail);
     layers_tensor_clear(&bytes);
 }
 
@@ -244,8 +243,7 @@ Test(safetensors_read, every_lie_is_told_with_its_place) {
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         layers_tensor bytes = file_of(lies[i].header, 16);
         problem problem;
-        cr_assert(!read_exactly(bytes.data, bytes.size, &problem), "%s",
-                  lies[i].header);
+        cr_assert(!read_exactly(bytes.data, bytes.size, &problem), "%s", lies[i].header);
         cr_assert(problem.kind == PROBLEM_INVALID_SAFETENSORS, "%s: %s", lies[i].header,
                   problem_code(problem.kind));
         cr_assert(!lies[i].pointer || !strcmp(problem.pointer, lies[i].pointer), "%s: at \"%s\"",
