@@ -185,6 +185,7 @@ static void give_up(void *unfinished) {
     free(call->keep.list);
     free(call->release);
     free(call->handled);
+    free(call->taken.list);
     free(call->texts);
     free(call->handles);
     free(call->contents.tensors);

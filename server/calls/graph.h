@@ -4,6 +4,7 @@
 #define CALLS_GRAPH_H
 
 #include "calls/form.h"
+#include "calls/graph_handles.h"
 #include "codec/safetensors_read.h"
 #include "codec/safetensors_write.h"
 #include "layers/graph.h"
@@ -27,6 +28,7 @@ typedef struct graph_call {
     charge *charge;
     layers_pool *pool;
     problem *problem;
+    taken_handles taken; /* of the document */
     json_document document;
     safetensors_file file; /* whose tensors are inputs; none in JSON */
     layers_dtype dtype;
@@ -51,7 +53,7 @@ size_t graph_bound_safetensors(graph_call *call);
 char *graph_write_json(char *out, graph_call *call);
 char *graph_write_safetensors(char *out, graph_call *call);
 
-/* Reads the text of a document, JSON. */
+/* Reads the text of a document, JSON, whose handles have been taken out. */
 bool graph_open_text(graph_call *call, const char *text, size_t length);
 
 /* Builds and prepares the graph of a document that is open. False with a problem. */

@@ -58,7 +58,7 @@ bool graph_list(graph_call *call, const json_t *object, const char *parent, cons
 /* The text that stands at a key of an object or a list; NULL with a problem. */
 static const char *text_at(graph_call *call, const json_t *value, const char *parent,
                            const char *key, const char *what) {
-    const char *text = json_plain_text(value);
+    const char *text = handles_text(&call->taken, json_plain_text(value));
     char pointer[FORM_POINTER];
     if (text)
         return text;
@@ -72,7 +72,7 @@ static const char *text_at(graph_call *call, const json_t *value, const char *pa
 static const char *text_in(graph_call *call, const json_t *list, size_t i, const char *parent,
                            const char *what) {
     const json_t *value = json_array_get(list, i);
-    const char *text = json_plain_text(value);
+    const char *text = handles_text(&call->taken, json_plain_text(value));
     char key[24];
     if (text)
         return text;

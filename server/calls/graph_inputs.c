@@ -37,7 +37,7 @@ static input *find(const inputs *in, const char *name) {
  */
 
 static void use(const inputs *in, const json_t *value, unsigned as) {
-    const char *name = json_plain_text(value);
+    const char *name = handles_text(&in->call->taken, json_plain_text(value));
     input *input = name ? find(in, name) : NULL;
     if (input)
         input->uses |= as;
@@ -147,6 +147,7 @@ static bool read_handle(inputs *in, const input *input, const char *key, store_v
     const char *handle = kept_handle(&call->document, input->json, key, pointer, call->problem);
     if (!handle)
         return false;
+    handle = handles_text(&call->taken, handle);
     pointer_add(pointer, sizeof pointer, key);
     return !strcmp(key, "cache")
                ? kept_cache(call->store, handle, pointer, &value->cache, call->problem)

@@ -9,9 +9,23 @@
 
 enum { HEADER = 4 << 20 }; /* bytes of a header with a document in it, at most */
 
+/* Of the header, where there is one. */
+static bool take_handles(graph_call *call) {
+    char *bytes = call->body->data;
+    uint64_t header;
+    if (call->body->size <= sizeof header)
+        return true;
+    memcpy(&header, bytes, sizeof header);
+    return header > call->body->size - sizeof header ||
+           handles_take(&call->taken, bytes + sizeof header, header) ||
+           problem_set_memory(call->problem, "the handles");
+}
+
 bool graph_open_safetensors(graph_call *call) {
     const char *key;
     json_t *value;
+    if (!take_handles(call))
+        return false;
     if (!safetensors_read(&call->file, call->body->data, call->body->size, HEADER, call->problem))
         return false;
     json_object_foreach(call->file.metadata, key, value) {

@@ -1,0 +1,65 @@
+/* Handles, taken out of a text. */
+#include "calls/graph_handles.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGITS = HANDLE_TEXT - 1 };
+
+static const char mark[] = "handle:";
+
+static bool is_handle(const char *text) {
+    for (int i = 0; i < DIGITS; i++)
+        if (!isdigit((unsigned char)text[i]) && !(text[i] >= 'a' && text[i] <= 'f'))
+            return false;
+    return true;
+}
+
+/* Whether the text goes on with the end of a string that is no key. */
+static bool ends_value(const char *at, const char *end) {
+    if (at < end && *at == '\\')
+        at++;
+    if (at == end || *at++ != '"')
+        return false;
+    while (at < end && isspace((unsigned char)*at))
+        at++;
+    return at == end || *at != ':';
+}
+
+static bool grow(taken_handles *handles) {
+    size_t room = handles->room ? 2 * handles->room : 16;
+    void *larger = realloc(handles->list, room * sizeof *handles->list);
+    if (!larger)
+        return false;
+    handles->list = larger;
+    handles->room = room;
+    return true;
+}
+
+bool handles_take(taken_handles *handles, char *text, size_t length) {
+    const char *end = text + length;
+    for (char *at = text; (at = memchr(at, '"', (size_t)(end - at)));) {
+        at++;
+        if (end - at <= DIGITS || !is_handle(at) || !ends_value(at + DIGITS, end))
+            continue;
+        if (handles->count == handles->room && !grow(handles))
+            return false;
+        char number[HANDLE_TEXT];
+        memcpy(handles->list[handles->count], at, DIGITS);
+        handles->list[handles->count][DIGITS] = '\0';
+        snprintf(number, sizeof number, "%s%0*zu", mark, DIGITS - (int)sizeof mark + 1,
+                 handles->count++);
+        memcpy(at, number, DIGITS);
+        at += DIGITS;
+    }
+    return true;
+}
+
+const char *handles_text(const taken_handles *handles, const char *text) {
+    if (!text || strncmp(text, mark, sizeof mark - 1) != 0)
+        return text;
+    size_t number = strtoull(text + sizeof mark - 1, NULL, 10);
+    return number < handles->count ? handles->list[number] : text;
+}

@@ -1,0 +1,21 @@
+/* Handles are taken out of the text of a graph before it is read: the texts of one step of training
+ * and of the next are then alike, and the thread has read them before (codec/json_recent.h). */
+#ifndef CALLS_GRAPH_HANDLES_H
+#define CALLS_GRAPH_HANDLES_H
+
+#include "store/store.h"
+
+typedef struct {
+    char (*list)[HANDLE_TEXT];
+    size_t count, room;
+} taken_handles;
+
+/* Takes what could be handles out of a JSON text, also of one whose quotes are escaped as they are
+ * within another: each value of as many hexadecimal digits becomes its number, as long as it was.
+ * False where there is no memory. */
+bool handles_take(taken_handles *handles, char *text, size_t length);
+
+/* The handle that a text stands for, or the text. */
+const char *handles_text(const taken_handles *handles, const char *text);
+
+#endif
