@@ -62,7 +62,7 @@ CLIENT_SRC := $(wildcard clients/c/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
 TEST_SRC := $(wildcard tests/common/*.c)
-FUZZ_TARGETS := inflow json number requests routes safetensors
+FUZZ_TARGETS := graph inflow json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
 LIB_OBJ := $(call obj,$(LIB_SRC))
 SERVER_OBJ := $(call obj,$(SERVER_SRC)) $(B)/$(WEB)/page.o
@@ -324,6 +324,8 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_OBJ) $(filter-out $(B)/server/main.o,$(S
 	@echo "  link     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(BLAS_LIBS) $(SERVER_LIBS)
+
+$(B)/fuzz/graph: $(call obj,$(wildcard tests/fuzz/graph_*.c))
 
 # Without a sanitizer: they go into a daemon that may have one.
 $(B)/%.so: tests/preload/%.c
