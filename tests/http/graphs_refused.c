@@ -145,8 +145,7 @@ Test(graphs_refused, a_mask_that_is_computed_and_none_keeps_nothing) {
                     w);
     for (int binary = 0; binary < 2; binary++) {
         const answer *a = post_graph(p->caller, document, binary);
-        expect_problem(a, "invalid_param", NULL);
-        CHECK(!strncmp(text_at(a, "pointer"), "/nodes/4/dropout_param/mask", 27), "%s", a->body);
+        expect_problem(a, "invalid_param", "/nodes/4/dropout_param/mask");
         expect_holdings(p, &before, "a mask that is none");
     }
     free(document);
