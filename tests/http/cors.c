@@ -79,10 +79,11 @@ Test(cors, errors_carry_the_headers_too) {
 Test(cors, a_preflight_is_answered_at_every_path) {
     static const char *const cases[][2] = {{"/relu/forward", "POST"},
                                            {"/svm/loss?tensors=flat", "POST"},
+                                           {"/graph?tensors=flat", "POST"},
                                            {"/cache/0", "GET, HEAD, DELETE"},
                                            {"/version", "GET, HEAD"}};
     process *p = daemon_start(OPTIONS("--cors-origin", ORIGIN));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         const answer *a = preflight(p, cases[i][0], ORIGIN);
         CHECK_EQUAL(a->status, 204);
         CHECK_TEXT(header_of(a, "Access-Control-Allow-Origin"), ORIGIN);

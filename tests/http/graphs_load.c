@@ -96,7 +96,7 @@ static void run_while_it_goes(const char *const *options, int power,
     daemon_stop(p);
 }
 
-static void delete (process *p, const char *handle) {
+static void delete_it(process *p, const char *handle) {
     CHECK_EQUAL(about_handle(p->caller, "DELETE", handle)->status, 204);
 }
 
@@ -112,7 +112,7 @@ static void expire(process *p, const char *handle) {
 }
 
 Test(graphs_load, a_handle_that_is_deleted_is_held_by_who_uses_it) {
-    run_while_it_goes(NULL, FEW, delete);
+    run_while_it_goes(NULL, FEW, delete_it);
 }
 
 Test(graphs_load, a_handle_that_is_released_is_held_by_who_uses_it) {
@@ -121,6 +121,26 @@ Test(graphs_load, a_handle_that_is_released_is_held_by_who_uses_it) {
 
 Test(graphs_load, a_handle_that_expires_is_held_by_who_uses_it) {
     run_while_it_goes(OPTIONS("--cache-lifetime", "300ms"), MANY, expire);
+}
+
+Test(graphs_load, a_handle_is_held_by_who_waits) {
+    process *p = daemon_start(OPTIONS("--threads", "1"));
+    char first[128], second[128], kept[128];
+    keep_unit(p->caller, first);
+    keep_unit(p->caller, second);
+    double bytes = number_at(about_handle(p->caller, "GET", first), "bytes");
+    raw before = send_power(p, first, FEW);
+    see_running(p, 2 * bytes);
+    raw r = send_power(p, second, 2);
+    becomes(p, "layerd_queue_length", 1);
+    delete_it(p, second);
+    CHECK(!raw_has_answer(&before), "the graph did not wait");
+    expect_power(&before, kept);
+    expect_power(&r, kept);
+    CHECK_EQUAL(value_of(p, "layerd_cache_entries"), 3);
+    raw_close(&before);
+    raw_close(&r);
+    daemon_stop(p);
 }
 
 /* ---- one handle, many callers ----------------------------------------------------------------

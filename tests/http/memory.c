@@ -1,10 +1,12 @@
 /* A daemon whose allocations fail now and then: every answer is right or says that there is no
  * memory, and afterwards it serves as before. */
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon.h"
+#include "figures.h"
+#include "kept.h"
 
 DAEMON_SUITE(memory);
 
@@ -94,5 +96,67 @@ Test(memory, that_fails_now_and_then) {
     call_each(p, cache, &after);
     CHECK(after.right == 8, "%d of 8 calls are right afterwards", after.right);
     printf("memory: %d right, %d refused, %d cut\n", tally.right, tally.refused, tally.cut);
+    daemon_stop(p);
+}
+
+/* One request on a connection of its own: where one is used again and ends without an answer, the
+ * request is sent once more. */
+static layerd_reply *send_once(process *process, const char *path, const char *body) {
+    layerd_error error;
+    return layerd_raw(process->caller->client,
+                      &(layerd_message){.path = path,
+                                        .headers = HEADERS("Connection: close"),
+                                        .body = body,
+                                        .length = body ? strlen(body) : 0},
+                      &error);
+}
+
+/* How many handles the daemon keeps, asked until there is memory to tell. */
+static int count_handles(process *process) {
+    double entries = NAN;
+    for (int attempt = 0; attempt < 100 && isnan(entries); attempt++) {
+        layerd_reply *reply = send_once(process, "/metrics", NULL);
+        if (reply && reply->status == 200)
+            entries = value_in(reply->body, "%s", "layerd_cache_entries");
+        layerd_reply_free(reply);
+    }
+    CHECK(!isnan(entries), "no figures in 100 attempts");
+    return (int)entries;
+}
+
+/* Who gets an answer has kept three, and who is refused nothing; who gets none is not told. */
+static void keep_or_not(process *process, const char *body, const char *want, tally *tally) {
+    int before = count_handles(process);
+    layerd_reply *reply = send_once(process, "/graph", body);
+    int status = reply ? reply->status : 0, more = count_handles(process) - before;
+    bool good = status == 200   ? more == 3 && !strncmp(reply->body, want, strlen(want))
+                : status == 503 ? more == 0
+                                : !reply && (more == 0 || more == 3);
+    CHECK(good, "%d handles more with %d %s", more, status, reply ? reply->body : "");
+    tally->right += status == 200;
+    tally->refused += status == 503;
+    tally->cut += !reply;
+    layerd_reply_free(reply);
+}
+
+Test(memory, that_fails_in_graphs_keeps_all_or_nothing) {
+    if (!CAN_STARVE)
+        return;
+    process *p = start_starved();
+    tally tally = {0};
+    char w[128];
+    keep_tensor(p->caller, "[[1,2],[3,4]]", w);
+    char *body = json_text("{'inputs':{'x':[[1,2]],'b':[0,0],'w':{'tensor':'%s'}},"
+                           "'nodes':[{'name':'a','op':'affine/forward','x':'x','w':'w','b':'b'}],"
+                           "'give':['a.out'],'keep':['a.out','a.cache','b']}",
+                           w);
+    kill(p->pid, SIGUSR1);
+    for (int i = 0; i < ROUNDS; i++)
+        keep_or_not(p, body, "{\"results\":{\"a.out\":[[7.0,10.0]]},\"kept\":{\"a.out\":", &tally);
+    kill(p->pid, SIGUSR1);
+    free(body);
+    CHECK(tally.right > 0 && tally.refused > ROUNDS / 10, "%d right, %d refused", tally.right,
+          tally.refused);
+    printf("memory: graphs: %d right, %d refused, %d cut\n", tally.right, tally.refused, tally.cut);
     daemon_stop(p);
 }

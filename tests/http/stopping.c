@@ -59,6 +59,9 @@ Test(stopping, new_work_is_refused_while_draining) {
     const answer *a = post(p->caller, "/relu/forward", "{'x':[1]}");
     expect_problem(a, "draining", "");
     CHECK_TRUE(atoi(header_of(a, "Retry-After")) >= 1);
+    a = post(p->caller, "/graph", "{'inputs':{'x':[1]},'nodes':[],'keep':['x']}");
+    expect_problem(a, "draining", "");
+    CHECK_TRUE(atoi(header_of(a, "Retry-After")) >= 1);
     raw_print(&slow, "-1,2]}");
     raw_expect(&slow, 200, "{\"out\":[0.0,2.0]");
     daemon_wait(p);
@@ -80,6 +83,9 @@ Test(stopping, work_is_taken_for_the_drain_time) {
     for (int i = 0; i < 20; i++) {
         const answer *a = post(p->caller, "/relu/forward", "{'x':[1]}");
         expect_json(a, "{'out':[1.0]}");
+        CHECK_TEXT(header_of(a, "Connection"), "close");
+        a = post(p->caller, "/graph", "{'inputs':{'x':[1]},'nodes':[],'give':['x']}");
+        expect_json(a, "{'results':{'x':[1.0]},'kept':{}}");
         CHECK_TEXT(header_of(a, "Connection"), "close");
         expect_problem(fetch(p->caller, "GET", "/readyz", NULL), "draining", "");
     }
@@ -185,9 +191,16 @@ Test(stopping, a_second_signal_stops_at_once) {
     raw_close(&r);
 }
 
-Test(stopping, caches_that_are_kept_are_freed) {
+Test(stopping, what_is_kept_is_freed) {
     process *p = daemon_start(NULL); /* what is not freed, the leak sanitizer reports */
     for (int i = 0; i < 100; i++)
         cache_of(post(p->caller, "/affine/forward", "{'x':[[%d]],'w':[[1]],'b':[1]}", i));
+    for (int i = 0; i < 100; i++)
+        CHECK_EQUAL(post(p->caller, "/graph",
+                         "{'inputs':{'x':[%d]},'nodes':[{'name':'r','op':'relu/forward','x':'x'}],"
+                         "'keep':['x','r.out','r.cache']}",
+                         i)
+                        ->status,
+                    200);
     daemon_stop(p);
 }
