@@ -280,6 +280,18 @@ void connections_leave(connections *c, connection *one) {
         close(again);
 }
 
+void connection_aim(connection *connection, void *memory, uint64_t whole) {
+    inflow_aim(&connection->in, memory, whole);
+}
+
+uint64_t connection_straight_from(const connection *connection) {
+    return connection->in.aim ? connection->in.direct : UINT64_MAX;
+}
+
+void connection_unaim(connection *connection) {
+    inflow_unaim(&connection->in);
+}
+
 inflow *connections_inflow(int fd) {
     connections *c = atomic_load_explicit(&serving, memory_order_acquire);
     return c && fd >= 0 && (size_t)fd < c->size && c->at[fd].open ? &c->at[fd].in : NULL;

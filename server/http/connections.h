@@ -58,6 +58,13 @@ bool connection_takes_request(connection *connection);
 /* What was found wrong with the request that was begun; NULL for nothing, so far. */
 const problem *connection_refusal(const connection *connection);
 
+/* The body of the request that was begun goes straight to memory for all of its `whole` bytes, from
+ * a byte on that connection_straight_from tells; what libmicrohttpd hands out of it from there on
+ * is not it, but is as long. Until connection_unaim, before the memory goes. */
+void connection_aim(connection *connection, void *memory, uint64_t whole);
+uint64_t connection_straight_from(const connection *connection);
+void connection_unaim(connection *connection);
+
 /* This answer is the last, and the caller may still send: he has a while to read it. */
 void connection_linger(connection *connection);
 

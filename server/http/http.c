@@ -33,6 +33,7 @@ enum {
     LOOP_MOST = 126,              /* connections of one thread */
     LOOP_MANY = 4,                /* from here on it goes for throughput; see turns.h */
     OTHER_DESCRIPTORS = 32,       /* beside connections' and two of each thread */
+    STRAIGHT_BODY = 32 << 10,     /* goes straight to its place: several pieces for libmicrohttpd */
     CHEAP_BODY = 64 << 10,        /* read in a tenth of a millisecond; beyond, a worker reads it */
 };
 
@@ -305,7 +306,11 @@ static enum MHD_Result begin(exchange *x) {
     size_t first = FIRST_BODY < limit ? FIRST_BODY : limit;
     size_t room = length == SIZE_MAX ? first : length;
     x->refused = !body_make_room(&x->request, room, limit, &x->problem);
-    return x->refused ? send_last(x) : MHD_YES;
+    if (x->refused)
+        return send_last(x);
+    if (length != SIZE_MAX && length >= STRAIGHT_BODY)
+        connection_aim(x->connection, x->request.body.data, length);
+    return MHD_YES;
 }
 
 /* A piece of the body. What a refused request sends is thrown away. */
@@ -313,14 +318,17 @@ static enum MHD_Result receive(exchange *x, const char *data, size_t *size) {
     size_t more = *size;
     *size = 0;
     x->refused = x->refused || !body_make_room(&x->request, more, body_limit(x->http), &x->problem);
-    if (!x->refused)
-        memcpy((char *)x->request.body.data + x->request.body_length, data, more);
+    uint64_t straight = connection_straight_from(x->connection), at = x->request.body_length;
+    if (!x->refused && straight > at) /* what is before it came by libmicrohttpd */
+        memcpy((char *)x->request.body.data + at, data,
+               more < straight - at ? more : (size_t)(straight - at));
     x->request.body_length += more;
     await_body(x);
     return MHD_YES;
 }
 
 static void compute(exchange *x) {
+    connection_unaim(x->connection); /* all of the body is there */
     x->good = !x->refused && body_trim(&x->request, &x->problem) &&
               x->route.handle(x->http->service, &x->route, &x->request, &x->reply, &x->problem);
     x->request.unfinished = x->reply.later ? x->reply.unfinished : NULL;
@@ -429,6 +437,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
                  x->request.method, x->request.path);
     if (x->request.unfinished)
         x->reply.drop(x->request.unfinished);
+    connection_unaim(x->connection);
     layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);

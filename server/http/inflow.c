@@ -14,6 +14,7 @@
 enum {
     PIECE = 16 << 10,    /* read at a time where heads or chunks may be in it */
     LINE_MOST = 4 << 10, /* of a chunk's size with its extensions, and of a trailer's line */
+    STRAIGHT = 1 << 20,  /* read at a time of a body that goes to its place */
 };
 
 /* Bytes that came, on their way: the first `ready` may pass. */
@@ -28,11 +29,22 @@ void inflow_begin(inflow *in, uint64_t limit) {
     in->requests = in->length = in->ready = 0;
     in->refused = false;
     in->held = NULL;
+    inflow_unaim(in);
 }
 
 void inflow_end(inflow *in) {
     free(in->held);
     in->held = NULL;
+}
+
+void inflow_aim(inflow *in, char *memory, uint64_t whole) {
+    in->aim = memory;
+    in->whole = in->direct = whole;
+}
+
+void inflow_unaim(inflow *in) {
+    in->aim = NULL;
+    in->owed = 0;
 }
 
 /* The rest of the connection is not read: `instead` passes, which ends the request. */
@@ -227,7 +239,7 @@ static bool pass(inflow *in, stream s, char *out, size_t room, size_t *given) {
     return hold(in, s);
 }
 
-/* Reads a body straight to where it goes. */
+/* Reads a body into the reader's memory. */
 static ssize_t read_body(inflow *in, int fd, char *out, size_t room, size_t *given) {
     ssize_t got = recvfrom(fd, out + *given, room - *given, 0, NULL, NULL);
     if (got <= 0)
@@ -237,6 +249,26 @@ static ssize_t read_body(inflow *in, int fd, char *out, size_t room, size_t *giv
     in->at = in->left > 0 ? INFLOW_BODY : INFLOW_HEAD;
     *given += body;
     return hold(in, (stream){out + *given, (size_t)got - body, 0}) ? got : -1;
+}
+
+/* Reads a body, and nothing behind it, straight to where it goes. */
+static ssize_t read_straight(inflow *in, int fd, size_t most) {
+    uint64_t at = in->whole - in->left;
+    ssize_t got = recvfrom(fd, in->aim + at, most, 0, NULL, NULL);
+    if (got <= 0)
+        return got;
+    in->direct = at < in->direct ? at : in->direct;
+    in->left -= (uint64_t)got;
+    in->owed += (size_t)got;
+    in->at = in->left > 0 ? INFLOW_BODY : INFLOW_HEAD;
+    return got;
+}
+
+/* Tells of what went straight to its place. */
+static void tell(inflow *in, size_t room, size_t *given) {
+    size_t now = in->owed < room - *given ? in->owed : room - *given;
+    in->owed -= now;
+    *given += now;
 }
 
 /* Reads behind what is held, no more than there is room for. */
@@ -254,19 +286,29 @@ static ssize_t read_piece(inflow *in, int fd, char *out, size_t room, size_t *gi
     return pass(in, (stream){piece, held + (size_t)got, 0}, out, room, given) ? got : -1;
 }
 
+/* Reads some; *asked is how much was wanted. */
+static ssize_t read_some(inflow *in, int fd, char *out, size_t room, size_t *given, size_t *asked) {
+    bool body = in->at == INFLOW_BODY && !in->held;
+    if (body && in->aim) {
+        *asked = in->left < STRAIGHT ? (size_t)in->left : STRAIGHT;
+        return read_straight(in, fd, *asked);
+    }
+    *asked = body || room - *given < PIECE ? room - *given : PIECE;
+    return body ? read_body(in, fd, out, room, given) : read_piece(in, fd, out, room, given);
+}
+
 ssize_t inflow_read(inflow *in, int fd, char *out, size_t room) {
-    size_t given = 0;
+    size_t given = 0, asked;
     for (bool drained = false;;) {
+        tell(in, room, &given);
         if (in->held && !pass(in, (stream){in->held, in->length, in->ready}, out, room, &given))
             return -1;
         if (drained || given == room || in->at == INFLOW_OVER)
             return given > 0 ? (ssize_t)given : (errno = EAGAIN, -1);
-        bool body = in->at == INFLOW_BODY && !in->held;
-        size_t asked = body || room - given < PIECE ? room - given : PIECE;
-        ssize_t got =
-            body ? read_body(in, fd, out, room, &given) : read_piece(in, fd, out, room, &given);
+        ssize_t got = read_some(in, fd, out, room, &given, &asked);
         if (got <= 0)
             return given > 0 ? (ssize_t)given : got;
         drained = (size_t)got < asked;
+        tell(in, room, &given);
     }
 }

@@ -20,11 +20,21 @@ typedef struct {
     problem problem;
     char *held;           /* bytes that have not passed; NULL for none */
     size_t length, ready; /* how many, and how many of the first may pass as they are */
+    char *aim;            /* where a body goes; NULL: through whoever reads */
+    uint64_t whole;       /* bytes of it */
+    uint64_t direct;      /* the first of its bytes that went straight there; none yet: `whole` */
+    size_t owed;          /* bytes that did, and are still to be told of */
 } inflow;
 
 /* For a new connection, whose chunked bodies may have so many bytes. */
 void inflow_begin(inflow *in, uint64_t limit);
 void inflow_end(inflow *in);
+
+/* The body at hand, of which `whole` bytes were announced, goes straight to memory for all of them:
+ * from the byte in->direct on, what is given out counts, and is not written. Until inflow_unaim, to
+ * be called while the memory is there. */
+void inflow_aim(inflow *in, char *memory, uint64_t whole);
+void inflow_unaim(inflow *in);
 
 /* Reads as recv does, and what it gives may be parsed as HTTP. It gives less than there is room for
  * only where the socket had no more. */
