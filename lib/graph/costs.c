@@ -7,8 +7,6 @@
  */
 
 static void use(layers_graph *graph, int index, int step) {
-    if (index == NONE)
-        return;
     value *v = &graph->values[index];
     if (!v->is_used && v->last != FOR_EVER)
         v->last = step; /* the first that is met going back */
@@ -31,11 +29,9 @@ static void settle(layers_graph *graph, int index) {
             graph->values[s->first + i].last = index;
     for (int i = 0; s->kind == STEP_CALL && s->operation->outputs[i].name; i++)
         s->unwanted[i] = !is_needed(&graph->values[graph_output(s, i)]);
-    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
-        use(graph, s->inputs[i], index);
-    for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
-        use(graph, s->params[i].tensor, index);
-    use(graph, s->cache, index);
+    int touched[GRAPH_TOUCHED], count = graph_touched(s, touched);
+    for (int i = s->values; i < count; i++) /* behind what it gives */
+        use(graph, touched[i], index);
 }
 
 /* ---- memory -------------------------------------------------------------------------------------
@@ -66,14 +62,17 @@ static void drop(layers_graph *graph, int index, size_t *live) {
 }
 
 int graph_touched(const step *s, int touched[GRAPH_TOUCHED]) {
+    const layers_param *params = s->operation ? s->operation->params : NULL;
     int count = 0;
     for (int i = 0; i < s->values; i++)
         touched[count++] = s->first + i;
-    for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
+    for (int i = 0; i < LAYERS_MAX_TENSORS && s->inputs[i] != NONE; i++)
         touched[count++] = s->inputs[i];
-    for (int i = 0; i < LAYERS_MAX_PARAMS; i++)
-        touched[count++] = s->params[i].tensor;
-    touched[count++] = s->cache;
+    for (int i = 0; params && params[i].name; i++)
+        if (s->params[i].tensor != NONE)
+            touched[count++] = s->params[i].tensor;
+    if (s->cache != NONE)
+        touched[count++] = s->cache;
     return count;
 }
 
@@ -101,8 +100,8 @@ static void count_step(layers_graph *graph, int index, size_t *live) {
     }
     graph->cost.peak = graph->cost.peak > *live ? graph->cost.peak : *live;
     for (int i = 0; i < count; i++) {
-        value *v = touched[i] == NONE ? NULL : &graph->values[touched[i]];
-        if (!v || v->last != index || v->is_gone)
+        value *v = &graph->values[touched[i]];
+        if (v->last != index || v->is_gone)
             continue;
         v->is_gone = true;
         drop(graph, touched[i], live);

@@ -107,7 +107,7 @@ int graph_output(const step *step, int i);
 int graph_param(const step *step, int i);
 int graph_cache(const step *step);
 
-/* The values that a step gives or takes, NONE among them; returns how many. */
+/* The values that a step gives, and behind them those that it takes; returns how many. */
 enum { GRAPH_TOUCHED = 3 * (LAYERS_MAX_TENSORS + LAYERS_MAX_PARAMS) };
 int graph_touched(const step *step, int touched[GRAPH_TOUCHED]);
 

@@ -105,8 +105,8 @@ static layers_code run_step(layers_graph *graph, const step *s, layers_pool *poo
 static void clear_after(layers_graph *graph, int index) {
     int touched[GRAPH_TOUCHED], count = graph_touched(&graph->steps[index], touched);
     for (int i = 0; i < count; i++) {
-        value *v = touched[i] == NONE ? NULL : &graph->values[touched[i]];
-        if (!v || v->last != index)
+        value *v = &graph->values[touched[i]];
+        if (v->last != index)
             continue;
         layers_tensor_clear(&v->tensor);
         layers_cache_unref(v->cache);

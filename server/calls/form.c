@@ -49,9 +49,11 @@ const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]
 
 const layers_operation *form_operation(const char *taker) {
     for (const layers_operation *const *row = layers_operations; *row; row++) {
-        size_t length = strlen((*row)->layer);
-        if (!strncmp(taker, (*row)->layer, length) && taker[length] == '/' &&
-            !strcmp(taker + length + 1, (*row)->name))
+        const char *at = taker;
+        for (const char *layer = (*row)->layer; *at && *at == *layer; layer++)
+            at++;
+        size_t length = (size_t)(at - taker);
+        if (*at == '/' && !(*row)->layer[length] && !strcmp(at + 1, (*row)->name))
             return *row;
     }
     return NULL;

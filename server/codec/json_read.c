@@ -40,6 +40,7 @@ typedef struct {
     json_cursor cursor;
     char *rest; /* what is left, for Jansson */
     size_t used, capacity;
+    const char *run;       /* what has been looked at from here on is still to be copied */
     size_t counted, limit; /* bytes against the limit */
     span last;             /* the last string */
     level level[DEPTH];
@@ -63,9 +64,7 @@ static bool grow_rest(splitter *s, size_t length) {
     return true;
 }
 
-/* `counted` bytes of it count against the limit. */
-static bool copy(splitter *s, const char *text, size_t length, size_t counted) {
-    s->counted += counted;
+static bool copy(splitter *s, const char *text, size_t length) {
     if (s->counted > s->limit)
         return problem_set(s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
                            "the body has more than %zu bytes of keys and punctuation beside its "
@@ -78,6 +77,11 @@ static bool copy(splitter *s, const char *text, size_t length, size_t counted) {
     return true;
 }
 
+/* Copies what lies before the cursor. */
+static bool copy_run(splitter *s) {
+    return copy(s, s->run, (size_t)(s->cursor.at - s->run));
+}
+
 /* An index in the place of an array. The space keeps it from growing together with the next. */
 static bool copy_index(splitter *s, size_t index) {
     char text[24], *const end = text + sizeof text, *at = end;
@@ -85,10 +89,11 @@ static bool copy_index(splitter *s, size_t index) {
     do
         *--at = (char)('0' + index % 10);
     while (index /= 10);
-    return copy(s, at, (size_t)(end - at), (size_t)(end - at));
+    s->counted += (size_t)(end - at);
+    return copy(s, at, (size_t)(end - at));
 }
 
-static bool copy_string(splitter *s) {
+static bool pass_string(splitter *s) {
     json_cursor *cursor = &s->cursor;
     const char *start = cursor->at++;
     while (cursor->at < cursor->end && *cursor->at != '"')
@@ -97,7 +102,8 @@ static bool copy_string(splitter *s) {
         return json_malformed(cursor, start, "a string does not end: it starts", s->problem);
     cursor->at++;
     s->last = (span){start + 1, (size_t)(cursor->at - start) - 2};
-    return copy(s, start, (size_t)(cursor->at - start), STRING_COST);
+    s->counted += STRING_COST;
+    return true;
 }
 
 /* The key at hand at some depth, its escapes undone. */
@@ -147,7 +153,7 @@ static bool grow(splitter *s) {
 /* Reads the array or number at hand and leaves its index. */
 static bool take_array(splitter *s) {
     char pointer[192];
-    if (!grow(s))
+    if (!copy_run(s) || !grow(s))
         return false;
     json_document *document = s->document;
     json_number_array *array = &document->arrays[document->count];
@@ -166,7 +172,7 @@ static bool take_array(splitter *s) {
     if (!copy_index(s, document->count++))
         return false;
     array->left = s->used;
-    array->end = s->cursor.at;
+    array->end = s->run = s->cursor.at;
     return true;
 }
 
@@ -208,17 +214,15 @@ static bool follow(splitter *s, mark mark) {
 }
 
 /* Marks, white space and whatever else is for Jansson to judge. */
-static bool copy_marks(splitter *s, mark mark) {
+static bool pass_marks(splitter *s, mark mark) {
     json_cursor *cursor = &s->cursor;
-    const char *start = cursor->at;
-    size_t counted = 0;
     do {
-        counted += mark != SPACE;
+        s->counted += mark != SPACE;
         if (mark > SPACE && !follow(s, mark))
             return false;
         cursor->at++;
     } while (cursor->at < cursor->end && (mark = mark_at(s)) < NUMBER);
-    return copy(s, start, (size_t)(cursor->at - start), counted);
+    return true;
 }
 
 static bool split(splitter *s) {
@@ -229,13 +233,13 @@ static bool split(splitter *s) {
         if (mark == NUMBER)
             good = take_array(s);
         else if (mark == STRING)
-            good = copy_string(s);
+            good = pass_string(s);
         else if (mark == ZERO) /* Jansson 2.14 overlooks it behind a word */
             good = json_malformed(cursor, cursor->at, "a zero byte stands", s->problem);
         else
-            good = copy_marks(s, mark);
+            good = pass_marks(s, mark);
     }
-    return good;
+    return good && copy_run(s);
 }
 
 static bool is_word(char c) {
@@ -315,6 +319,7 @@ bool json_document_read(json_document *document, const json_source *source, prob
     splitter s = {.document = document,
                   .cursor = cursor_over(source, source->text, source->text + source->length),
                   .rest = rest,
+                  .run = source->text,
                   .capacity = sizeof rest,
                   .limit = source->is_graph ? GRAPH_LIMIT : REST_LIMIT,
                   .last = {"", 0},

@@ -8,22 +8,27 @@
 
 #include "codec/json_memory.h"
 
-enum { TEXT_MOST = 4096, PLACES = 8 };
+enum { TEXT_MOST = 4096, PLACES = 16 };
 
-/* A text has one place, by its length: most operations' texts differ in it. */
 typedef struct {
     json_t *document; /* NULL: none yet */
     size_t length, flags;
     char text[TEXT_MOST];
 } place;
 
+typedef struct {
+    unsigned next; /* place to be given to another text: the one that has had it for the longest */
+    place place[PLACES];
+} places;
+
 static pthread_key_t key; /* of a thread's places */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void forget(void *places) {
-    for (int i = 0; places && i < PLACES; i++)
-        json_decref(((place *)places)[i].document);
-    free(places);
+static void forget(void *of_thread) {
+    places *p = of_thread;
+    for (int i = 0; p && i < PLACES; i++)
+        json_decref(p->place[i].document);
+    free(p);
 }
 
 static void make_key(void) {
@@ -31,16 +36,24 @@ static void make_key(void) {
         abort(); /* of a thousand keys this is the first */
 }
 
-/* NULL where there is no memory for it. */
-static place *place_of(size_t length) {
+/* NULL where there is no memory for them. */
+static places *places_here(void) {
     pthread_once(&once, make_key);
-    place *places = pthread_getspecific(key);
-    if (!places && (places = calloc(PLACES, sizeof *places)) &&
-        pthread_setspecific(key, places) != 0) {
-        free(places);
+    places *p = pthread_getspecific(key);
+    if (!p && (p = calloc(1, sizeof *p)) && pthread_setspecific(key, p) != 0) {
+        free(p);
         return NULL;
     }
-    return places ? &places[length % PLACES] : NULL;
+    return p;
+}
+
+/* The place of a text; NULL for none. */
+static place *find(places *p, const char *text, size_t length, size_t flags) {
+    for (place *at = p->place; at < p->place + PLACES; at++)
+        if (at->document && at->length == length && at->flags == flags &&
+            !memcmp(at->text, text, length))
+            return at;
+    return NULL;
 }
 
 static json_t *load(const char *text, size_t length, size_t flags, json_error_t *error) {
@@ -57,13 +70,14 @@ static json_t *load(const char *text, size_t length, size_t flags, json_error_t 
 }
 
 json_t *json_recent_load(const char *text, size_t length, size_t flags, json_error_t *error) {
-    place *place = length <= TEXT_MOST ? place_of(length) : NULL;
-    if (place && place->document && place->length == length && place->flags == flags &&
-        !memcmp(place->text, text, length))
+    places *p = length <= TEXT_MOST ? places_here() : NULL;
+    place *place = p ? find(p, text, length, flags) : NULL;
+    if (place)
         return json_incref(place->document);
     json_t *document = load(text, length, flags, error);
-    if (!document || !place)
+    if (!document || !p)
         return document;
+    place = &p->place[p->next++ % PLACES];
     json_decref(place->document);
     place->document = json_incref(document);
     place->length = length;

@@ -28,7 +28,7 @@ Test(json_recent, a_text_is_read_once) {
     json_recent_forget();
 }
 
-/* Of one length all: each takes the place of the one before. */
+/* Of one length all, and more than there are places. */
 Test(json_recent, texts_are_told_apart) {
     char text[32];
     for (int round = 0; round < 3; round++)
