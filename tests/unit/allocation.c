@@ -467,7 +467,9 @@ Test(allocation, of_a_graph) {
             s.sent.head.query[s.sent.head.query_count++] = (query_pair){"tensors", "flat"};
         /* the handle stands twice: of both, the released one is given up */
         s.handle = memmem(s.sent.body, s.sent.length, no_handle, sizeof no_handle - 1);
-        s.second = memmem(s.handle + 1, 1000, no_handle, sizeof no_handle - 1);
+        s.second =
+            memmem(s.handle + 1, s.sent.length - (size_t)(s.handle + 1 - (const char *)s.sent.body),
+                   no_handle, sizeof no_handle - 1);
         run_scenario(&s, 200);
     }
     serving_stop(&service);
