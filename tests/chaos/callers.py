@@ -9,6 +9,7 @@ import re
 import time
 
 from http1 import Connection, Gone, head
+from training import Training
 
 # what a daemon with more to do than it can may say instead of an answer
 BUSY = {"overloaded", "cache_full", "rate_limited"}
@@ -20,12 +21,25 @@ MUDDLES = {"forbidden": "Origin: https://other.example",
            "not_implemented": "Transfer-Encoding: gzip",
            "body_too_large": "X-Larger: no"}
 COOKIE = "Cookie: session=" + "c" * 12000
-HANDLE = re.compile(rb',?"cache":"[0-9a-f]{32}"')
+HANDLE = re.compile(rb'"[0-9a-f]{32}"')
+STEPS = 40  # of a training
 
 
-def body_of(step, cache):
+def body_of(step, handles):
+    """The request, with handles in the place of their marks"""
     text = step.get("request_text") or json.dumps(step["request"])
-    return text.replace('"$cache"', json.dumps(cache)).encode()
+    for mark, handle in handles.items():
+        text = text.replace(json.dumps(mark), json.dumps(handle))
+    return text.encode()
+
+
+def note_handles(handles, step, answer):
+    """What later steps of the case know the handles of an answer by"""
+    body = json.loads(answer.body)
+    if "cache" in body:
+        handles["$cache"] = body["cache"]
+    for name, mark in step["answer"].get("kept", {}).items():
+        handles[mark] = body["kept"][name]
 
 
 def target_of(step):
@@ -34,7 +48,7 @@ def target_of(step):
 
 def cases(kind):
     """The conformance vectors whose steps all have `kind`: "answer" or "error" """
-    for name in sorted(glob.glob("tests/vectors/*.json")):
+    for name in sorted(glob.glob("tests/vectors/**/*.json", recursive=True)):
         with open(name) as file:
             for case in json.load(file)["cases"]:
                 if all(kind in step for step in case["steps"]):
@@ -59,6 +73,7 @@ class Crowd:
         self.expected, self.seeded = {}, [s for s in self.right if self.is_reproducible(s)]
         self.counts, self.faults, self.times = {}, [], []
         self.may_forget = False  # the daemon is restarted now and then
+        self.lifetime = float("inf")  # seconds without use after which a handle may be gone
 
     @staticmethod
     def is_reproducible(steps):
@@ -77,36 +92,39 @@ class Crowd:
         """Notes the answers of an idle daemon"""
         connection = Connection(self.port)
         for number, steps in enumerate(self.seeded):
-            cache = ""
+            handles = {}
             for i, step in enumerate(steps):
-                answer = await connection.call("POST", target_of(step), body_of(step, cache))
-                cache = json.loads(answer.body).get("cache", cache)
-                self.expected[number, i] = HANDLE.sub(b"", answer.body)
+                answer = await connection.call("POST", target_of(step), body_of(step, handles))
+                self.expected[number, i] = HANDLE.sub(b'""', answer.body)
                 if answer.status != 200:
                     self.fault(f"{step['path']}: {answer.status} on an idle daemon")
+                    break
+                note_handles(handles, step, answer)
         connection.close()
 
     def running(self):
         return time.monotonic() < self.until
 
-    def is_excused(self, answer):
-        """Whether an answer says that the daemon is busy, as it should say it"""
+    def is_excused(self, answer, used=float("inf")):
+        """Whether an answer says that the daemon is busy, as it should say it, or does not know a
+        handle that was given, or `used`, too long ago"""
         code = answer.code
         if code in BUSY and int(answer.headers.get("retry-after", 0)) >= 1:
             self.count(code)
             return True
-        return code == "unknown_cache" and self.may_forget
+        return code == "unknown_cache" and (self.may_forget or
+                                            time.monotonic() - used >= self.lifetime)
 
     async def call_right(self, connection, number, steps):
-        cache = ""
+        handles, first = {}, time.monotonic()
         for i, step in enumerate(steps):
             start = time.monotonic()
-            answer = await connection.call("POST", target_of(step), body_of(step, cache))
+            answer = await connection.call("POST", target_of(step), body_of(step, handles))
             self.times.append(time.monotonic() - start)
-            if answer.status == 200 and HANDLE.sub(b"", answer.body) == self.expected[number, i]:
+            if answer.status == 200 and HANDLE.sub(b'""', answer.body) == self.expected[number, i]:
                 self.count("right")
-                cache = json.loads(answer.body).get("cache", cache)
-            elif self.is_excused(answer):
+                note_handles(handles, step, answer)
+            elif self.is_excused(answer, first):
                 return
             else:
                 self.fault(f"{step['path']}: {answer.status} {answer.body[:200]}")
@@ -130,15 +148,59 @@ class Crowd:
             if '"$cache"' in json.dumps(step):
                 continue
             try:
-                answer = await connection.call("POST", target_of(step), body_of(step, ""))
+                answer = await connection.call("POST", target_of(step), body_of(step, {}))
             except Gone:
                 self.count("gone")
                 continue
             want = step["error"]
-            if (answer.status, answer.code) == (want["status"], want["code"]):
+            if (answer.status, answer.code) == (want["status"], want.get("code", answer.code)):
                 self.count("wrong, told so")
             elif not self.is_excused(answer):
                 self.fault(f"{step['path']}: {answer.status} {answer.code}, not {want}")
+        connection.close()
+
+    async def answered(self, connection, target, request, used=float("inf")):
+        """The answer to a request that is sent again while the daemon is busy; None where that
+        goes on until the end, or handles are gone as they may be, or it is wrong"""
+        kind, body = request
+        while self.running():
+            answer = await connection.call("POST", target, body, f"Content-Type: {kind}")
+            if answer.status == 200:
+                return answer
+            if not self.is_excused(answer, used):
+                self.fault(f"a training, {target}: {answer.status} {answer.body[:200]}")
+            if answer.code not in BUSY:
+                break
+            await asyncio.sleep(0.01)
+        return None
+
+    async def train(self, connection, training):
+        """From weights that are put to weights that are fetched; who is refused has lost none"""
+        step = [("/affine/forward?cache=none", training.predict, training.is_prediction),
+                ("/graph", training.step, training.learn)]
+        used = time.monotonic()
+        for target, request, is_right in [("/graph", training.put, training.take), *STEPS * step,
+                                          ("/graph", training.end, training.is_end)]:
+            sent = time.monotonic()
+            answer = await self.answered(connection, target, request(), used)
+            if not answer:
+                return
+            if not is_right(answer):
+                self.fault(f"a training, {target}: {answer.body[:200]}")
+                return
+            used = sent if target == "/graph" else used
+            self.count("steps of trainings")
+        self.count("trainings")
+
+    async def trainer(self):
+        """Graphs whose weights stay on the daemon"""
+        connection = Connection(self.port)
+        while self.running():
+            try:
+                await self.train(connection, Training())
+            except Gone:  # done or not: nobody knows
+                self.count("gone")
+                await asyncio.sleep(0.01)
         connection.close()
 
     async def product_caller(self):
@@ -170,10 +232,11 @@ class Crowd:
         connection.close()
 
     async def aborter(self):
-        body = self.product[0]
-        data = head("POST", "/affine/forward?cache=none", len(body)) + body
+        body, graph = self.product[0], Training().put()[1]
+        requests = [head("POST", "/affine/forward?cache=none", len(body)) + body,
+                    head("POST", "/graph", len(graph)) + graph]
         while self.running():
-            await self.aborting(data, random.random() < 0.5)
+            await self.aborting(random.choice(requests), random.random() < 0.5)
 
     async def flooder(self):
         """Takes handles and never gives them back"""

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import threading
+import urllib.request
 
 
 class Daemon:
@@ -34,6 +35,11 @@ class Daemon:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def figure(self, name):
+        """A sample of /metrics without labels"""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as page:
+            return float(re.search(rf"^{name} (\S+)$", page.read().decode(), re.M).group(1))
 
     def is_alive(self):
         return self.process.poll() is None

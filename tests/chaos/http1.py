@@ -61,6 +61,6 @@ class Connection:
             self.close()
         return Answer(int(lines[0].split()[1]), headers, body)
 
-    async def call(self, method, target, body=b""):
-        await self.send(head(method, target, len(body)) + body)
+    async def call(self, method, target, body=b"", *headers):
+        await self.send(head(method, target, len(body), *headers) + body)
         return await self.read()

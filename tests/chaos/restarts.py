@@ -22,7 +22,7 @@ async def killing(daemons, crowd, program):
 
 async def both(daemons, crowd, seconds):
     crowd.until = time.monotonic() + seconds
-    await asyncio.gather(crowd.run(seconds, right_caller=30, product_caller=2),
+    await asyncio.gather(crowd.run(seconds, right_caller=30, trainer=6, product_caller=2),
                          killing(daemons, crowd, sys.argv[1]))
 
 
@@ -35,7 +35,8 @@ def main():
     asyncio.run(crowd.learn())
     if daemons[-1].stop() != 0:
         crowd.fault("the last daemon did not stop well")
-    if len(daemons) < 3 or not crowd.counts.get("right") or not crowd.counts.get("gone"):
+    if len(daemons) < 3 or not all(crowd.counts.get(what)
+                                   for what in ("right", "gone", "steps of trainings")):
         crowd.fault("nothing was tried")
     print(f"{len(daemons)} daemons;", ", ".join(f"{k}: {n}" for k, n in crowd.counts.items()))
     print("\n".join(crowd.faults))

@@ -7,11 +7,11 @@ import sys
 import time
 
 from callers import Crowd
-from chaos import OPTIONS
+from chaos import LIFETIME_SECONDS, OPTIONS
 from daemon import Daemon
 
-CALLERS = {"right_caller": 8, "wrong_caller": 2, "product_caller": 1, "aborter": 2, "flooder": 1,
-           "babbler": 1, "sluggard": 5}
+CALLERS = {"right_caller": 8, "wrong_caller": 2, "product_caller": 1, "trainer": 2, "aborter": 2,
+           "flooder": 1, "babbler": 1, "sluggard": 5}
 LINES = 20
 
 
@@ -35,6 +35,7 @@ async def both(daemon, crowd, seconds):
 def main():
     daemon = Daemon(sys.argv[1], *OPTIONS)
     crowd = Crowd(daemon.port)
+    crowd.lifetime = LIFETIME_SECONDS
     asyncio.run(crowd.learn())
     asyncio.run(both(daemon, crowd, float(sys.argv[2]) * 60))
     status = daemon.stop()

@@ -17,7 +17,7 @@ typedef struct {
     const char *labels;
     json_t *header, *metadata;
     char *data;
-    size_t length;
+    size_t length, capacity;
 } file_writing;
 
 /* A tensor on its way into bytes. */
@@ -38,9 +38,12 @@ static bool number_of(const json_t *value, double *number) {
 }
 
 static void put(file_writing *file, const void *bytes, size_t length) {
-    file->data = realloc(file->data, file->length + length);
-    if (!file->data)
-        abort();
+    if (file->capacity - file->length < length) {
+        file->capacity = 2 * file->capacity + length;
+        file->data = realloc(file->data, file->capacity);
+        if (!file->data)
+            abort();
+    }
     memcpy(file->data + file->length, bytes, length);
     file->length += length;
 }
