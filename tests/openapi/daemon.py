@@ -48,8 +48,12 @@ class Daemon:
                     yield path, method, operation
 
     def layer_operations(self):
-        """(path, operation) of those that compute."""
+        """(path, operation) of those of a layer."""
         return [(path, o) for path, _, o in self.operations() if "x-layerd" in o]
+
+    def computing(self):
+        """(path, operation) of those of a layer, and of graphs."""
+        return [(path, o) for path, _, o in self.operations() if "requestBody" in o]
 
     def at(self, pointer):
         """What a "#/..." reference points at."""
@@ -90,3 +94,12 @@ def example(operation, name="nested"):
 
 def request_schema(operation):
     return operation["requestBody"]["content"]["application/json"]["schema"]
+
+
+def answer_schema(operation):
+    return operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+def answer_example(operation):
+    content = operation["responses"]["200"]["content"]["application/json"]
+    return content["examples"]["nested"]["value"]

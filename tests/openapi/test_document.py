@@ -51,7 +51,7 @@ class Document(Case):
         self.assertEqual(address, "http://proxy/layers/")
 
     def test_a_message_holds_the_same_in_each_form(self):
-        for path, operation in self.daemon.layer_operations():
+        for path, operation in self.daemon.computing():
             for message in operation["requestBody"], operation["responses"]["200"]:
                 held = {form["schema"]["$ref"] for form in message["content"].values()}
                 self.assertEqual(len(held), 1, path)
@@ -91,6 +91,23 @@ class Document(Case):
         for method, status in (("get", 200), ("delete", 204), ("get", 404), ("delete", 404)):
             answer = self.daemon.send(method.upper(), "/cache/" + cache)
             self.expect(path, self.document["paths"]["/cache/{handle}"][method], answer, status)
+
+    def test_a_handle_tells_what_it_stands_for(self):
+        get = self.document["paths"]["/cache/{handle}"]["get"]
+        cache = self.post("/relu/forward", {"x": [1]}).json["cache"]
+        kept = self.keep(w=[[1, 2, 3], [4, 5, 6]], s=1,
+                         y={"shape": [2], "data": [0, 1], "dtype": "int64"})
+        self.addCleanup(self.daemon.send, "DELETE", "/cache/" + cache)
+        for handle, layer, dtype, shape in ((cache, "relu", "float64", None),
+                                            (kept["w"], None, "float64", [2, 3]),
+                                            (kept["s"], None, "float64", []),
+                                            (kept["y"], None, "int64", [2])):
+            answer = self.daemon.send("GET", "/cache/" + handle)
+            self.expect("/cache/" + handle, get, answer)
+            told = [answer.json.get(key) for key in ("layer", "dtype", "shape")]
+            self.assertEqual(told, [layer, dtype, shape])
+            self.assertEqual("shape" in answer.json, shape is not None)
+            self.assertIn("layer", answer.json)
 
     def test_descriptions_and_rows_tell_the_same(self):
         for path, operation in self.daemon.layer_operations():

@@ -1,15 +1,25 @@
 """Every error that can be provoked is in the document, as it comes."""
 import contextlib
+import copy
 import http.client
 import json
 
 from case import Case
 from daemon import Answer
 
-provoked = set()  # codes, of all tests of this file
+provoked = {}  # codes by path, of all tests of this file
 
 # What no request brings about here.
 UNPROVOKED = {"internal", "overloaded", "draining"}
+
+GRAPH = {
+    "inputs": {"x": [[1, 2]], "w": [[1, 2], [3, 4]], "b": [0, 0], "y": [0]},
+    "nodes": [{"name": "a", "op": "affine/forward", "x": "x", "w": "w", "b": "b"},
+              {"name": "l", "op": "softmax/loss", "x": "a.out", "y": "y"},
+              {"name": "d", "op": "gradients", "of": ["l.loss"], "for": ["w"]},
+              {"name": "u", "op": "adam/update", "w": "w", "dw": "d.w", "config": {"t": 1}}],
+    "give": ["l.loss"],
+}
 
 
 class Problems(Case):
@@ -20,10 +30,10 @@ class Problems(Case):
 
     def expect_problem(self, path, operation, answer, status, code):
         self.expect(path, operation, answer, status, code)
-        provoked.add(code)
+        provoked.setdefault(path, set()).add(code)
 
     def expect_everywhere(self, status, code, body_of, **headers):
-        for path, operation in self.operations:
+        for path, operation in self.daemon.computing():
             answer = self.post(path, body_of(operation), **headers)
             self.expect_problem(path, operation, answer, status, code)
 
@@ -44,7 +54,7 @@ class Problems(Case):
         self.expect_everywhere(406, "not_acceptable", self.body_of, Accept="text/html")
 
     def test_queries(self):
-        for path, operation in self.operations:
+        for path, operation in self.daemon.computing():
             answer = self.post(path + "?tensors=round", self.body_of(operation))
             self.expect_problem(path, operation, answer, 400, "invalid_query")
         for path, method, operation in self.daemon.operations():
@@ -96,6 +106,15 @@ class Problems(Case):
                                         "label_out_of_range")
 
     def test_caches(self):
+        cache = self.graph({"inputs": {"x": 1}, "nodes": [{"name": "r", "op": "relu/forward",
+                            "x": "x"}], "keep": ["r.cache"]}).json["kept"]["r.cache"]
+        for path, operation in self.operations:
+            first = operation["x-layerd"]["inputs"][0]["name"]
+            for handle, status, code in (("0", 404, "unknown_cache"), (cache, 422, "wrong_cache")):
+                body = {**self.body_of(operation), first: {"tensor": handle}}
+                answer = self.post(path, body)
+                self.expect_problem(path, operation, answer, status, code)
+                self.assertEqual(answer.json["pointer"], f"/{first}/tensor")
         takers = [(p, o) for p, o in self.operations if o["x-layerd"]["cache"] == "taken"]
         for path, operation in takers:
             body = {**self.body_of(operation), "cache": "0"}
@@ -121,10 +140,50 @@ class Problems(Case):
                 break
             self.addCleanup(self.daemon.send, "DELETE", "/cache/" + answer.json["cache"])
         self.expect_problem(path, operation, answer, 503, "cache_full")
+        path, operation = self.operation("runGraph")
+        answer = self.graph({"inputs": {"x": [0] * 1500}, "nodes": [], "keep": ["x"]})
+        self.expect_problem(path, operation, answer, 503, "cache_full")
+
+    def test_graphs(self):
+        path, operation = self.operation("runGraph")
+        for place, value, status, code, pointer in (
+                ("inputs/w", {"tensor": "0"}, 404, "unknown_cache", "/inputs/w/tensor"),
+                ("release", ["0"], 404, "unknown_cache", "/release/0"),
+                ("inputs/w", "text", 422, "wrong_type", "/inputs/w"),
+                ("inputs/w", [[1], [2, 3]], 422, "ragged_array", "/inputs/w/1"),
+                ("inputs/w", {"shape": [3], "data": [1]}, 422, "invalid_shape", "/inputs/w"),
+                ("inputs/w", [[1, 2]], 422, "shape_mismatch", "/nodes/0/w"),
+                ("inputs/y", [2], 422, "label_out_of_range", "/inputs/y/0"),
+                ("nodes/0/x", "v", 422, "invalid_graph", "/nodes/0/x"),
+                ("nodes/0/op", "affine", 422, "invalid_graph", "/nodes/0/op"),
+                ("nodes/1/x", "a.cache", 422, "wrong_cache", "/nodes/1/x"),
+                ("nodes/1/z", "x", 422, "unknown_field", "/nodes/1/z"),
+                ("nodes/2/for", ["y"], 422, "invalid_graph", "/nodes/2/for/0"),
+                ("nodes/3/config", {"t": -1}, 422, "invalid_param", "/nodes/3/config/t"),
+                ("give", ["a.cache"], 422, "wrong_cache", "/give/0"),
+                ("keep", ["u.config.t"], 422, "wrong_type", "/keep/0")):
+            graph = copy.deepcopy(GRAPH)
+            *parents, last = [int(key) if key.isdigit() else key for key in place.split("/")]
+            at = graph
+            for key in parents:
+                at = at[key]
+            at[last] = value
+            with self.subTest(place=place, value=value):
+                answer = self.post(path, graph)
+                self.expect_problem(path, operation, answer, status, code)
+                self.assertEqual(answer.json["pointer"], pointer)
+
+    def test_graphs_that_are_too_large(self):
+        path, operation = self.operation("runGraph")
+        body = json.dumps({**GRAPH, "inputs": {"x": "HERE"}}).encode()
+        answer = self.post(path, body.replace(b'"HERE"', b"1e999"))
+        self.expect_problem(path, operation, answer, 422, "number_out_of_range")
+        answer = self.post(path, {"inputs": {"x": [0] * 10000}, "nodes": [], "give": ["x"]})
+        self.expect_problem(path, operation, answer, 422, "result_too_large")
 
     def test_other_paths_and_methods(self):
         responses = self.document["components"]["responses"]
-        paths = [path for path, _ in self.operations] + ["/healthz", "/openapi.json"]
+        paths = [path for path, _ in self.operations] + ["/graph", "/healthz", "/openapi.json"]
         for method, path, name in [("GET", "/nothing", "ProblemNotFound")] + [
                 ("PUT", path, "ProblemMethodNotAllowed") for path in paths]:
             answer = self.daemon.send(method, path)
@@ -145,8 +204,32 @@ class Problems(Case):
             self.assertIn("Retry-After", answer.headers)
             schema = self.document["components"]["schemas"]["ProblemRateLimited"]
             self.assertEqual(self.daemon.errors(schema, answer.json), [])
-            provoked.add(answer.json["code"])
+            provoked["/healthz"].add(answer.json["code"])
 
     def test_zz_no_other_is_in_the_document(self):
         codes = self.document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
-        self.assertEqual(set(codes), provoked | UNPROVOKED)
+        self.assertEqual(set(codes), set().union(UNPROVOKED, *provoked.values()))
+
+    def test_zz_graphs_have_no_other(self):
+        _, operation = self.operation("runGraph")
+        # what is told before the path is looked at, and what the path decides
+        elsewhere = {"rate_limited", "not_found"}
+        self.assertEqual(self.codes_of(operation), provoked["/graph"] | elsewhere | UNPROVOKED)
+
+    def test_operations_have_no_problems_of_graphs(self):
+        for path, operation in self.operations:
+            codes = self.codes_of(operation)
+            self.assertNotIn("invalid_graph", codes, path)
+            self.assertIn("unknown_cache", codes, path)
+
+    def codes_of(self, operation):
+        """Those of the problems that an operation can answer."""
+        codes = set()
+        for response in operation["responses"].values():
+            content = self.daemon.resolve(response).get("content", {})
+            if "application/problem+json" in content:
+                schema = content["application/problem+json"]["schema"]
+                for one in schema.get("oneOf", [schema]):
+                    _, own = self.daemon.resolve(one)["allOf"]
+                    codes.add(own["properties"]["code"]["const"])
+        return codes

@@ -140,6 +140,32 @@ class Schemas(Case):
             for field in operation["x-layerd"]["inputs"]:
                 yield path, operation, field
 
+    def test_handles_stand_in_the_place_of_tensors(self):
+        for path, operation, field in self.tensors():
+            body = self.body_of(operation, "flat")
+            name = field["name"]
+            if field["labels"]:
+                body[name]["dtype"] = "int64"
+            handle = self.keep(t=body[name])["t"]
+            body[name] = {"tensor": handle}
+            self.check(path, operation, body, True)
+            for wrong in ({"tensor": 1}, {"tensor": None}, {"tensor": [handle]}, {"cache": handle},
+                          {"tensor": handle, "more": 1}, handle):
+                body[name] = wrong
+                self.check(path, operation, body, False)
+
+    def test_handles_stand_in_the_place_of_parameters(self):
+        checked = 0
+        for path, operation, name, parameter, body in self.vectors():
+            handle = self.keep(t=body[name][parameter])["t"]
+            body[name][parameter] = {"tensor": handle}
+            self.check(path, operation, body, True)
+            for wrong in ({"tensor": 1}, {"tensor": handle, "more": 1}, handle):
+                body[name][parameter] = wrong
+                self.check(path, operation, body, False)
+            checked += 1
+        self.assertGreater(checked, 0)
+
     def test_numbers_may_be_no_numbers(self):
         for path, operation, field in self.tensors():
             for text in ("NaN", "Infinity", "-Infinity", "nan", "1"):
@@ -155,6 +181,19 @@ class Schemas(Case):
                     body = self.body_of(operation)
                     body[field["name"]][0] = label
                     self.check(path, operation, body, fits)
+
+    def vectors(self):
+        """(path, operation, name of the object, parameter, a body that has it)"""
+        for path, operation in self.daemon.layer_operations():
+            row = operation["x-layerd"]
+            for parameter in row.get("params", []):
+                if parameter["kind"] == "tensor":
+                    body = self.body_of(operation)
+                    given = self.run_operation(path, operation, body).json[row["params_name"]]
+                    body[row["params_name"]][parameter["name"]] = given[parameter["name"]]
+                    yield path, operation, row["params_name"], parameter["name"], body
+        for path, operation, name, parameter, body in self.masks():
+            yield path, operation, name, parameter["name"], body
 
     def masks(self):
         """(path, operation, name of the object, parameter, a body that has it in the flat form)"""

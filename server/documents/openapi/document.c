@@ -44,8 +44,6 @@ static json_t *request_examples(json_t *nested, json_t *flat) {
 }
 
 static json_t *answer_examples(json_t *answer) {
-    if (!answer)
-        return json_object();
     return json_pack("{s:{s:s, s:o}}", "nested", "summary", "what the nested request is answered",
                      "value", answer);
 }

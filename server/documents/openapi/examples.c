@@ -179,7 +179,8 @@ static json_t *run_operation(openapi *o, service *service, const layers_operatio
     return answer;
 }
 
-/* The answer to the example of an operation, or of a graph (NULL). */
+/* The answer to the example of an operation, or of a graph (NULL). Every example is answered, unless
+ * there is no memory. */
 static json_t *answer_of(openapi *o, const layers_operation *operation) {
     /* limits and a store of its own: the document is the same whatever the daemon's options */
     options options = {
@@ -194,6 +195,7 @@ static json_t *answer_of(openapi *o, const layers_operation *operation) {
     json_t *answer = operation ? run_operation(o, &service, operation)
                                : run(&service, NULL, example_graph(o, false));
     service.store->close(service.store);
+    o->failed |= !answer;
     return answer;
 }
 

@@ -8,7 +8,7 @@
 json_t *example_request(openapi *o, const layers_operation *operation, const char *cache,
                         bool flat);
 
-/* What the daemon answers to that; NULL where it does not. */
+/* What the daemon answers to that. */
 json_t *example_answer(openapi *o, const layers_operation *operation);
 
 /* The same of a graph: a step of training. Where it keeps something, the answer has "the handle of

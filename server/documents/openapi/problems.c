@@ -12,20 +12,16 @@ static const char *schema_name(problem_kind kind, char name[OPENAPI_NAME]) {
  * generators write texts with an apostrophe as code that does not compile. */
 static json_t *common_schema(json_t *codes) {
     json_t *properties =
-        json_pack("{s:{s:s, s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:o}}", "type", "type",
-                  "string", "format", "uri", "title", "type", "string", "status", "type", "integer",
-                  "detail", "type", "string", "description",
-                  "one sentence that a person can act on", "code", "type", "string", "enum", codes);
-    json_t *places =
-        json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}}",
+        json_pack("{s:{s:s, s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:o}, s:{s:s, s:s, s:s}, "
+                  "s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}}",
+                  "type", "type", "string", "format", "uri", "title", "type", "string", "status",
+                  "type", "integer", "detail", "type", "string", "description",
+                  "one sentence that a person can act on", "code", "type", "string", "enum", codes,
                   "pointer", "type", "string", "format", "json-pointer", "description",
                   "the input at fault", "offset", "type", "integer", "minimum", 0, "description",
                   "of a body that is not valid: bytes from its start", "line", "type", "integer",
                   "minimum", 1, "description", "of such a body", "column", "type", "integer",
                   "minimum", 1, "description", "of such a body, in bytes");
-    if (json_object_update_missing(properties, places) != 0)
-        properties = (json_decref(properties), NULL);
-    json_decref(places);
     return json_pack("{s:s, s:s, s:o, s:[s, s, s, s, s]}", "description",
                      "An error, by RFC 9457 (problem details).", "type", "object", "properties",
                      properties, "required", "type", "title", "status", "detail", "code");

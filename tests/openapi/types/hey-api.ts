@@ -1,6 +1,13 @@
 /* Calls with what @hey-api/openapi-ts makes. */
-import { affineBackward, affineForward, batchnormForward, svmLoss } from "./layerd-hey-api";
-import type { Tensor2 } from "./layerd-hey-api";
+import {
+    affineBackward,
+    affineForward,
+    batchnormForward,
+    getCache,
+    runGraph,
+    svmLoss,
+} from "./layerd-hey-api";
+import type { GraphRequestBody, Tensor2 } from "./layerd-hey-api";
 import { client } from "./layerd-hey-api/client.gen";
 import { expect } from "./expect";
 
@@ -24,6 +31,40 @@ const momentum: number | undefined = batchnorm.data?.bn_param.momentum;
 expect(momentum, 0.9);
 const svm = await svmLoss({ body: { x: [[0, "Infinity"]], y: [1] } });
 expect(svm.data?.loss, 0);
+
+const graph: GraphRequestBody = {
+    inputs: {
+        x: [[1], [2]],
+        y: { shape: [2], data: [0, 1], dtype: "int64" },
+        w: [[0, 0]],
+        b: [0, 0],
+    },
+    nodes: [
+        { name: "a", op: "affine/forward", x: "x", w: "w", b: "b" },
+        { name: "l", op: "svm/loss", x: "a.out", y: "y" },
+        { name: "d", op: "gradients", of: ["l.loss"], for: ["w"] },
+        { name: "u", op: "sgd/update", w: "w", dw: "d.w", config: { learning_rate: 1 } },
+    ],
+    give: ["l.loss", "d.w"],
+    keep: ["u.next_w"],
+};
+const step = await runGraph({ body: graph });
+expect(step.data?.results, { "l.loss": 1, "d.w": [[0.5, -0.5]] });
+const handle: string = step.data?.kept["u.next_w"] ?? "";
+const kept = await getCache({ path: { handle } });
+const shape: number[] | undefined = kept.data?.shape;
+expect([kept.data?.layer, shape], [null, [1, 2]]);
+const put = await runGraph({
+    body: { inputs: { w: { tensor: handle } }, nodes: [], give: ["w"], release: [handle] },
+    query: { tensors: "flat" },
+});
+expect(put.data?.results.w, { shape: [1, 2], data: [-0.5, 0.5] });
+const unfit: GraphRequestBody = {
+    inputs: graph.inputs,
+    // @ts-expect-error the node has no w
+    nodes: [{ name: "a", op: "affine/forward", x: "x", b: "b" }],
+};
+expect((await runGraph({ body: unfit })).error?.code, "missing_field");
 
 const missing = await affineForward({
     // @ts-expect-error w is not there

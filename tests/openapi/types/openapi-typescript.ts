@@ -24,6 +24,40 @@ expect(momentum, 0.9);
 const svm = await layerd.POST("/svm/loss", { body: { x: [[0, "Infinity"]], y: [1] } });
 expect(svm.data?.loss, 0);
 
+const graph: components["schemas"]["Graph.requestBody"] = {
+    inputs: {
+        x: [[1], [2]],
+        y: { shape: [2], data: [0, 1], dtype: "int64" },
+        w: [[0, 0]],
+        b: [0, 0],
+    },
+    nodes: [
+        { name: "a", op: "affine/forward", x: "x", w: "w", b: "b" },
+        { name: "l", op: "svm/loss", x: "a.out", y: "y" },
+        { name: "d", op: "gradients", of: ["l.loss"], for: ["w"] },
+        { name: "u", op: "sgd/update", w: "w", dw: "d.w", config: { learning_rate: 1 } },
+    ],
+    give: ["l.loss", "d.w"],
+    keep: ["u.next_w"],
+};
+const step = await layerd.POST("/graph", { body: graph });
+expect(step.data?.results, { "l.loss": 1, "d.w": [[0.5, -0.5]] });
+const handle: string = step.data?.kept["u.next_w"] ?? "";
+const kept = await layerd.GET("/cache/{handle}", { params: { path: { handle } } });
+const shape: number[] | undefined = kept.data?.shape;
+expect([kept.data?.layer, shape], [null, [1, 2]]);
+const put = await layerd.POST("/graph", {
+    params: { query: { tensors: "flat" } },
+    body: { inputs: { w: { tensor: handle } }, nodes: [], give: ["w"], release: [handle] },
+});
+expect(put.data?.results.w, { shape: [1, 2], data: [-0.5, 0.5] });
+const unfit: typeof graph = {
+    inputs: graph.inputs,
+    // @ts-expect-error the node has no w
+    nodes: [{ name: "a", op: "affine/forward", x: "x", b: "b" }],
+};
+expect((await layerd.POST("/graph", { body: unfit })).error?.code, "missing_field");
+
 const missing = await layerd.POST("/affine/forward", {
     // @ts-expect-error w is not there
     body: { x: [[1]], b: [1] },
