@@ -165,7 +165,7 @@ static json_t *members_schema(openapi *o, const document_member *members) {
         if (!member->optional)
             openapi_add(o, required, json_string(member->name));
     }
-    return schema_of_object(properties, required);
+    return openapi_object(properties, required);
 }
 
 /* What GET answers. */

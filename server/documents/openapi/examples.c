@@ -179,8 +179,8 @@ static json_t *run_operation(openapi *o, service *service, const layers_operatio
     return answer;
 }
 
-/* The answer to the example of an operation, or of a graph (NULL). Every example is answered, unless
- * there is no memory. */
+/* The answer to the example of an operation, or of a graph (NULL). Every example is answered,
+ * unless there is no memory. */
 static json_t *answer_of(openapi *o, const layers_operation *operation) {
     /* limits and a store of its own: the document is the same whatever the daemon's options */
     options options = {

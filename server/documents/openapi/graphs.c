@@ -87,7 +87,7 @@ static json_t *gradients(openapi *o) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         openapi_put(o, json_object_get(properties, lists[i]), "minItems", json_integer(1));
     json_t *schema =
-        schema_of_object(properties, json_pack("[s, s, s, s]", "name", "op", "of", "for"));
+        openapi_object(properties, json_pack("[s, s, s, s]", "name", "op", "of", "for"));
     openapi_put(o, schema, "description",
                 json_string("Goes backward, by the chain rule through the layers' backwards. A "
                             "value without a way to a loss has zeros."));
@@ -136,7 +136,7 @@ json_t *schema_of_graph(openapi *o) {
                   values("tensors and caches that stay, each under a new handle"), "release",
                   release, "dtype", schema_of_dtype(o, false));
     openapi_put(o, o->schemas, "Graph" SCHEMA_REQUEST,
-                schema_of_object(properties, json_pack("[s]", "nodes")));
+                openapi_object(properties, json_pack("[s]", "nodes")));
     return openapi_ref("schemas", "Graph" SCHEMA_REQUEST);
 }
 
@@ -147,7 +147,7 @@ json_t *schema_of_results(openapi *o) {
     json_t *kept = object_of("GraphValue", json_pack("{s:s}", "type", "string"),
                              "by name, the handles of what was to be kept");
     openapi_put(o, o->schemas, "GraphAnswer",
-                schema_of_object(json_pack("{s:o, s:o}", "results", results, "kept", kept),
-                                 json_pack("[s, s]", "results", "kept")));
+                openapi_object(json_pack("{s:o, s:o}", "results", results, "kept", kept),
+                               json_pack("[s, s]", "results", "kept")));
     return openapi_ref("schemas", "GraphAnswer");
 }

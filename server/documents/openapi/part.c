@@ -47,3 +47,8 @@ json_t *openapi_number(const layers_param *param, double number) {
 json_t *openapi_ref(const char *kind, const char *name) {
     return json_pack("{s:s+++}", "$ref", "#/components/", kind, "/", name);
 }
+
+json_t *openapi_object(json_t *properties, json_t *required) {
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required",
+                     required, "additionalProperties", 0);
+}

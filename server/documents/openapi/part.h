@@ -38,4 +38,7 @@ json_t *openapi_number(const layers_param *param, double number);
 /* {"$ref": "#/components/<kind>/<name>"} */
 json_t *openapi_ref(const char *kind, const char *name);
 
+/* An object schema; takes over both references. */
+json_t *openapi_object(json_t *properties, json_t *required);
+
 #endif

@@ -20,11 +20,6 @@ void schemas_begin(openapi *o) {
     openapi_put(o, o->schemas, "Dtype", json_pack("{s:s, s:o}", "type", "string", "enum", names));
 }
 
-json_t *schema_of_object(json_t *properties, json_t *required) {
-    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required",
-                     required, "additionalProperties", 0);
-}
-
 /* A scalar of a range; bounds past 1e300 are those of the type. An integer that comes back may have
  * gone past what can be sent, as a count of steps does. */
 static json_t *ranged(openapi *o, const layers_param *param, schema_place place) {
@@ -80,7 +75,7 @@ static json_t *params_schema(openapi *o, const layers_operation *operation, sche
         if (param->required || (back && (param->has_fallback || param->kind == LAYERS_TENSOR)))
             openapi_add(o, required, json_string(param->name));
     }
-    json_t *schema = schema_of_object(properties, required);
+    json_t *schema = openapi_object(properties, required);
     if (!back)
         put_alternatives(o, operation->params, schema);
     openapi_name(name, operation->layer, operation->name, params_suffix[place]);
@@ -157,7 +152,7 @@ json_t *schema_of_request(openapi *o, const layers_operation *operation) {
         openapi_add(o, required, json_string("cache"));
     }
     openapi_put(o, properties, "dtype", schema_of_dtype(o, operation->cache == LAYERS_CACHE_TAKEN));
-    return put_schema(o, operation, SCHEMA_REQUEST, schema_of_object(properties, required));
+    return put_schema(o, operation, SCHEMA_REQUEST, openapi_object(properties, required));
 }
 
 json_t *schema_of_answer(openapi *o, const layers_operation *operation) {
@@ -166,7 +161,7 @@ json_t *schema_of_answer(openapi *o, const layers_operation *operation) {
     put_params(o, operation, PLACE_ANSWER, properties, required);
     if (operation->cache == LAYERS_CACHE_GIVEN)
         put_cache(o, properties, "handle for backward; absent with ?cache=none");
-    return put_schema(o, operation, "Answer", schema_of_object(properties, required));
+    return put_schema(o, operation, "Answer", openapi_object(properties, required));
 }
 
 json_t *schema_of_node(openapi *o, const layers_operation *operation) {
@@ -183,7 +178,7 @@ json_t *schema_of_node(openapi *o, const layers_operation *operation) {
         openapi_put(o, properties, "cache", cache);
         openapi_add(o, required, json_string("cache"));
     }
-    json_t *schema = schema_of_object(properties, required);
+    json_t *schema = openapi_object(properties, required);
     openapi_put(o, schema, "description", json_string(operation->summary));
     return put_schema(o, operation, ".node", schema);
 }

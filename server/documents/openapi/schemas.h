@@ -20,7 +20,4 @@ json_t *schema_of_node(openapi *o, const layers_operation *operation);
 /* What "dtype" may be. */
 json_t *schema_of_dtype(openapi *o, bool of_cache);
 
-/* An object schema; takes over both references. */
-json_t *schema_of_object(json_t *properties, json_t *required);
-
 #endif

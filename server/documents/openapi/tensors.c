@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "documents/openapi/schemas.h"
-
 /* The ranks that a pattern lets through: this one, or this one and more. */
 typedef struct {
     int least;
@@ -84,7 +82,7 @@ static json_t *flat(openapi *o, ranks r, schema_element element) {
             json_pack("{s:s, s:s}", "type", "string", "const", layers_dtype_name(LAYERS_I64)));
         openapi_add(o, required, json_string("dtype"));
     }
-    json_t *schema = schema_of_object(properties, required);
+    json_t *schema = openapi_object(properties, required);
     openapi_put(o, schema, "description",
                 json_string("data in row-major order, as many as the product of shape; one number "
                             "is taken for a list of one"));
@@ -149,7 +147,7 @@ json_t *schemas_of_any_tensor(openapi *o) {
 /* {"tensor": "<handle>"} */
 static void put_handle(openapi *o, const char *name, const char *key, const char *description) {
     json_t *schema =
-        schema_of_object(json_pack("{s:{s:s}}", key, "type", "string"), json_pack("[s]", key));
+        openapi_object(json_pack("{s:{s:s}}", key, "type", "string"), json_pack("[s]", key));
     openapi_put(o, schema, "description", json_string(description));
     openapi_put(o, o->schemas, name, schema);
 }
