@@ -233,16 +233,20 @@ json_t *example_graph(openapi *o, bool flat) {
     json_t *inputs = json_object_get(graph, "inputs");
     const char *name;
     o->failed |= !graph;
-    json_object_foreach(inputs, name, nested) if (flat)
+    if (!flat)
+        return graph;
+    json_object_foreach(inputs, name, nested) {
         openapi_put(o, inputs, name, flattened(o, nested));
+    }
     return graph;
 }
 
 json_t *example_results(openapi *o) {
     json_t *answer = answer_of(o, NULL), *kept = json_object_get(answer, "kept"), *handle;
     const char *name;
-    json_object_foreach(kept, name, handle)
+    json_object_foreach(kept, name, handle) {
         openapi_put(o, kept, name, json_sprintf("the handle of %s", name));
+    }
     return answer;
 }
 
@@ -265,7 +269,8 @@ json_t *example_next_graph(openapi *o) {
     json_t *graph = example_graph(o, false), *name;
     size_t i;
     openapi_put(o, graph, "release", json_array());
-    json_array_foreach(json_object_get(graph, "keep"), i, name)
+    json_array_foreach(json_object_get(graph, "keep"), i, name) {
         take_kept(o, graph, json_string_value(name));
+    }
     return graph;
 }
