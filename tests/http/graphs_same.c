@@ -9,7 +9,7 @@
 
 DAEMON_SUITE(graphs_same);
 
-enum { FIRST_BINARY = NETWORKS * 2, WAYS = 2 * FIRST_BINARY, CALLERS = 8 };
+enum { FIRST_BINARY = NETWORKS * 2, WAYS = 2 * FIRST_BINARY };
 
 static way way_of(int number, bool large) {
     return (way){.network = &networks[number % NETWORKS],
@@ -101,22 +101,22 @@ static void call_graphs(void *context, int number, char fault[FAULT_TEXT]) {
     caller_close(c);
 }
 
-static void call_at_once(bool large, int from, int rounds) {
+static void call_at_once(bool large, int from, int rounds, int callers) {
     static crowd shared;
     process *p = daemon_start(OPTIONS("--threads", "4"));
     shared = (crowd){.url = p->url, .count = WAYS - from, .rounds = rounds};
     for (int i = from; i < WAYS; i++)
         shared.graphs[i - from] = learn(p->caller, i, large);
-    threads_run(CALLERS, call_graphs, &shared);
+    threads_run(callers, call_graphs, &shared);
     for (int i = 0; i < shared.count; i++)
         forget(&shared.graphs[i]);
     daemon_stop(p);
 }
 
 Test(graphs_same, among_many_callers) {
-    call_at_once(false, 0, 8);
+    call_at_once(false, 0, 8, 8);
 }
 
 Test(graphs_same, of_large_shapes_among_many_callers) {
-    call_at_once(true, FIRST_BINARY, 2);
+    call_at_once(true, FIRST_BINARY, 1, 4);
 }

@@ -24,8 +24,7 @@ static char byte_of(size_t i) {
 
 /* Two requests: the first with a body. Returns the length. */
 static size_t requests(char *text, size_t *head) {
-    *head =
-        (size_t)sprintf(text, "POST /a HTTP/1.1\r\nHost:a\r\nContent-Length:%d\r\n\r\n", BODY);
+    *head = (size_t)sprintf(text, "POST /a HTTP/1.1\r\nHost:a\r\nContent-Length:%d\r\n\r\n", BODY);
     for (size_t i = 0; i < BODY; i++)
         text[*head + i] = byte_of(i);
     strcpy(text + *head + BODY, next);
