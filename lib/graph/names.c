@@ -57,9 +57,13 @@ bool names_add(names *names, const char *text, size_t length, bool is_node, int 
         return false;
     memcpy(copy, text, length);
     copy[length] = '\0';
-    uint64_t hash = hash_of(text, length);
-    *slot_of(names, text, length, hash) = (int)names->count;
-    names->names[names->count++] = (name){copy, length, hash, is_node, index};
+    name *added = &names->names[names->count];
+    added->text = copy;
+    added->length = length;
+    added->hash = hash_of(text, length);
+    added->is_node = is_node;
+    added->index = index;
+    *slot_of(names, text, length, added->hash) = (int)names->count++;
     return true;
 }
 

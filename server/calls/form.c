@@ -211,10 +211,12 @@ bool form_is_dear(double work, size_t bound) {
 }
 
 void form_reply(const form *form, char *body, size_t length, reply *reply) {
-    char *shorter = realloc(body, length); /* gives back what the bound was too large by */
     reply->status = 200;
     reply->content_type = form->media_type;
-    reply->body = shorter ? shorter : body;
+    reply->body = body;
+    char *shorter = realloc(body, length); /* gives back what the bound was too large by */
+    if (shorter)
+        reply->body = shorter;
     reply->body_length = length;
 }
 

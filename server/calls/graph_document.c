@@ -110,14 +110,14 @@ static bool check_keys(graph_call *call, const json_t *object, const layers_oper
 /* ---- nodes -------------------------------------------------------------------------------------
  */
 
-/* The texts of a list of names, to be freed; NULL with a problem. */
+/* The texts of a list of names, to be freed, and how many; NULL with a problem. */
 static const char **names_of(graph_call *call, const json_t *list, const char *pointer,
-                             const char *what) {
-    size_t count = json_array_size(list);
-    const char **names = malloc((count + 1) * sizeof *names);
+                             const char *what, size_t *count) {
+    *count = json_array_size(list);
+    const char **names = calloc(*count + 1, sizeof *names);
     if (!names)
         problem_set_memory(call->problem, "the graph");
-    for (size_t i = 0; names && i < count; i++) {
+    for (size_t i = 0; names && i < *count; i++) {
         names[i] = text_in(call, list, i, pointer, what);
         if (names[i])
             continue;
@@ -135,9 +135,8 @@ static const char **node_names(graph_call *call, const json_t *node, const char 
     pointer_add(strcpy(pointer, parent), sizeof pointer, key);
     if (!graph_list(call, node, parent, key, &list))
         return NULL;
-    *count = json_array_size(list);
     if (list)
-        return names_of(call, list, pointer, "the name of a value");
+        return names_of(call, list, pointer, "the name of a value", count);
     problem_set(call->problem, PROBLEM_MISSING_FIELD, pointer,
                 "%s is missing: a gradients node has \"of\" and \"for\", lists of names", pointer);
     return NULL;
@@ -163,7 +162,7 @@ static bool add_gradients(graph_call *call, const json_t *node, const char *pare
 static bool no_operation(graph_call *call, const char *parent, const char *word) {
     char texts[OPERATIONS][FORM_TAKER], text[WORD], pointer[FORM_POINTER];
     const char *names[OPERATIONS + 2] = {"gradients"};
-    for (int i = 0; layers_operations[i] && i < OPERATIONS; i++)
+    for (int i = 0; i < OPERATIONS && layers_operations[i]; i++)
         names[i + 1] = form_taker(layers_operations[i], texts[i]);
     const char *near = layers_nearest(word, names);
     pointer_add(strcpy(pointer, parent), sizeof pointer, "op");
@@ -374,10 +373,9 @@ static bool read_release(graph_call *call) {
     char place[FORM_POINTER];
     if (!graph_list(call, call->document.root, "", "release", &list))
         return false;
-    call->release = names_of(call, list, "/release", "a handle, a string");
+    call->release = names_of(call, list, "/release", "a handle, a string", &call->release_count);
     if (!call->release)
         return false;
-    call->release_count = json_array_size(list);
     for (size_t i = 0; i < call->release_count; i++) {
         store_value value;
         if (!call->store->get(call->store, call->release[i], &value))

@@ -189,8 +189,9 @@ static bool add(inputs *in, const input *input) {
 static void gather(inputs *in, const json_t *document) {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)document, name, value) in->list[in->count++] =
-        (input){.name = name, .json = value};
+    json_object_foreach((json_t *)document, name, value) {
+        in->list[in->count++] = (input){.name = name, .json = value};
+    }
     for (size_t i = 0; i < in->call->file.count; i++) {
         const safetensors_entry *entry = &in->call->file.entries[i];
         in->list[in->count++] = (input){.name = entry->name, .entry = entry};

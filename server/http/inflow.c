@@ -39,6 +39,7 @@ void inflow_end(inflow *in) {
 
 void inflow_aim(inflow *in, char *memory, uint64_t whole) {
     in->aim = memory;
+    in->aimed = in->requests;
     in->whole = in->direct = whole;
 }
 
@@ -289,7 +290,7 @@ static ssize_t read_piece(inflow *in, int fd, char *out, size_t room, size_t *gi
 /* Reads some; *asked is how much was wanted. */
 static ssize_t read_some(inflow *in, int fd, char *out, size_t room, size_t *given, size_t *asked) {
     bool body = in->at == INFLOW_BODY && !in->held;
-    if (body && in->aim) {
+    if (body && in->aim && in->requests == in->aimed) { /* no body behind it */
         *asked = in->left < STRAIGHT ? (size_t)in->left : STRAIGHT;
         return read_straight(in, fd, *asked);
     }

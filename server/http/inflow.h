@@ -21,6 +21,7 @@ typedef struct {
     char *held;           /* bytes that have not passed; NULL for none */
     size_t length, ready; /* how many, and how many of the first may pass as they are */
     char *aim;            /* where a body goes; NULL: through whoever reads */
+    size_t aimed;         /* whose body: the number of its request */
     uint64_t whole;       /* bytes of it */
     uint64_t direct;      /* the first of its bytes that went straight there; none yet: `whole` */
     size_t owed;          /* bytes that did, and are still to be told of */

@@ -1,4 +1,5 @@
 /* HTTP on the wire: keep-alive, pipelining, chunks, 100 Continue. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "raw.h"
@@ -46,6 +47,38 @@ Test(wire, many_pipelined_requests_are_answered_in_order) {
         snprintf(words, sizeof words, "{\"out\":%d.0}", i);
         raw_expect(&r, 200, words);
     }
+    raw_close(&r);
+    daemon_stop(p);
+}
+
+/* A loss of so many scores: each of them but the first adds 1 - `score`. */
+static char *put_loss(char *at, int scores, int score) {
+    static const char tail[] = "]],\"y\":[0]},\"nodes\":[{\"name\":\"l\",\"op\":\"svm/loss\","
+                               "\"x\":\"x\",\"y\":\"y\"}],\"give\":[\"l.loss\"]}";
+    char start[64];
+    int length = sprintf(start, "{\"inputs\":{\"x\":[[%d", score);
+    at += sprintf(at, "POST /graph HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n%s",
+                  (size_t)length + 2 * (size_t)(scores - 1) + sizeof tail - 1, start);
+    for (int i = 1; i < scores; i++)
+        at = stpcpy(at, ",0");
+    return stpcpy(at, tail);
+}
+
+Test(wire, large_bodies_may_be_pipelined) {
+    static const int scores[] = {40000, 100000, 20000, 9, 150000, 30000};
+    enum { COUNT = sizeof scores / sizeof *scores, TEXT = 1 << 20 };
+    process *p = daemon_start(NULL);
+    raw r = raw_open(p);
+    char *text = malloc(TEXT), *at = text, words[64];
+    cr_assert(text);
+    for (int i = 0; i < COUNT; i++)
+        at = put_loss(at, scores[i], -i);
+    cr_assert(raw_write(&r, text, (size_t)(at - text)));
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(words, sizeof words, "\"l.loss\":%d.0}", (i + 1) * (scores[i] - 1));
+        raw_expect(&r, 200, words);
+    }
+    free(text);
     raw_close(&r);
     daemon_stop(p);
 }
