@@ -308,19 +308,10 @@ static bool drop_twins(graph_call *call, graph_wanteds *wanteds, size_t count) {
 
 /* In a file, "__metadata__" is no tensor, and "kept.w" of that is the handle of "w": a node "kept"
  * would have results of such names. */
-static bool check_given(graph_call *call) {
+static bool is_reserved(const graph_call *call, const char *name) {
     static const char prefix[] = "kept.", metadata[] = "__metadata__";
-    for (size_t i = 0; i < call->give.count; i++) {
-        const char *name = call->give.list[i].name;
-        if (!strcmp(name, metadata) ||
-            (call->keep.count > 0 && !strncmp(name, prefix, sizeof prefix - 1)))
-            return problem_set(
-                call->problem, PROBLEM_INVALID_GRAPH, "/give",
-                "/give has \"%.129s\", a name that is taken in an answer: call the %s "
-                "otherwise",
-                name, strcmp(name, metadata) ? "node" : "input");
-    }
-    return true;
+    return !strcmp(name, metadata) || (json_object_get(call->document.root, "keep") &&
+                                       !strncmp(name, prefix, sizeof prefix - 1));
 }
 
 /* A cache is not given, and a number not kept. */
@@ -337,6 +328,11 @@ static bool check_kind(graph_call *call, const char *list, const char *place,
         return problem_set(call->problem, PROBLEM_WRONG_CACHE, place,
                            "%s is \"%.129s\", which is a cache: it can be kept, but not given",
                            place, wanted->name);
+    if (!keep && is_reserved(call, wanted->name))
+        return problem_set(call->problem, PROBLEM_INVALID_GRAPH, place,
+                           "%s is \"%.129s\", a name that answers use otherwise: call the node or "
+                           "input otherwise",
+                           place, wanted->name);
     return true;
 }
 
@@ -349,12 +345,11 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
     if (!graph_list(call, call->document.root, "", key, &list))
         return false;
     size_t count = json_array_size(list);
-    wanteds->list = malloc((count + 1) * sizeof *wanteds->list);
+    wanteds->list = calloc(count + 1, sizeof *wanteds->list);
     if (!wanteds->list)
         return problem_set_memory(call->problem, "the graph");
     for (size_t i = 0; i < count; i++) {
         graph_wanted *wanted = &wanteds->list[i];
-        wanted->is_twin = false;
         wanted->name = text_in(call, list, i, pointer, "the name of a value");
         if (!wanted->name)
             return false;
@@ -422,7 +417,7 @@ bool graph_build(graph_call *call) {
         if (!add_node(call, i, node))
             return false;
     return read_wanted(call, "give", &call->give) && read_wanted(call, "keep", &call->keep) &&
-           check_given(call) && read_release(call) &&
+           read_release(call) &&
            (layers_graph_prepare(call->graph, &error) == LAYERS_OK || graph_fail(call, &error));
 }
 

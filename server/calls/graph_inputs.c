@@ -111,7 +111,8 @@ static void mend_pointer(const graph_call *call, char *pointer) {
     char *name = pointer + sizeof list - 1;
     size_t length = strcspn(name, "/");
     for (size_t i = 0; i < call->handled_count && name[length]; i++)
-        if (strlen(call->handled[i]) == length && !strncmp(call->handled[i], name, length))
+        if (call->handled[i] && strlen(call->handled[i]) == length &&
+            !strncmp(call->handled[i], name, length))
             strcpy(name + length, "/tensor");
 }
 
@@ -230,7 +231,7 @@ bool graph_build_inputs(graph_call *call, const json_t *nodes) {
                            LAYERS_GRAPH_INPUTS);
     in.list = malloc((count + 1) * sizeof *in.list);
     in.named = malloc((count + 1) * sizeof *in.named);
-    call->handled = malloc((count + 1) * sizeof *call->handled);
+    call->handled = calloc(count + 1, sizeof *call->handled);
     bool good = in.list && in.named && call->handled
                     ? build(&in, document, nodes)
                     : problem_set_memory(call->problem, "the graph");
