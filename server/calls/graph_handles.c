@@ -17,14 +17,27 @@ static bool is_handle(const char *text) {
     return true;
 }
 
-/* Whether the text goes on with the end of a string that is no key. */
-static bool ends_value(const char *at, const char *end) {
-    if (at < end && *at == '\\')
-        at++;
+/* How many backslashes stand before a place. */
+static size_t escapes(const char *text, const char *at) {
+    size_t count = 0;
+    while (at - count > text && at[-1 - (ptrdiff_t)count] == '\\')
+        count++;
+    return count;
+}
+
+/* Whether the digits from `at` on are the whole of a string, and that is no key. Its quotes are
+ * bare or, in a text within another, escaped. */
+static bool is_value(const char *text, const char *at, const char *end, bool nested) {
+    if (escapes(text, at - 1) != nested)
+        return false;
+    at += DIGITS;
+    if (nested && (at == end || *at++ != '\\'))
+        return false;
     if (at == end || *at++ != '"')
         return false;
-    while (at < end && isspace((unsigned char)*at))
-        at++;
+    while (at < end && (isspace((unsigned char)*at) ||
+                        (nested && *at == '\\' && at + 1 < end && strchr("nrt", at[1]))))
+        at += *at == '\\' ? 2 : 1;
     return at == end || *at != ':';
 }
 
@@ -38,11 +51,13 @@ static bool grow(taken_handles *handles) {
     return true;
 }
 
-bool handles_take(taken_handles *handles, char *text, size_t length) {
+bool handles_take(taken_handles *handles, char *text, size_t length, bool nested) {
+    if (memmem(text, length, mark, sizeof mark - 1) || memmem(text, length, "\\u", 2))
+        return true;
     const char *end = text + length;
     for (char *at = text; (at = memchr(at, '"', (size_t)(end - at)));) {
         at++;
-        if (end - at <= DIGITS || !is_handle(at) || !ends_value(at + DIGITS, end))
+        if (end - at <= DIGITS || !is_handle(at) || !is_value(text, at, end, nested))
             continue;
         if (handles->count == handles->room && !grow(handles))
             return false;
@@ -58,7 +73,7 @@ bool handles_take(taken_handles *handles, char *text, size_t length) {
 }
 
 const char *handles_text(const taken_handles *handles, const char *text) {
-    if (!text || strncmp(text, mark, sizeof mark - 1) != 0)
+    if (!text || strncmp(text, mark, sizeof mark - 1) != 0 || strlen(text) != DIGITS)
         return text;
     size_t number = strtoull(text + sizeof mark - 1, NULL, 10);
     return number < handles->count ? handles->list[number] : text;

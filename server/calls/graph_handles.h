@@ -10,10 +10,11 @@ typedef struct {
     size_t count, room;
 } taken_handles;
 
-/* Takes what could be handles out of a JSON text, also of one whose quotes are escaped as they are
- * within another: each value of as many hexadecimal digits becomes its number, as long as it was.
- * False where there is no memory. */
-bool handles_take(taken_handles *handles, char *text, size_t length);
+/* Takes what could be handles out of a JSON text or, with `nested`, out of one that is a string of
+ * it, whose quotes are escaped; out of none that has such numbers already, or could by \\u. Each
+ * value of as many hexadecimal digits becomes its number, as long as it was. False where there is
+ * no memory. */
+bool handles_take(taken_handles *handles, char *text, size_t length, bool nested);
 
 /* The handle that a text stands for, or the text. */
 const char *handles_text(const taken_handles *handles, const char *text);

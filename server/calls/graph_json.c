@@ -7,7 +7,7 @@
 enum { MARKS = 64, PARAM = 64 }; /* bytes beside a name; of a parameter */
 
 bool graph_open_json(graph_call *call) {
-    if (!handles_take(&call->taken, call->body->data, call->body->size))
+    if (!handles_take(&call->taken, call->body->data, call->body->size, false))
         return problem_set_memory(call->problem, "the handles");
     return graph_open_text(call, call->body->data, call->body->size);
 }

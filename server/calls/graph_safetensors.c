@@ -17,7 +17,7 @@ static bool take_handles(graph_call *call) {
         return true;
     memcpy(&header, bytes, sizeof header);
     return header > call->body->size - sizeof header ||
-           handles_take(&call->taken, bytes + sizeof header, header) ||
+           handles_take(&call->taken, bytes + sizeof header, header, true) ||
            problem_set_memory(call->problem, "the handles");
 }
 
