@@ -84,17 +84,26 @@ static void kept_hold(const kept_value *kept) {
     store_value_clear(&stored);
 }
 
-/* What was released is gone, and everything else as it was. */
-static void handles_hold(const turn *t, bool good) {
+/* Whether a handle stands in a body as the whole of a string. */
+static bool names_handle(const sent *sent, const char *handle) {
+    char text[HANDLE_TEXT + 2];
+    snprintf(text, sizeof text, "%s%s", handle, sent->head.content_type ? "\\\"" : "\"");
+    return memmem(sent->body, sent->length, text, strlen(text));
+}
+
+/* What was released is gone, and everything else as it was. Of damaged graphs is known that what
+ * they released stood in them. */
+static void handles_hold(const turn *t, const sent *sent, bool good) {
     store *store = state.service.store;
     store_info info;
     for (int i = 0; i < state.kept_count; i++) {
         kept_value *kept = &state.kept[i];
         bool is_live = store->info(store, kept->value.handle, &info);
-        if (!t->is_damaged && good && i < 64 && t->made.released >> i & 1)
-            HOLDS(!is_live);
-        else if (!t->is_damaged)
-            HOLDS(is_live == kept->is_live);
+        bool is_released = i < 64 && t->made.released >> i & 1;
+        if (t->is_damaged)
+            HOLDS(is_live || !kept->is_live || (good && names_handle(sent, kept->value.handle)));
+        else
+            HOLDS(is_live == (kept->is_live && !(good && is_released)));
         kept->is_live = is_live;
         if (is_live && kept->is_known)
             kept_hold(kept);
@@ -309,7 +318,7 @@ static void send(turn *t, const char *body, size_t length) {
         good_answer_holds(t, &answer);
     else
         bad_answer_holds(t, &answer);
-    handles_hold(t, answer.good);
+    handles_hold(t, &sent, answer.good);
     free(answer.body);
     json_decref(t->handles);
     t->handles = NULL;

@@ -178,9 +178,11 @@ static void make_gradients(made_graph *g, const char *name, node *n) {
 }
 
 static void node_name(made_graph *g, size_t index, char name[MODEL_NAME]) {
-    static const char *const mistakes[] = {"1n", "n-", "", "n.out", "n0", "\xc3\xa9"};
+    const json_t *first = json_array_get(json_object_get(g->document, "nodes"), 0);
+    const char *taken = json_string_value(json_object_get(first, "name"));
+    const char *const mistakes[] = {"1n", "n-", "", "n.out", "\xc3\xa9", taken};
     unsigned what = choose(g->choices, 64);
-    snprintf(name, MODEL_NAME, "n%zu", index);
+    snprintf(name, MODEL_NAME, what == 61 ? "f%031zu" : "n%zu", index);
     if (what == 62)
         for (size_t i = strlen(name); i < LONGEST; i++)
             strcpy(name + i, "_");
@@ -192,7 +194,7 @@ static void node_name(made_graph *g, size_t index, char name[MODEL_NAME]) {
     if (which < 6)
         strcpy(name, mistakes[which]);
     else
-        memset(name, 'n', LONGEST + 1), name[LONGEST + 1] = '\0';
+        sprintf(name, "n%0*d", LONGEST, 0);
 }
 
 /* An operation; NULL for a node of gradients. A backward without a forward before it, and gradients

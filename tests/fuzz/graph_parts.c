@@ -104,7 +104,9 @@ static void put_input(made_graph *g, const model_value *v) {
 static int new_input(made_graph *g, layers_dtype dtype, const size_t *shape, int rank,
                      size_t classes, bool is_mask) {
     char name[MODEL_NAME];
-    snprintf(name, sizeof name, "x%d", g->model->value_count);
+    /* some have the length of a handle, and its digits */
+    snprintf(name, sizeof name, g->model->value_count % 8 == 5 ? "e%031d" : "x%d",
+             g->model->value_count);
     model_value *v = model_add(g->model, name, LAYERS_RESULT_TENSOR);
     v->form = (model_form)choose(g->choices, g->as_file ? 3 : 2);
     v->is_mask = is_mask;
