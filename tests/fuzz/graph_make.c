@@ -8,25 +8,37 @@
 
 enum { NODES_MOST = 10 };
 
+/* A text that is nearly a handle. */
+static const char *wrong_handle(made_graph *g, const char *handle, char text[2 * HANDLE_TEXT]) {
+    static const char *const changes[] = {
+        "%s\"", "%s ", "x%s", "%.31s", "handle:%.0s", "handle:0000000000000000000000000%.0s"};
+    snprintf(text, 2 * HANDLE_TEXT, changes[choose(g->choices, 6)], handle);
+    return text;
+}
+
+/* An input that is a handle: of what was kept, of the other kind, or of nothing. */
 static void make_kept_input(made_graph *g) {
-    char name[MODEL_NAME];
-    unsigned chosen = choose(g->choices, (unsigned)g->kept_count);
-    const kept_value *kept = &g->kept[chosen];
-    bool is_wrong = make_mistake(g);
-    bool as_cache = (kept->value.kind == LAYERS_RESULT_CACHE) != is_wrong;
-    if (!kept->is_known || (!kept->is_live && g->is_mistaken))
+    char name[MODEL_NAME], text[2 * HANDLE_TEXT];
+    const kept_value *kept = &g->kept[choose(g->choices, (unsigned)g->kept_count)];
+    const char *handle = kept->value.handle;
+    bool is_wrong = make_mistake(g), is_unknown = !kept->is_live;
+    if (!kept->is_known || (is_unknown && g->is_mistaken))
         return;
+    if (is_wrong && choose(g->choices, 2) == 1) {
+        handle = wrong_handle(g, handle, text);
+        is_unknown = true;
+    }
+    bool as_cache = (kept->value.kind == LAYERS_RESULT_CACHE) != (is_wrong && !is_unknown);
     snprintf(name, sizeof name, "k%d", g->model->value_count);
-    put_value(document_inputs(g), name,
-              json_pack("{ss}", as_cache ? "cache" : "tensor", kept->value.handle));
+    put_value(document_inputs(g), name, json_pack("{ss}", as_cache ? "cache" : "tensor", handle));
     model_value *v = model_add(g->model, name, kept->value.kind);
     v->tensor = layers_tensor_share(&kept->value.tensor);
     v->layer = kept->value.layer;
     strcpy(v->text, kept->value.text);
     strcpy(v->handle, kept->value.handle);
-    if (!kept->is_live || is_wrong)
-        g->wrong |= PROBLEM_BIT(kept->is_live ? PROBLEM_WRONG_CACHE : PROBLEM_UNKNOWN_CACHE);
-    g->is_mistaken |= !kept->is_live;
+    if (is_unknown || is_wrong)
+        g->wrong |= PROBLEM_BIT(is_unknown ? PROBLEM_UNKNOWN_CACHE : PROBLEM_WRONG_CACHE);
+    g->is_mistaken |= is_unknown;
 }
 
 static bool can_be_given(const made_graph *g, const model_value *v) {
@@ -61,12 +73,18 @@ static void make_release(made_graph *g) {
     json_t *list = json_object_get(g->document, "release");
     for (unsigned n = choose(g->choices, 4); n > 0 && g->kept_count > 0; n--) {
         unsigned chosen = choose(g->choices, (unsigned)(g->kept_count < 64 ? g->kept_count : 64));
-        if (!g->kept[chosen].is_live && !make_mistake(g))
+        const kept_value *kept = &g->kept[chosen];
+        bool is_wrong = make_mistake(g);
+        char text[2 * HANDLE_TEXT];
+        if (!kept->is_live && !is_wrong)
             continue;
-        push_value(list, json_string(g->kept[chosen].value.handle));
-        g->released |= UINT64_C(1) << chosen;
-        if (!g->kept[chosen].is_live)
+        const char *handle = is_wrong && kept->is_live ? wrong_handle(g, kept->value.handle, text)
+                                                       : kept->value.handle;
+        push_value(list, json_string(handle));
+        if (is_wrong)
             g->wrong |= PROBLEM_BIT(PROBLEM_UNKNOWN_CACHE);
+        else
+            g->released |= UINT64_C(1) << chosen;
     }
 }
 
