@@ -150,6 +150,21 @@ static bool has_gradient(const made_graph *g, const model_value *v) {
            strlen(v->name) < MODEL_NAME - LONGEST - 2;
 }
 
+/* Names something among the losses that is likely none; whether it is one. */
+static bool add_wrong_loss(made_graph *g, json_t *of, int losses[WANTED_MOST], int *count) {
+    reference r = make_wrong_reference(g, true);
+    const model_value *v = r.value == NONE ? NULL : &g->model->values[r.value];
+    push_value(of, json_string(r.name));
+    if (v && is_loss(g, v)) {
+        losses[(*count)++] = r.value;
+        return true;
+    }
+    if (v && v->kind != LAYERS_RESULT_TENSOR)
+        g->wrong |=
+            PROBLEM_BIT(v->kind == LAYERS_RESULT_CACHE ? PROBLEM_WRONG_CACHE : PROBLEM_WRONG_TYPE);
+    return false;
+}
+
 static void make_gradients(made_graph *g, const char *name, node *n) {
     json_t *of = json_array(), *asked = json_array();
     int losses[WANTED_MOST], values[WANTED_MOST];
@@ -158,23 +173,12 @@ static void make_gradients(made_graph *g, const char *name, node *n) {
     put_value(n->json, "for", asked);
     int loss_count = make_names(g, of, is_loss, losses);
     int count = make_names(g, asked, has_gradient, values);
-    bool is_wrong = loss_count == 0 || count == 0;
-    if (make_mistake(g)) {
-        reference r = make_wrong_reference(g, true);
-        bool is_number = r.value != NONE && g->model->values[r.value].kind == LAYERS_RESULT_PARAM;
-        bool is_cache = r.value != NONE && g->model->values[r.value].kind == LAYERS_RESULT_CACHE;
-        push_value(of, json_string(r.name));
-        is_wrong = true;
-        if (r.value != NONE && is_loss(g, &g->model->values[r.value]))
-            losses[loss_count++] = r.value, is_wrong = count == 0;
-        if (is_number || is_cache)
-            g->wrong |= PROBLEM_BIT(is_cache ? PROBLEM_WRONG_CACHE : PROBLEM_WRONG_TYPE);
-    }
-    if (!g->wrong && !is_wrong)
-        is_wrong = !model_gradients(g->model, name, losses, loss_count, values, count);
-    if (is_wrong)
+    bool is_right = !make_mistake(g) || add_wrong_loss(g, of, losses, &loss_count);
+    is_right = is_right && loss_count > 0 && count > 0 &&
+               model_gradients(g->model, name, losses, loss_count, values, count);
+    if (!is_right)
         g->wrong |= PROBLEM_BIT(PROBLEM_INVALID_GRAPH);
-    n->is_lost = is_wrong || g->wrong;
+    n->is_lost = !is_right;
 }
 
 static void node_name(made_graph *g, size_t index, char name[MODEL_NAME]) {
