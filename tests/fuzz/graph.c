@@ -14,6 +14,8 @@
 
 enum { BUDGET = 1 << 16, BUDGET_ALONE = 1 << 26, GRAPHS_MOST = 6 };
 
+enum { KEPT_BESIDE = 512 }; /* bytes of memory beside twice a tensor's own */
+
 static const options limits = {.body_limit = 1 << 20,
                                .answer_limit = 1 << 20,
                                .work_limit = 1 << 30,
@@ -71,8 +73,10 @@ static void note_kept(turn *t) {
     }
 }
 
+/* Under a handle is what was computed, and no memory that it does not need. */
 static void kept_hold(const kept_value *kept) {
     store_value stored;
+    size_t bytes;
     HOLDS(state.service.store->get(state.service.store, kept->value.handle, &stored));
     HOLDS(!stored.cache == (kept->value.kind == LAYERS_RESULT_TENSOR));
     if (stored.cache) {
@@ -80,6 +84,8 @@ static void kept_hold(const kept_value *kept) {
         HOLDS(layers_cache_dtype(stored.cache) == kept->value.tensor.dtype);
     } else {
         HOLDS(tensors_are_alike(&stored.tensor, &kept->value.tensor));
+        HOLDS(layers_dtype_bytes(stored.tensor.dtype, stored.tensor.size, &bytes));
+        HOLDS(layers_tensor_memory(&stored.tensor) <= 2 * bytes + KEPT_BESIDE);
     }
     store_value_clear(&stored);
 }
@@ -92,10 +98,12 @@ static bool names_handle(const sent *sent, const char *handle) {
 }
 
 /* What was released is gone, and everything else as it was. Of damaged graphs is known that what
- * they released stood in them. */
+ * they released stood in them. The budget is used for what there is, and nothing else. */
 static void handles_hold(const turn *t, const sent *sent, bool good) {
     store *store = state.service.store;
     store_info info;
+    store_stats stats;
+    size_t bytes = 0, live = 0;
     for (int i = 0; i < state.kept_count; i++) {
         kept_value *kept = &state.kept[i];
         bool is_live = store->info(store, kept->value.handle, &info);
@@ -105,9 +113,13 @@ static void handles_hold(const turn *t, const sent *sent, bool good) {
         else
             HOLDS(is_live == (kept->is_live && !(good && is_released)));
         kept->is_live = is_live;
+        bytes += is_live ? info.bytes : 0;
+        live += is_live;
         if (is_live && kept->is_known)
             kept_hold(kept);
     }
+    store->stats(store, &stats);
+    HOLDS(stats.entries == live && stats.bytes == bytes);
 }
 
 static void give_up_all(void) {
