@@ -120,11 +120,21 @@ static void stats_hold(const store_stats *before, const store_stats *after) {
     HOLDS(after->expired == before->expired);
 }
 
+/* For whoever wants to see what an input does. */
+static void show(const sent *sent, const served *answer) {
+    if (!getenv("FUZZ_SHOW"))
+        return;
+    fprintf(stderr, "%s %s\n%.*s\n%d %.*s\n", sent->head.method, sent->head.path, (int)sent->length,
+            (const char *)sent->body, answer->status, (int)answer->length,
+            answer->body ? answer->body : "");
+}
+
 served exchange(service *service, const sent *sent) {
     store_stats before, after;
     service->store->stats(service->store, &before);
     served answer = serve(service, sent);
     service->store->stats(service->store, &after);
+    show(sent, &answer);
     HOLDS(service->memory.used == 0);
     if (answer.good) {
         HOLDS(answer.status == (answer.body ? 200 : 204));

@@ -22,7 +22,8 @@ static json_t *any_value(choices *c) {
                                         "[1,\"x\"]",
                                         "{\"tensor\":\"x\"}",
                                         "{\"cache\":1}",
-                                        "{\"shape\":[2],\"data\":[1]}"};
+                                        "{\"shape\":[2],\"data\":[1]}",
+                                        "\"handle:\""};
     json_t *value =
         json_loads(texts[choose(c, sizeof texts / sizeof *texts)], JSON_DECODE_ANY, NULL);
     HOLDS(value);
@@ -39,8 +40,15 @@ static const char *any_key(choices *c) {
     return keys[choose(c, sizeof keys / sizeof *keys)];
 }
 
+/* A text that goes on behind a quote, or something else in the place of what is no text. */
+static json_t *longer(choices *c, const json_t *value) {
+    const char *text = json_string_value(value);
+    return text ? json_sprintf("%s\"x", text) : any_value(c);
+}
+
 static void change_object(choices *c, json_t *object, const char *key) {
-    switch (choose(c, 4)) {
+    json_t *value = json_object_get(object, key);
+    switch (choose(c, 5)) {
     case 0:
         json_object_del(object, key);
         return;
@@ -50,14 +58,18 @@ static void change_object(choices *c, json_t *object, const char *key) {
     case 2:
         json_object_set_new(object, any_key(c), any_value(c));
         return;
-    default:
-        json_object_set_new(object, any_key(c), json_deep_copy(json_object_get(object, key)));
+    case 3:
+        json_object_set_new(object, any_key(c), json_deep_copy(value));
         json_object_del(object, key);
+        return;
+    default:
+        json_object_set_new(object, key, longer(c, value));
     }
 }
 
 static void change_list(choices *c, json_t *list, size_t i) {
-    switch (choose(c, 4)) {
+    json_t *value = json_array_get(list, i);
+    switch (choose(c, 5)) {
     case 0:
         json_array_remove(list, i);
         return;
@@ -65,10 +77,13 @@ static void change_list(choices *c, json_t *list, size_t i) {
         json_array_set_new(list, i, any_value(c));
         return;
     case 2:
-        json_array_append_new(list, json_deep_copy(json_array_get(list, i)));
+        json_array_append_new(list, json_deep_copy(value));
+        return;
+    case 3:
+        json_array_insert_new(list, 0, json_deep_copy(value));
         return;
     default:
-        json_array_insert_new(list, 0, json_deep_copy(json_array_get(list, i)));
+        json_array_set_new(list, i, longer(c, value));
     }
 }
 

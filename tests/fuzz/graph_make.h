@@ -34,7 +34,6 @@ typedef struct {
     uint64_t released; /* of the handles that are kept, by their places */
     uint64_t wrong;    /* the problems that it may get: PROBLEM_BIT; 0 for none */
     bool is_mistaken;  /* a mistake is in it, or looks like one */
-    bool is_whole;     /* no node is missing */
 } made_graph;
 
 /* Makes a graph, whose choices, model and kept values are there. */

@@ -33,6 +33,19 @@ static bool take_body(request *request, const sent *sent, problem *problem) {
     return true;
 }
 
+/* By the connection's thread; what is dear, by a worker. */
+static bool handle(service *service, const route *route, request *request, reply *reply,
+                   problem *problem) {
+    bool good = route->handle(service, route, request, reply, problem);
+    if (!reply->later)
+        return good;
+    request->unfinished = reply->unfinished;
+    if (!request->unfinished)
+        charge_reduce(request->charge, request->body.size);
+    request->at_leisure = true;
+    return route->handle(service, route, request, reply, problem);
+}
+
 served serve(service *service, const sent *sent) {
     route route;
     reply reply = {0};
@@ -40,10 +53,9 @@ served serve(service *service, const sent *sent) {
     request request = sent->head;
     served result = {0};
     request.charge = &charge;
-    request.at_leisure = true;
     result.good = route_find(&request, &route, &result.problem) &&
                   take_body(&request, sent, &result.problem) &&
-                  route.handle(service, &route, &request, &reply, &result.problem);
+                  handle(service, &route, &request, &reply, &result.problem);
     layers_tensor_clear(&request.body);
     charge_reduce(&charge, 0);
     if (result.good) {
