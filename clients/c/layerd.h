@@ -205,8 +205,10 @@ typedef struct layerd_graph_request {
 } layerd_graph_request;
 
 /* Runs a graph, all of it or nothing: where the daemon refuses it, nothing was kept or released.
- * Where its answer was lost ("transport", "bad_answer", "no_memory") that is not known. Errors
- * point into the document, "/nodes/3/w", in which an input is "/inputs/x".
+ * Where its answer was lost ("transport", "bad_answer", "no_memory") that is not known; and libcurl
+ * sends a call again where a connection that was kept alive ends before an answer begins, so that
+ * what such a graph kept may be there twice until it expires. Errors point into the document,
+ * "/nodes/3/w", in which an input is "/inputs/x".
  *
  * The answer has the results by their names, for layerd_answer_tensor ("d.w") and
  * layerd_answer_number ("l.loss"), and the new handles, for layerd_answer_kept. */

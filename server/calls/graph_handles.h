@@ -11,9 +11,9 @@ typedef struct {
 } taken_handles;
 
 /* Takes what could be handles out of a JSON text or, with `nested`, out of one that is a string of
- * it, whose quotes are escaped; out of none that has such numbers already, or could by \\u. Each
- * value of as many hexadecimal digits becomes its number, as long as it was. False where there is
- * no memory. */
+ * it, whose quotes are escaped: each value of as many hexadecimal digits becomes its number, as
+ * long as it was. Out of a text that has such numbers already, or could have by an escape, it takes
+ * none. False where there is no memory. */
 bool handles_take(taken_handles *handles, char *text, size_t length, bool nested);
 
 /* The handle that a text stands for, or the text. */
