@@ -224,6 +224,10 @@ bool handle_graph(service *service, const route *route, const request *request, 
     good = good && prepare(w) && run(w);
     double computed = clock_ms();
     good = good && answer(w, reply);
+    if (!good && !w->later) {
+        handles_restore(&w->call.taken, problem->detail);
+        handles_restore(&w->call.taken, problem->pointer);
+    }
     reply->later = w->later;
     reply->read_ms = w->read_ms;
     reply->compute_ms = computed - read;

@@ -78,3 +78,12 @@ const char *handles_text(const taken_handles *handles, const char *text) {
     size_t number = strtoull(text + sizeof mark - 1, NULL, 10);
     return number < handles->count ? handles->list[number] : text;
 }
+
+void handles_restore(const taken_handles *handles, char *text) {
+    for (char *at = text; (at = strstr(at, mark)); at++) {
+        const char *digits = at + sizeof mark - 1;
+        size_t number = strtoull(digits, NULL, 10);
+        if (strspn(digits, "0123456789") == DIGITS - sizeof mark + 1 && number < handles->count)
+            memcpy(at, handles->list[number], DIGITS);
+    }
+}

@@ -64,12 +64,18 @@ static bool grow_rest(splitter *s, size_t length) {
     return true;
 }
 
+/* Counts bytes against the limit. */
+static bool count(splitter *s, size_t bytes) {
+    s->counted += bytes;
+    return s->counted <= s->limit ||
+           problem_set(
+               s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
+               "the body has more than %zu bytes of keys and punctuation beside its numbers "
+               "and arrays",
+               s->limit);
+}
+
 static bool copy(splitter *s, const char *text, size_t length) {
-    if (s->counted > s->limit)
-        return problem_set(s->problem, PROBLEM_BODY_TOO_LARGE, NULL,
-                           "the body has more than %zu bytes of keys and punctuation beside its "
-                           "numbers and arrays",
-                           s->limit);
     if (length > s->capacity - s->used && !grow_rest(s, length))
         return false;
     memcpy(s->rest + s->used, text, length);
@@ -89,8 +95,7 @@ static bool copy_index(splitter *s, size_t index) {
     do
         *--at = (char)('0' + index % 10);
     while (index /= 10);
-    s->counted += (size_t)(end - at);
-    return copy(s, at, (size_t)(end - at));
+    return count(s, (size_t)(end - at)) && copy(s, at, (size_t)(end - at));
 }
 
 static bool pass_string(splitter *s) {
@@ -102,8 +107,7 @@ static bool pass_string(splitter *s) {
         return json_malformed(cursor, start, "a string does not end: it starts", s->problem);
     cursor->at++;
     s->last = (span){start + 1, (size_t)(cursor->at - start) - 2};
-    s->counted += STRING_COST;
-    return true;
+    return count(s, STRING_COST);
 }
 
 /* The key at hand at some depth, its escapes undone. */
@@ -216,13 +220,14 @@ static bool follow(splitter *s, mark mark) {
 /* Marks, white space and whatever else is for Jansson to judge. */
 static bool pass_marks(splitter *s, mark mark) {
     json_cursor *cursor = &s->cursor;
+    size_t counted = 0;
     do {
-        s->counted += mark != SPACE;
+        counted += mark != SPACE;
         if (mark > SPACE && !follow(s, mark))
             return false;
         cursor->at++;
     } while (cursor->at < cursor->end && (mark = mark_at(s)) < NUMBER);
-    return true;
+    return count(s, counted);
 }
 
 static bool split(splitter *s) {
