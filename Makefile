@@ -226,7 +226,7 @@ help: ## this list
 	@echo "Variables: CC=clang, SAN=address,undefined or SAN=thread, PREFIX=, DESTDIR="
 
 # Runs tests. A leak that a sanitizer finds does not fail the test that has it: the output does.
-leakless = $(if $(SAN),set -o pipefail; $(1) 2>&1 | tee $(B)/tests.log; \
+leakless = $(if $(SAN),set -o pipefail; $(1) 2>&1 | tee $(B)/tests.log && \
     ! grep -E 'LeakSanitizer|runtime error' $(B)/tests.log,$(1))
 
 # On all processors, unless it was said on how many.
