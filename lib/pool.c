@@ -109,12 +109,12 @@ static bool is_crowded(layers_pool *pool) {
 
 void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argument, size_t i),
                      void *argument) {
-    if (!pool || pool->threads == 0 || count < 2 || is_crowded(pool)) {
-        for (size_t i = 0; i < count; i++)
-            task(argument, i);
+    size_t done = 0;
+    while (done < count && (!pool || pool->threads == 0 || count - done < 2 || is_crowded(pool)))
+        task(argument, done++);
+    if (done == count)
         return;
-    }
-    job job = {.task = task, .argument = argument, .count = count, .listed = true};
+    job job = {.task = task, .argument = argument, .count = count, .next = done, .listed = true};
     pthread_mutex_lock(&pool->lock);
     job.after = pool->first;
     if (pool->first)

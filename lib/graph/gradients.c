@@ -41,12 +41,6 @@ static bool is_loss(const layers_operation *operation, int output) {
            gradient_output(operation, operation->inputs[0].name) != NONE;
 }
 
-static const layers_operation *backward_of(const step *s) {
-    return s->operation && s->operation->cache == LAYERS_CACHE_GIVEN
-               ? layers_find(s->operation->layer, "backward")
-               : NULL;
-}
-
 /* ---- what is asked -----------------------------------------------------------------------------
  */
 
@@ -106,7 +100,7 @@ static layers_code find_values(way *w, const char *const *names, size_t count) {
 /* Whether a step takes something that depends on what is asked for. What a layer that has a
  * backward takes as a parameter is a constant, as running statistics are. */
 static bool leads_on(const way *w, const step *s) {
-    bool constant = backward_of(s) != NULL;
+    bool constant = s->backward != NULL;
     bool depends = s->cache != NONE && w->depends[s->cache];
     for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
         depends |= s->inputs[i] != NONE && w->depends[s->inputs[i]];
@@ -117,7 +111,7 @@ static bool leads_on(const way *w, const step *s) {
 
 /* What a step gives depends on what it takes; statistics that go back are constants, too. */
 static void spread(way *w, const step *s) {
-    bool constant = backward_of(s) != NULL;
+    bool constant = s->backward != NULL;
     for (int v = s->first; leads_on(w, s) && v < s->first + s->values; v++)
         w->depends[v] |= !constant || v < graph_param(s, 0) || v == graph_cache(s);
 }
@@ -165,7 +159,7 @@ static layers_code no_way(const way *w, const step *s) {
 
 /* Through the backward of a layer, whose out is its first value. */
 static layers_code go_through(way *w, const step *s) {
-    step back = graph_step(STEP_CALL, backward_of(s), w->node);
+    step back = graph_step(STEP_CALL, s->backward, w->node);
     back.inputs[0] = w->gradient[s->first];
     back.cache = graph_cache(s);
     if (graph_append(w->graph, &back, w->error) != LAYERS_OK)
@@ -178,7 +172,7 @@ static layers_code go_back(way *w, const step *s) {
     layers_code code = LAYERS_OK;
     if (!leads_on(w, s))
         return LAYERS_OK;
-    if (backward_of(s))
+    if (s->backward)
         return w->gradient[s->first] == NONE ? LAYERS_OK : go_through(w, s);
     for (int v = s->first; v < s->first + s->values; v++)
         if (w->gradient[v] != NONE)

@@ -35,6 +35,7 @@ typedef enum { STEP_CALL, STEP_SUM, STEP_FILL } step_kind;
 typedef struct {
     step_kind kind;
     const layers_operation *operation; /* STEP_CALL */
+    const layers_operation *backward;  /* of a forward; NULL for any other */
     int node;                          /* that it belongs to */
     int inputs[LAYERS_MAX_TENSORS];
     int cache; /* that it takes */

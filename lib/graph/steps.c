@@ -138,6 +138,8 @@ layers_code graph_blame(const layers_graph *graph, const step *s, layers_error *
 
 step graph_step(step_kind kind, const layers_operation *operation, int node) {
     step s = {.kind = kind, .operation = operation, .node = node, .cache = NONE};
+    if (operation && operation->cache == LAYERS_CACHE_GIVEN)
+        s.backward = layers_find(operation->layer, "backward");
     for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
         s.inputs[i] = NONE;
     for (int i = 0; i < LAYERS_MAX_PARAMS; i++)

@@ -203,8 +203,11 @@ static bool begin(work *w, const form *form) {
 
 bool handle_graph(service *service, const route *route, const request *request, reply *reply,
                   problem *problem) {
+    const size_t cheap = 16 << 10; /* bytes of a document that is read and built at once */
     work *w = request->unfinished;
     bool good = true;
+    if (!request->at_leisure && request->body_length > cheap)
+        return !(reply->later = true);
     if (!w) {
         w = calloc(1, sizeof *w);
         if (!w)
