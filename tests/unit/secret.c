@@ -1,4 +1,5 @@
 /* Hashes by the vectors of FIPS 180-4 (NIST's examples) and RFC 4231; tokens. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
