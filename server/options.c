@@ -96,7 +96,7 @@ static const struct option {
     {"tokens", offsetof(options, tokens), files, false, "", 0, 0, 0,
      "file of the tokens that one may call with; else everyone may"},
     {"public", offsetof(options, public_paths), paths, false,
-     "/healthz,/readyz,/version,/openapi.json,/", 0, 0, 0, "need no token"},
+     "/healthz,/readyz,/version,/openapi.json,/", 0, 0, 0, "paths that need no token"},
     {"drain-time", offsetof(options, drain_time), times, false, "0s", 0, 0, DAY_MS,
      "that new work is still taken at SIGTERM, not ready"},
     {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
