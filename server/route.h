@@ -56,6 +56,7 @@ typedef struct {
     const document_member *members;       /* of that, where it is a JSON object of fixed members */
     uint64_t problems;                    /* a bit each, beside those of all paths */
     scope scope;                          /* that it asks for */
+    bool with_tokens;                     /* there is such a thing only where tokens are */
 } document;
 
 extern const document documents[];

@@ -63,6 +63,17 @@ const document documents[] = {
         .other_type = "application/openmetrics-text",
     },
     {
+        .path = "/tokens",
+        .allow = "GET, HEAD",
+        .get = handle_tokens,
+        .name = "tokens",
+        .summary = "Who may call, and what each has used.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"tokens", .type = "array", .items = "object"}, {0}},
+        .scope = SCOPE_ADMIN,
+        .with_tokens = true,
+    },
+    {
         .path = "/openapi.json",
         .allow = "GET, HEAD",
         .get = handle_openapi,

@@ -404,3 +404,61 @@ Test(access, who_is_open_to_others_is_told_once) {
     CHECK_TRUE(!strstr(guests_log(p), words));
     daemon_stop(p);
 }
+
+Test(access, tokens_are_listed_with_their_use_and_no_secret) {
+    process *p = start(NULL, NULL);
+    caller *c = p->caller;
+    for (int i = 0; i < 3; i++)
+        CHECK_EQUAL(ask(c, "POST", "/relu/forward", bearer(&guests[COMPUTES]))->status, 200);
+    ask(c, "GET", "/metrics", bearer(&guests[COMPUTES]));
+    const answer *a = ask(c, "GET", "/tokens", bearer(&guests[WATCHES]));
+    CHECK_EQUAL(a->status, 200);
+    CHECK_EQUAL(json_array_size(json_at(a->json, "tokens")), 5);
+    for (guest *g = guests; g->name; g++) {
+        CHECK_TRUE(strstr(a->body, g->name) && !strstr(a->body, g->hash) &&
+                   !strstr(a->body, g->token));
+    }
+    json_t *first = json_array_get(json_at(a->json, "tokens"), COMPUTES);
+    json_t *late = json_array_get(json_at(a->json, "tokens"), LATE);
+    CHECK_TEXT(json_string_value(json_object_get(first, "name")), "computes");
+    CHECK_TEXT(json_string_value(json_object_get(first, "tenant")), "a");
+    CHECK_TEXT(json_string_value(json_array_get(json_object_get(first, "scopes"), 0)), "compute");
+    CHECK_EQUAL(json_integer_value(json_object_get(first, "requests")), 4);
+    CHECK_EQUAL(json_integer_value(json_object_get(first, "refused")), 1);
+    CHECK_TRUE(json_integer_value(json_object_get(first, "kept")) > 0);
+    CHECK_TRUE(json_integer_value(json_object_get(first, "worked")) > 0);
+    CHECK_TRUE(json_string_value(json_object_get(first, "last")) != NULL);
+    CHECK_TEXT(json_string_value(json_object_get(late, "until")), "2026-01-01");
+    CHECK_TRUE(json_is_null(json_object_get(late, "last")));
+    daemon_stop(p);
+    p = daemon_start(NULL);
+    expect_problem(fetch(p->caller, "GET", "/tokens", NULL), "not_found", "");
+    const answer *described = fetch(p->caller, "GET", "/openapi.json", NULL);
+    CHECK_TRUE(!json_at(described->json, "components.securitySchemes"));
+    CHECK_TRUE(!strstr(described->body, "/tokens"));
+    daemon_stop(p);
+}
+
+Test(access, refusals_are_counted_by_their_reasons) {
+    guests[COMPUTES].limits = "rate=1 burst=2 work=1";
+    process *p = start(NULL, NULL);
+    caller *c = p->caller;
+    ask(c, "GET", "/metrics", NULL);
+    ask(c, "GET", "/metrics", "Authorization: Bearer");
+    ask(c, "GET", "/metrics", "Authorization: Bearer x");
+    ask(c, "GET", "/metrics", "Authorization: Bearer y");
+    ask(c, "GET", "/metrics", bearer(&guests[CHECKS]));
+    for (int i = 0; i < 3; i++) /* passes; has no work left; has no request left */
+        ask(c, "POST", "/relu/forward", bearer(&guests[COMPUTES]));
+    const answer *a = ask(c, "GET", "/metrics", bearer(&guests[WATCHES]));
+    static const char *const lines[] = {"layerd_tokens 5\n",
+                                        "layerd_access_refused_total{reason=\"no_token\"} 1\n",
+                                        "layerd_access_refused_total{reason=\"bad_request\"} 1\n",
+                                        "layerd_access_refused_total{reason=\"bad_token\"} 2\n",
+                                        "layerd_access_refused_total{reason=\"scope\"} 1\n",
+                                        "layerd_access_refused_total{reason=\"work\"} 1\n",
+                                        "layerd_access_refused_total{reason=\"rate\"} 1\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        CHECK(strstr(a->body, lines[i]), "%s", lines[i]);
+    daemon_stop(p);
+}

@@ -246,7 +246,8 @@ static json_t *paths(openapi *o) {
     for (const layers_operation *const *row = layers_operations; *row; row++)
         put_operation(o, paths, *row);
     for (const document *row = documents; row->path; row++)
-        put_document(o, paths, row);
+        if (o->service->tokens || !row->with_tokens)
+            put_document(o, paths, row);
     return paths;
 }
 
