@@ -2,10 +2,11 @@
 #include "access/admit.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+
+#include "base/decimal.h"
 
 enum { TOKEN_MOST = 512 /* longer is none: nobody has to hash it */ };
 
@@ -82,6 +83,12 @@ static uint64_t seconds(int64_t nanoseconds) {
     return (uint64_t)((nanoseconds + second - 1) / second);
 }
 
+/* "requests";r=42;t=17 */
+static void put_pair(char *out, const char *a, uint64_t first, const char *b, uint64_t second) {
+    out = decimal_put(stpcpy(stpcpy(out, "\"requests\""), a), first);
+    *decimal_put(stpcpy(out, b), second) = '\0';
+}
+
 /* What is left, and for how long that has to do: until all is there again, or where nothing is
  * left, until the first is. */
 static void tell_quota(const caller *caller, int64_t now, quota_headers *headers) {
@@ -90,10 +97,9 @@ static void tell_quota(const caller *caller, int64_t now, quota_headers *headers
     int64_t lacks = bucket_lacks(&caller->usage->requests, now);
     int64_t left = lacks < room ? (room - lacks) / cost : 0;
     uint64_t window = (limits->burst + limits->rate - 1) / limits->rate;
-    snprintf(headers->policy, sizeof headers->policy, "\"requests\";q=%" PRIu64 ";w=%" PRIu64,
-             limits->burst, window);
-    snprintf(headers->left, sizeof headers->left, "\"requests\";r=%" PRId64 ";t=%" PRIu64, left,
-             seconds(left > 0 ? lacks : lacks + cost - room));
+    put_pair(headers->policy, ";q=", limits->burst, ";w=", window);
+    put_pair(headers->left, ";r=", (uint64_t)left,
+             ";t=", seconds(left > 0 ? lacks : lacks + cost - room));
 }
 
 static bool count_request(tokens *tokens, caller *caller, quota_headers *headers,

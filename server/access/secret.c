@@ -115,10 +115,18 @@ void hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t l
 }
 
 bool secret_equal(const void *a, const void *b, size_t length) {
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char differ = 0;
-    for (size_t i = 0; i < length; i++)
-        differ = (unsigned char)(differ | (x[i] ^ y[i]));
+    const unsigned char *x = a, *y = b;
+    uint64_t differ = 0, p, q;
+    for (; length >= sizeof p; length -= sizeof p, x += sizeof p, y += sizeof p) {
+        memcpy(&p, x, sizeof p);
+        memcpy(&q, y, sizeof q);
+        differ |= p ^ q;
+        __asm__("" : "+r"(differ)); /* nobody may see that one difference is enough */
+    }
+    for (; length > 0; length--) {
+        differ |= (uint64_t)(*x++ ^ *y++);
+        __asm__("" : "+r"(differ));
+    }
     return differ == 0;
 }
 
