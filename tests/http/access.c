@@ -439,6 +439,38 @@ Test(access, tokens_are_listed_with_their_use_and_no_secret) {
     daemon_stop(p);
 }
 
+/* clients/c: the token of the environment, one that is set, a header that goes before it. */
+Test(access, the_client_has_a_token) {
+    process *p = start(NULL, NULL);
+    layerd_error error;
+    double x[] = {1, -2};
+    layerd_tensor tensor = layerd_wrap(LAYERD_FLOAT64, 1, (size_t[]){2}, x);
+    layerd_request request = {.path = "/relu/forward", .inputs = {{"x", &tensor}}};
+    setenv("LAYERD_TOKEN", guests[COMPUTES].token, 1);
+    layerd_client *client = layerd_open(p->url, &error);
+    unsetenv("LAYERD_TOKEN");
+    layerd_answer *answer = layerd_run(client, &request, &error);
+    CHECK(answer, "%s", error.detail);
+    CHECK_TRUE(layerd_release(client, layerd_answer_cache(answer), &error));
+    layerd_answer_free(answer);
+    CHECK_TRUE(layerd_set_token(client, guests[CHECKS].token, &error));
+    CHECK_TRUE(!layerd_run(client, &request, &error));
+    CHECK_EQUAL(error.status, 403);
+    CHECK_TRUE(layerd_set_token(client, NULL, &error));
+    CHECK_TRUE(!layerd_run(client, &request, &error));
+    CHECK_EQUAL(error.status, 401);
+    CHECK_TRUE(!layerd_set_token(client, "a\r\nX: b", &error));
+    CHECK_TEXT(error.code, "invalid_input");
+    CHECK_TRUE(!layerd_set_token(NULL, "a", &error));
+    CHECK_TRUE(layerd_set_token(client, guests[CHECKS].token, &error));
+    CHECK_TRUE(layerd_add_header(client, bearer(&guests[COMPUTES]), &error));
+    answer = layerd_run(client, &request, &error);
+    CHECK(answer, "%s", error.detail);
+    layerd_answer_free(answer);
+    layerd_close(client);
+    daemon_stop(p);
+}
+
 Test(access, refusals_are_counted_by_their_reasons) {
     guests[COMPUTES].limits = "rate=1 burst=2 work=1";
     process *p = start(NULL, NULL);
