@@ -5,7 +5,7 @@
 
 DAEMON_SUITE(cors);
 
-#define ORIGIN  "https://a.example"
+#define ORIGIN "https://a.example"
 #define EXPOSED                                                                                    \
     "X-Request-Id, Server-Timing, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy"
 

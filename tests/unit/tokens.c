@@ -95,7 +95,7 @@ Test(tokens, a_line_has_all_that_may_be_said) {
 }
 
 Test(tokens, a_line_without_a_token_is_empty) {
-    static const char *const empty[] = {"", " ", "\t ", "# all", "  #", "#x y compute " HEX};
+    static const char *const empty[] = {"", " ", "\t ", "# all", "  #", ("#x y compute " HEX)};
     token_line line;
     char fault[TOKENS_FAULT];
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
