@@ -123,7 +123,9 @@ static bool count_request(tokens *tokens, caller *caller, quota_headers *headers
         }
     }
     atomic_fetch_add_explicit(&usage->passed, 1, memory_order_relaxed);
-    atomic_store_explicit(&usage->last, (int64_t)time(NULL), memory_order_relaxed);
+    int64_t now = (int64_t)time(NULL); /* written once a second: others read what is beside it */
+    if (atomic_load_explicit(&usage->last, memory_order_relaxed) != now)
+        atomic_store_explicit(&usage->last, now, memory_order_relaxed);
     return true;
 }
 
