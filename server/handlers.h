@@ -10,6 +10,7 @@ handler handle_cache_info,
     handle_cache_remove; /* documents/caches.c: GET, DELETE /cache/<handle> */
 handler handle_health, handle_ready, handle_version; /* documents/about.c: GET /healthz, ... */
 handler handle_metrics;                              /* documents/metrics_page.c: GET /metrics */
+handler handle_tokens;                               /* documents/tokens_page.c: GET /tokens */
 handler handle_page;                                 /* documents/page.c: GET / */
 handler handle_openapi; /* documents/openapi/document.c: GET /openapi.json */
 

@@ -60,15 +60,51 @@ static bool drain(service *service, const http *http, const sigset_t *signals) {
     return http_running(http) == 0;
 }
 
-/* Waits for a signal to stop at. SIGHUP, which would reload what there is to reload, is none. */
-static int await_stop(const sigset_t *signals) {
+/* Reads the file of tokens again: whole, or not at all. */
+static void reload(const service *service) {
+    const char *path = service->options->tokens;
+    char fault[TOKENS_FAULT];
+    if (!service->tokens)
+        log_line(LOG_INFO, "SIGHUP: there is nothing to reload");
+    else if (tokens_reload(service->tokens, fault))
+        log_line(LOG_INFO, "SIGHUP: %zu tokens of %s", tokens_count(service->tokens), path);
+    else
+        log_line(LOG_ERROR, "SIGHUP: the tokens stay as they were: %s: %s", path, fault);
+}
+
+/* Waits for a signal to stop at. SIGHUP is none. */
+static int await_stop(const service *service, const sigset_t *signals) {
     sigset_t all = *signals;
     sigaddset(&all, SIGHUP);
     for (int number;;) {
         if (sigwait(&all, &number) == 0 && number != SIGHUP)
             return number;
-        log_line(LOG_INFO, "SIGHUP: there is nothing to reload");
+        reload(service);
     }
+}
+
+/* "name name compute sha256" beside the token, for whoever runs the daemon to put into the file. */
+static int print_new_token(const char *name) {
+    char token[TOKEN_TEXT], hex[SHA256_HEX + 1];
+    unsigned char digest[SHA256_BYTES];
+    if (!line_is_name(name)) {
+        fprintf(stderr,
+                "layerd: --new-token is \"%s\", but must be at most %d letters, digits or "
+                "._- of them, a letter or a digit first\n",
+                name, CALLER_NAME_MOST);
+        return EXIT_USAGE;
+    }
+    if (!token_make(token)) {
+        fprintf(stderr, "layerd: the system has no random numbers\n");
+        return EXIT_START;
+    }
+    sha256_of(token, TOKEN_LENGTH, digest);
+    hex_write(digest, hex);
+    puts(token);
+    fflush(stdout);
+    fprintf(stderr, "%s %s compute %s\n", name, name, hex);
+    secret_wipe(token, sizeof token);
+    return 0;
 }
 
 /* Serves until a signal comes and what runs is finished. False where it cannot begin. */
@@ -78,11 +114,16 @@ static bool serve(service *service, const sigset_t *signals) {
     http *http = http_start(service, address, sizeof address);
     if (!http)
         return false;
+    if (!service->tokens && !listen_is_local(service->options->listen))
+        log_line(LOG_WARN,
+                 "whoever reaches %s may compute, and see the metrics: --tokens says who "
+                 "may call",
+                 address);
     log_line(LOG_INFO, "layerd " LAYERS_VERSION " (%s) serves on %s with %zu threads, %s",
              version_commit, address, service->options->threads, layers_blas());
     notify("READY=1");
 
-    int signal_number = await_stop(signals);
+    int signal_number = await_stop(service, signals);
     log_line(LOG_INFO, "stopping at %s: %zu requests to finish", strsignal(signal_number),
              http_running(http));
     notify("STOPPING=1");
@@ -108,6 +149,8 @@ int main(int argc, char **argv) {
     case OPTIONS_RUN:
         break;
     }
+    if (options.new_token)
+        return print_new_token(options.new_token);
     log_set((log_level)options.log_level, (log_format)options.log_format);
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
@@ -119,6 +162,12 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     raise_descriptor_limit();
 
+    tokens *tokens = NULL;
+    char fault[TOKENS_FAULT];
+    if (*options.tokens && !(tokens = tokens_open(options.tokens, fault))) {
+        fprintf(stderr, "layerd: --tokens %s: %s\n", options.tokens, fault);
+        return EXIT_USAGE;
+    }
     layers_error error;
     if (layers_check_blas(&error) != LAYERS_OK) {
         log_line(LOG_ERROR, "cannot start: %s", error.message);
@@ -128,6 +177,7 @@ int main(int argc, char **argv) {
         .options = &options,
         .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
         .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
+        .tokens = tokens,
         .memory = {.limit = options.memory},
         .metrics = metrics_make(route_count()),
     };
@@ -140,5 +190,6 @@ int main(int argc, char **argv) {
     if (service.store)
         service.store->close(service.store);
     metrics_free(service.metrics);
+    tokens_close(tokens);
     return started ? 0 : EXIT_START;
 }

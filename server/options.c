@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "http/cors.h"
 #include "http/listen.h"
+#include "route.h"
 
 typedef struct {
     const char *suffix;
@@ -28,8 +29,13 @@ static const unit times[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 36000
 static const unit levels[] = {{"error", 0}, {"warn", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
 static const unit formats[] = {{"text", 0}, {"json", 1}, {NULL, 0}};
 
+static bool is_file(const char *text) {
+    return *text;
+}
+
 /* Kinds of text. */
-static const unit addresses[] = {{NULL, 0}}, origins[] = {{NULL, 0}};
+static const unit addresses[] = {{NULL, 0}}, origins[] = {{NULL, 0}}, files[] = {{NULL, 0}},
+                  paths[] = {{NULL, 0}};
 static const struct text {
     const unit *units;
     bool (*is_right)(const char *text);
@@ -39,6 +45,9 @@ static const struct text {
      "address:port, such as 127.0.0.1:8080 or [::1]:8080, or unix:/path"},
     {origins, cors_is_right,
      "* or origins as browsers send them, such as https://example.org,http://localhost:3000"},
+    {files, is_file, "the path of a file"},
+    {paths, documents_are_public,
+     "paths that are the same for everyone, such as /healthz,/metrics"},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -84,6 +93,10 @@ static const struct option {
      365UL * DAY_MS, "time without use after which a handle goes"},
     {"cors-origin", offsetof(options, cors_origin), origins, false, "", 0, 0, 0,
      "origins, by commas, whose pages may call; * for any"},
+    {"tokens", offsetof(options, tokens), files, false, "", 0, 0, 0,
+     "file of the tokens that one may call with; else everyone may"},
+    {"public", offsetof(options, public_paths), paths, false,
+     "/healthz,/readyz,/version,/openapi.json,/", 0, 0, 0, "paths that need no token"},
     {"drain-time", offsetof(options, drain_time), times, false, "0s", 0, 0, DAY_MS,
      "that new work is still taken at SIGTERM, not ready"},
     {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
@@ -95,6 +108,8 @@ static const struct option {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
+static const char new_token[] = "new-token";
+
 /* "LAYERD_BODY_LIMIT" */
 static const char *environment_name(const struct option *row, char name[64]) {
     snprintf(name, 64, "LAYERD_%s", row->name);
@@ -104,15 +119,20 @@ static const char *environment_name(const struct option *row, char name[64]) {
 }
 
 static void print_help(void) {
-    printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP\n\n"
+    printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP\n"
            "usage: layerd [--option value]...\n\n");
     for (const struct option *row = rows; row < rows + ROWS; row++)
         printf("  --%-19s %-14s %s\n", row->name, row->initial ? row->initial : "", row->help);
-    printf("  --%-19s %-14s %s\n  --%-19s %-14s %s\n\n", "help", "", "this text", "version", "",
-           "name, version and commit");
-    printf("Sizes take KiB, MiB, GiB; work M, G, T; times ms, s, min, h. Each option may stand in\n"
-           "the environment instead, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes\n"
-           "before it.\n");
+    static const char *const others[][2] = {
+        {new_token, "a token for this name, and its line for the file"},
+        {"help", "this text"},
+        {"version", "name, version and commit"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        printf("  --%-19s %-14s %s\n", others[i][0], "", others[i][1]);
+    printf(
+        "\nSizes take KiB, MiB, GiB; work M, G, T; times ms, s, min, h. The environment may have "
+        "each\noption, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes before it.\n");
 }
 
 static bool parse_number(const struct option *row, const char *text, size_t *value) {
@@ -155,7 +175,7 @@ static bool set(options *options, const struct option *row, const char *from, co
         if (kind->units != row->units)
             continue;
         *(const char **)place = text;
-        if (kind->is_right(text))
+        if (text == row->initial || kind->is_right(text))
             return true;
         fprintf(stderr, "layerd: %s is \"%s\", but must be %s\n", from, text, kind->must_be);
         return false;
@@ -207,20 +227,26 @@ options_result options_read(options *options, int argc, char **argv) {
             return OPTIONS_DONE;
         }
     }
+    options->new_token = NULL;
     if (!set_initial(options))
         return OPTIONS_WRONG;
     for (int i = 1; i < argc; i++) {
         const char *name = strncmp(argv[i], "--", 2) ? "" : argv[i] + 2;
         size_t length = strcspn(name, "=");
+        bool makes = length == strlen(new_token) && !memcmp(name, new_token, length);
         const struct option *row = find(name, length);
-        if (!row) {
+        if (!row && !makes) {
             fprintf(stderr, "layerd: %s is not an option; layerd --help lists them\n", argv[i]);
             return OPTIONS_WRONG;
         }
         const char *value = name[length] ? name + length + 1 : argv[++i];
         if (!value) {
-            fprintf(stderr, "layerd: --%s needs a value\n", row->name);
+            fprintf(stderr, "layerd: --%s needs a value\n", makes ? new_token : row->name);
             return OPTIONS_WRONG;
+        }
+        if (makes) {
+            options->new_token = value;
+            continue;
         }
         char from[32];
         snprintf(from, sizeof from, "--%s", row->name);

@@ -20,6 +20,9 @@ typedef struct {
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */
     const char *cors_origin;    /* origins whose pages may call, by commas, or "*"; "" for none */
+    const char *tokens;         /* the file of those who may call; "" where everyone may */
+    const char *public_paths;   /* for which no token is needed, by commas */
+    const char *new_token;      /* the name of one that is to be made, and no more; NULL */
     size_t drain_time;          /* milliseconds that new work is taken after SIGTERM */
     size_t grace;               /* milliseconds for running requests at the stop */
     size_t log_level;           /* a log_level */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "access/tokens.h"
 #include "base/budget.h"
 #include "base/problem.h"
 #include "base/workers.h"
@@ -15,6 +16,7 @@ typedef struct {
     const options *options;
     store *store;
     workers *workers; /* compute what is dear */
+    tokens *tokens;   /* of those who may call; NULL where everyone may */
     budget memory;    /* of all requests in flight */
     struct metrics *metrics;
     atomic_bool stopping; /* the process is about to stop: each answer is its connection's last */
@@ -32,7 +34,8 @@ typedef struct {
     const char *method, *path;
     query_pair query[QUERY_MOST];
     size_t query_count;
-    const char *content_type, *accept, *origin; /* NULL where the header is absent */
+    const char *content_type, *accept, *origin, *authorization; /* NULL where it is absent */
+    caller *caller;     /* who asks; NULL where that is not told */
     bool is_preflight;  /* a browser asks what a page of another origin may send */
     layers_tensor body; /* LAYERS_U8, all of it; a cache may share it beyond the reply */
     size_t body_length; /* bytes that have come so far */
@@ -40,6 +43,11 @@ typedef struct {
     bool at_leisure;    /* it may take its time: no connection waits for this thread */
     void *unfinished;   /* what the handler left when it asked to be called again, its own now */
 } request;
+
+/* Whose the handles are that it gives and takes. */
+static inline owner *request_owner(const request *request) {
+    return request->caller ? request->caller->tenant : NULL;
+}
 
 typedef struct {
     int status;

@@ -20,6 +20,7 @@ struct route {
     const char *rest;  /* what the path has behind a prefix: the handle */
     const char *allow; /* the path's methods, where OPTIONS asks for them; else NULL */
     bool negotiated;   /* Accept chooses the answer's form */
+    scope scope;       /* that it asks for, where tokens are */
 };
 
 /* How a route is told in the metrics. */
@@ -54,9 +55,17 @@ typedef struct {
     const char *other_type;               /* and where Accept prefers it; NULL for none */
     const document_member *members;       /* of that, where it is a JSON object of fixed members */
     uint64_t problems;                    /* a bit each, beside those of all paths */
+    scope scope;                          /* that it asks for */
+    bool with_tokens;                     /* there is such a thing only where tokens are */
 } document;
 
 extern const document documents[];
+
+/* Whether a path stands in a list of them, by commas: those for which no token is needed. */
+bool document_is_public(const document *document, const char *paths);
+
+/* Whether each path of such a list is of a document that no tenant has for itself. */
+bool documents_are_public(const char *paths);
 
 /* Whether its path ends in '/', and more has to follow. */
 bool document_is_prefix(const document *document);

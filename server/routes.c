@@ -58,8 +58,20 @@ const document documents[] = {
         .get = handle_metrics,
         .name = "metrics",
         .summary = "Figures of the process, in Prometheus's text form.",
+        .scope = SCOPE_ADMIN,
         .content_type = "text/plain",
         .other_type = "application/openmetrics-text",
+    },
+    {
+        .path = "/tokens",
+        .allow = "GET, HEAD",
+        .get = handle_tokens,
+        .name = "tokens",
+        .summary = "Who may call, and what each has used.",
+        .content_type = "application/json",
+        .members = (const document_member[]){{"tokens", .type = "array", .items = "object"}, {0}},
+        .scope = SCOPE_ADMIN,
+        .with_tokens = true,
     },
     {
         .path = "/openapi.json",
@@ -75,6 +87,7 @@ const document documents[] = {
         .post = handle_graph,
         .name = "graph",
         .summary = "Runs several operations in one call, all or nothing; values may stay.",
+        .scope = SCOPE_COMPUTE,
     },
     {
         .path = "/cache/",
@@ -94,6 +107,7 @@ const document documents[] = {
                                              {"expires", .type = "string", .format = "date-time"},
                                              {0}},
         .problems = PROBLEM_BIT(PROBLEM_UNKNOWN_CACHE),
+        .scope = SCOPE_COMPUTE,
     },
     {0},
 };
@@ -110,6 +124,29 @@ const query_option query_options[] = {
 
 bool query_applies(const query_option *option, const layers_operation *operation) {
     return option->cache == LAYERS_CACHE_NONE || (operation && option->cache == operation->cache);
+}
+
+bool document_is_public(const document *document, const char *paths) {
+    for (size_t length; *paths; paths += length + (paths[length] == ',')) {
+        length = strcspn(paths, ",");
+        if (strlen(document->path) == length && !memcmp(document->path, paths, length))
+            return true;
+    }
+    return false;
+}
+
+/* Caches are their tenants'. */
+bool documents_are_public(const char *paths) {
+    for (size_t length; *paths; paths += length) {
+        const document *row = documents;
+        length = strcspn(paths, ",");
+        while (row->path && (strlen(row->path) != length || memcmp(row->path, paths, length) != 0))
+            row++;
+        if (!row->path || row->scope == SCOPE_COMPUTE)
+            return false;
+        length += paths[length] == ',' && paths[length + 1];
+    }
+    return true;
 }
 
 bool document_is_prefix(const document *document) {
@@ -268,6 +305,7 @@ static bool find_document(const request *request, route *route, problem *problem
             (request->path[length] != '\0') != document_is_prefix(row))
             continue;
         route->row = FIRST_DOCUMENT + i;
+        route->scope = row->scope;
         route->negotiated = row->other_type;
         bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
         bool post = !strcmp(request->method, "POST");
@@ -292,11 +330,17 @@ bool route_find(const request *request, route *route, problem *problem) {
     if (!operation)
         return find_document(request, route, problem);
     route->operation = *operation;
+    route->scope = SCOPE_COMPUTE;
     route->row = FIRST_DOCUMENT + DOCUMENTS + (size_t)(operation - layers_operations);
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
         return not_allowed(request, route, "POST", problem);
     return choose_forms(request, route->operation, route, problem);
+}
+
+bool route_is_public(const route *route, const char *paths) {
+    return route->row >= FIRST_DOCUMENT && route->row < FIRST_DOCUMENT + DOCUMENTS &&
+           document_is_public(&documents[route->row - FIRST_DOCUMENT], paths);
 }
 
 size_t route_count(void) {

@@ -9,4 +9,7 @@
  * not_acceptable. The row is set for refused ones, too. */
 bool route_find(const request *request, route *route, problem *problem);
 
+/* Whether its path stands in a list, by commas, of those for which no token is needed. */
+bool route_is_public(const route *route, const char *paths);
+
 #endif

@@ -7,9 +7,9 @@ set -euo pipefail
 . tests/daemon.sh
 . tests/proxy.sh
 start_daemon "$1"
-/usr/bin/python3 -B tests/page/run.py "$url"
+LAYERD=$1 /usr/bin/python3 -B tests/page/run.py "$url"
 start_proxy
 echo -n "behind a proxy: "
-/usr/bin/python3 -B tests/page/run.py "$proxied"
+LAYERD=$1 /usr/bin/python3 -B tests/page/run.py "$proxied"
 stop_proxy
 stop_daemon

@@ -11,9 +11,35 @@ struct layerd_client {
     CURL *curl;
     char *base;                 /* without a slash at its end */
     struct curl_slist *headers; /* of layerd_add_header */
+    char *token;                /* the line that has it; NULL for none */
     long timeout;               /* milliseconds, 0 for none */
     char reason[CURL_ERROR_SIZE];
 };
+
+static void forget_token(layerd_client *client) {
+    if (client->token != NULL)
+        explicit_bzero(client->token, strlen(client->token));
+    free(client->token);
+    client->token = NULL;
+}
+
+bool layerd_set_token(layerd_client *client, const char *token, layerd_error *error) {
+    static const char start[] = "Authorization: Bearer ";
+    if (client == NULL)
+        return layerd_fail(error, "invalid_input", NULL, "The client is NULL.");
+    forget_token(client);
+    if (token == NULL || *token == '\0')
+        return true;
+    for (const char *c = token; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~')
+            return layerd_fail(error, "invalid_input", NULL,
+                               "The token has a space, or a character that no header can have.");
+    client->token = malloc(strlen(start) + strlen(token) + 1);
+    if (client->token == NULL)
+        return layerd_fail_memory(error);
+    strcpy(stpcpy(client->token, start), token);
+    return true;
+}
 
 /* libcurl starts itself with the first handle, under its own lock since 7.84. */
 layerd_client *layerd_open(const char *url, layerd_error *error) {
@@ -37,6 +63,10 @@ layerd_client *layerd_open(const char *url, layerd_error *error) {
     }
     for (size_t end = strlen(url); end > 0 && url[end - 1] == '/'; end--)
         client->base[end - 1] = '\0';
+    if (!layerd_set_token(client, getenv("LAYERD_TOKEN"), error)) {
+        layerd_close(client);
+        return NULL;
+    }
     return client;
 }
 
@@ -46,6 +76,7 @@ void layerd_close(layerd_client *client) {
     curl_easy_cleanup(client->curl);
     curl_slist_free_all(client->headers);
     free(client->base);
+    forget_token(client);
     free(client);
 }
 
@@ -86,6 +117,9 @@ static bool build_headers(const layerd_client *client, const layerd_message *mes
     for (const char *const *line = message->headers; line != NULL && *line != NULL; line++)
         if (!add_line(list, *line))
             return false;
+    if (client->token != NULL && !has_header(*list, "Authorization") &&
+        !add_line(list, client->token))
+        return false;
     return (has_header(*list, "Content-Type") || add_line(list, "Content-Type:")) &&
            (has_header(*list, "Expect") || add_line(list, "Expect:"));
 }

@@ -118,7 +118,12 @@ void layerd_close(layerd_client *client);
  * end. 120,000 unless set. Connecting may take 10 seconds of it. */
 void layerd_set_timeout(layerd_client *client, long milliseconds);
 
-/* A header line for every later request, e.g. "Authorization: Bearer ...". Copied. */
+/* The token that every later request carries, as `layerd --new-token` prints it; NULL or "" for
+ * none. Copied. From the start it is that in the environment's LAYERD_TOKEN. An Authorization of
+ * layerd_add_header's or of a message goes before it. */
+bool layerd_set_token(layerd_client *client, const char *token, layerd_error *error);
+
+/* A header line for every later request, e.g. "Accept-Language: de". Copied. */
 bool layerd_add_header(layerd_client *client, const char *line, layerd_error *error);
 
 /* ---- running operations ------------------------------------------------------------------ */
@@ -228,14 +233,14 @@ const char *layerd_answer_kept(const layerd_answer *answer, const char *name);
 /* ---- plain HTTP, for everything else ----------------------------------------------------- */
 
 typedef struct layerd_message {
-    const char *method; /* "GET"; NULL is GET without and POST with a body */
-    const char *path;   /* "/healthz", sent as it is */
-    const char *query;  /* without the "?"; NULL for none */
-    const char *const
-        *headers;     /* "Name: value" lines, a NULL at the end; NULL for none. Beside them
-                         only Host, Accept, Content-Length and layerd_add_header's go. */
-    const void *body; /* NULL for none */
-    size_t length;    /* of the body, in bytes */
+    const char *method;         /* "GET"; NULL is GET without and POST with a body */
+    const char *path;           /* "/healthz", sent as it is */
+    const char *query;          /* without the "?"; NULL for none */
+    const char *const *headers; /* "Name: value" lines, a NULL at the end; NULL for none. Beside
+                                   them only Host, Accept, Content-Length, the token's and
+                                   layerd_add_header's go. */
+    const void *body;           /* NULL for none */
+    size_t length;              /* of the body, in bytes */
 } layerd_message;
 
 typedef struct layerd_reply {

@@ -103,7 +103,10 @@ export interface Options {
      * released, when a second try could find it gone. At worst a forward whose answer was lost
      * leaves a cache behind until it expires. */
     retries?: number;
-    /** Sent with every request: {Authorization: "Bearer ..."}. */
+    /** Sent with every request as `Authorization: Bearer`, unless `headers` has an Authorization.
+     * The environment's LAYERD_TOKEN, if any. */
+    token?: string;
+    /** Sent with every request. */
     headers?: Record<string, string>;
     /** In the place of the global fetch. */
     fetch?: typeof fetch;

@@ -100,6 +100,12 @@ function readAnswer(client, { buffer, isBytes }, dtype) {
     return answer;
 }
 
+// A header of the caller's own goes before the token.
+function withToken(headers = {}, token) {
+    const has = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
+    return token && !has ? { Authorization: `Bearer ${token}`, ...headers } : headers;
+}
+
 const FIRST_PAUSE = 0.1; // seconds, doubled with each try
 
 export class Layerd {
@@ -107,10 +113,12 @@ export class Layerd {
     #options;
 
     constructor(options = {}) {
-        const { url, form = "safetensors", timeout = 120_000, retries = 2, headers = {} } = options;
+        const { url, form = "safetensors", timeout = 120_000, retries = 2 } = options;
         if (form !== "safetensors" && form !== "json")
             throw badInput(`form is "safetensors" or "json", not ${JSON.stringify(form)}`);
-        const fallback = globalThis.process?.env?.LAYERD_URL ?? "http://127.0.0.1:8080";
+        const environment = globalThis.process?.env ?? {};
+        const fallback = environment.LAYERD_URL ?? "http://127.0.0.1:8080";
+        const headers = withToken(options.headers, options.token ?? environment.LAYERD_TOKEN);
         this.#url = String(url ?? fallback).replace(/\/+$/, "");
         // Called without a receiver: a browser's fetch refuses any but window.
         const fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));

@@ -15,6 +15,7 @@
       "The body is not valid safetensors")                                                         \
     X(PROBLEM_INVALID_QUERY, 400, "invalid_query", "The query is not understood")                  \
     X(PROBLEM_INVALID_REQUEST, 400, "invalid_request", "The request is not valid HTTP")            \
+    X(PROBLEM_UNAUTHORIZED, 401, "unauthorized", "A token is needed")                              \
     X(PROBLEM_FORBIDDEN, 403, "forbidden", "This caller may not do that")                          \
     X(PROBLEM_NOT_FOUND, 404, "not_found", "There is nothing at this path")                        \
     X(PROBLEM_UNKNOWN_CACHE, 404, "unknown_cache", "The cache handle is not known")                \

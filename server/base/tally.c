@@ -16,7 +16,8 @@ static struct {
 
 static bool concerns_operator(problem_kind kind) {
     int status = problem_status(kind);
-    return status == 403 || status == 413 || status == 429 || status == 431 || status >= 500;
+    return status == 401 || status == 403 || status == 413 || status == 429 || status == 431 ||
+           status >= 500;
 }
 
 void tally_refused(const problem *problem) {

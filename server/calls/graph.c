@@ -11,6 +11,7 @@
 typedef struct {
     service *service;
     const form *answer_form;
+    store store; /* as the caller sees it */
     graph_call call;
     bool at_leisure, later; /* as in the request, and in the reply */
     size_t bound;           /* the most bytes that the answer can have */
@@ -58,7 +59,7 @@ static size_t cost_of(const work *w, const graph_wanted *wanted) {
 
 /* Sets room for all that is kept aside. */
 static bool reserve(work *w) {
-    store *store = w->service->store;
+    store *store = &w->store;
     size_t bytes = 0;
     int retry_after;
     for (size_t i = 0; i < w->call.keep.count; i++)
@@ -104,6 +105,10 @@ static bool prepare(work *w) {
 /* ---- computing, and what becomes of it ---------------------------------------------------------
  */
 
+static bool charge_work(const work *w, caller *caller) {
+    return !caller || caller_work(caller, layers_graph_costs(w->call.graph).work, w->call.problem);
+}
+
 static bool run(work *w) {
     layers_error error;
     return layers_graph_run(w->call.graph, w->call.pool, &error) == LAYERS_OK ||
@@ -134,7 +139,7 @@ static bool share(const work *w, const graph_wanted *wanted, store_value *value)
 
 /* Keeps what is to be kept: all of it, or nothing. */
 static bool keep(work *w) {
-    store *store = w->service->store;
+    store *store = &w->store;
     size_t count = w->call.keep.count;
     if (count == 0)
         return true;
@@ -153,7 +158,7 @@ static bool keep(work *w) {
 }
 
 static void release(work *w) {
-    store *store = w->service->store;
+    store *store = &w->store;
     for (size_t i = 0; i < w->call.release_count; i++)
         store->remove(store, w->call.release[i]);
 }
@@ -177,7 +182,7 @@ static void give_up(void *unfinished) {
     work *w = unfinished;
     graph_call *call = &w->call;
     if (w->reserved > 0)
-        w->service->store->release(w->service->store, w->reserved);
+        w->store.release(&w->store, w->reserved);
     layers_graph_free(call->graph);
     json_document_free(&call->document);
     safetensors_free(&call->file);
@@ -212,9 +217,11 @@ bool handle_graph(service *service, const route *route, const request *request, 
         w = calloc(1, sizeof *w);
         if (!w)
             return problem_set_memory(problem, "the graph");
-        *w = (work){.service = service, .answer_form = route->answer_form};
+        *w = (work){.service = service,
+                    .answer_form = route->answer_form,
+                    .store = store_for(service->store, request_owner(request))};
         w->call = (graph_call){.body = &request->body,
-                               .store = service->store,
+                               .store = &w->store,
                                .charge = request->charge,
                                .problem = problem,
                                .flat = request->query_count > 0};
@@ -224,7 +231,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
     w->at_leisure = request->at_leisure;
     w->call.pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     double read = clock_ms();
-    good = good && prepare(w) && run(w);
+    good = good && prepare(w) && charge_work(w, request->caller) && run(w);
     double computed = clock_ms();
     good = good && answer(w, reply);
     if (!good && !w->later) {

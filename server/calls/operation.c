@@ -10,6 +10,7 @@
 typedef struct {
     service *service;
     const route *route;
+    store store;            /* as the caller sees it */
     bool no_cache;          /* ?cache=none */
     bool release;           /* ?cache=release */
     bool at_leisure, later; /* as in the request, and in the reply */
@@ -67,7 +68,7 @@ static bool prepare(work *w) {
         return true;
     int retry_after;
     size_t bytes = w->call.cache_bytes + store_overhead;
-    store *store = w->service->store;
+    store *store = &w->store;
     if (!store->reserve(store, bytes, &retry_after)) {
         problem_set(w->request.problem, PROBLEM_CACHE_FULL, NULL,
                     "the cache has no room for %zu bytes; release handles (?cache=release, or "
@@ -89,7 +90,7 @@ static bool run(work *w) {
 
 /* Puts the cache into the store, once the answer's memory is there: nothing can fail after it. */
 static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
-    store *store = w->service->store;
+    store *store = &w->store;
     const store_value value = {.cache = w->call.cache};
     if (!store->put(store, &value, 1, w->reserved, (char(*)[HANDLE_TEXT])handle))
         return problem_set_memory(w->request.problem, "the cache");
@@ -111,7 +112,7 @@ static bool answer(work *w, reply *reply) {
     w->answer.handle = keep ? handle : NULL;
     size_t length = (size_t)(w->route->answer_form->write(body, &w->answer) - body);
     if (w->release)
-        w->service->store->remove(w->service->store, w->request.handle);
+        w->store.remove(&w->store, w->request.handle);
     form_reply(w->route->answer_form, body, length, reply);
     return true;
 }
@@ -122,9 +123,10 @@ bool handle_operation(service *service, const route *route, const request *reque
     layers_pool *pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     work w = {.service = service,
               .route = route,
+              .store = store_for(service->store, request_owner(request)),
               .call = {.operation = route->operation, .pool = pool},
               .request = {.body = &request->body,
-                          .store = service->store,
+                          .store = &w.store,
                           .charge = request->charge,
                           .call = &w.call,
                           .problem = problem},
@@ -134,7 +136,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     read_query(&w, request);
     bool good = route->request_form->read(&w.request);
     double read = clock_ms();
-    good = good && prepare(&w) && run(&w);
+    good = good && prepare(&w) && caller_work(request->caller, w.call.work, problem) && run(&w);
     double computed = clock_ms();
     good = good && answer(&w, reply);
     double written = clock_ms();
@@ -143,7 +145,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     reply->compute_ms = computed - read;
     reply->write_ms = written - computed;
     if (w.reserved > 0)
-        service->store->release(service->store, w.reserved);
+        w.store.release(&w.store, w.reserved);
     layers_call_clear(&w.call);
     return good;
 }

@@ -30,10 +30,10 @@ static json_t *shape_of(const store_info *info) {
 
 bool handle_cache_info(service *service, const route *route, const request *request, reply *reply,
                        problem *problem) {
-    (void)request;
+    store store = store_for(service->store, request_owner(request));
     store_info info;
     char created[32], expires[32];
-    if (!service->store->info(service->store, route->rest, &info))
+    if (!store.info(&store, route->rest, &info))
         return unknown(problem);
     return reply_document(
         reply,
@@ -46,8 +46,8 @@ bool handle_cache_info(service *service, const route *route, const request *requ
 
 bool handle_cache_remove(service *service, const route *route, const request *request, reply *reply,
                          problem *problem) {
-    (void)request;
-    if (!service->store->remove(service->store, route->rest))
+    store store = store_for(service->store, request_owner(request));
+    if (!store.remove(&store, route->rest))
         return unknown(problem);
     reply->status = 204;
     return true;

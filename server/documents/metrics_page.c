@@ -246,6 +246,21 @@ static void write_most_files(page *page, const char *name) {
         write_count(page, name, limit.rlim_cur);
 }
 
+static void write_tokens(page *page, const char *name) {
+    write_count(page, name, tokens_count(page->service->tokens));
+}
+
+static void write_access_refused(page *page, const char *name) {
+    static const char *const reasons[REFUSALS] = {
+        [REFUSED_NO_TOKEN] = "no_token",   [REFUSED_BAD_REQUEST] = "bad_request",
+        [REFUSED_BAD_TOKEN] = "bad_token", [REFUSED_SCOPE] = "scope",
+        [REFUSED_RATE] = "rate",           [REFUSED_WORK] = "work"};
+    refusal_counts *counts = tokens_refusals(page->service->tokens);
+    for (int i = 0; i < REFUSALS; i++)
+        fprintf(page->out, "%s{reason=\"%s\"} %" PRIu64 "\n", name, reasons[i],
+                (uint64_t)atomic_load(&counts->count[i]));
+}
+
 /* Every family: name without its type's ending, type, unit ("": none), writer, what it is. */
 static const struct family {
     const char *name;
@@ -296,6 +311,13 @@ static const struct family {
      "When the process started, since 1970."},
 };
 
+/* Where tokens are. */
+static const struct family access_families[] = {
+    {"layerd_tokens", GAUGE, "", write_tokens, "Tokens that one may call with."},
+    {"layerd_access_refused", COUNTER, "", write_access_refused,
+     "Requests that were refused for who asked."},
+};
+
 static void write_family(page *page, const struct family *family) {
     char sample[64];
     snprintf(sample, sizeof sample, "%s%s", family->name, types[family->type].suffix);
@@ -313,6 +335,8 @@ static void write_page(page *page) {
     page->service->store->stats(page->service->store, &page->store);
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         write_family(page, &families[i]);
+    for (size_t i = 0; page->service->tokens && i < sizeof access_families / sizeof *families; i++)
+        write_family(page, &access_families[i]);
     if (page->openmetrics)
         fputs("# EOF\n", page->out);
 }

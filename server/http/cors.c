@@ -94,6 +94,7 @@ void cors_add(header_list *list, const char *origins, const request *request, co
         header_add(list, "Access-Control-Max-Age", "7200");
     } else {
         header_add(list, "Access-Control-Expose-Headers",
-                   "X-Request-Id, Server-Timing, Retry-After");
+                   "X-Request-Id, Server-Timing, Retry-After, WWW-Authenticate, RateLimit, "
+                   "RateLimit-Policy");
     }
 }

@@ -22,7 +22,8 @@ enum field {
     CONNECTION,
     EXPECT,
     AS_IT_IS, /* from here on they pass with the values that they have */
-    ACCEPT = AS_IT_IS,
+    AUTHORIZATION = AS_IT_IS,
+    ACCEPT,
     CONTENT_TYPE,
     CONTENT_ENCODING,
     ORIGIN,
@@ -43,6 +44,7 @@ static const struct {
     [TRANSFER_ENCODING] = {NAME("Transfer-Encoding"), true},
     [CONNECTION] = {NAME("Connection"), true},
     [EXPECT] = {NAME("Expect"), true},
+    [AUTHORIZATION] = {NAME("Authorization"), true},
     [ACCEPT] = {NAME("Accept"), true},
     [CONTENT_TYPE] = {NAME("Content-Type"), false},
     [CONTENT_ENCODING] = {NAME("Content-Encoding"), true},
@@ -303,6 +305,10 @@ static void write_field(writing *w, const reading *r, enum field field) {
         if (!before)
             write_span(w, (span){fields[field].name, fields[field].length});
         write_text(w, before ? before : ":");
+        if (field == AUTHORIZATION && r->seen[field] > 1) { /* no list: which counts nobody knows */
+            write_text(w, ",\r\n");
+            return;
+        }
         write_span(w, r->line[i].value);
         before = ",";
     }

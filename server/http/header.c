@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/decimal.h"
 #include "base/log.h"
 
 void header_ids_start(header_ids *ids) {
@@ -24,22 +25,11 @@ static bool is_sane_id(const char *id) {
                length;
 }
 
-static char *put_decimal(char *out, uint64_t number) {
-    char digits[20];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (count > 0)
-        *out++ = digits[--count];
-    return out;
-}
-
 void header_request_id(header_ids *ids, const char *given, char id[HEADER_ID_TEXT]) {
     if (is_sane_id(given))
         strcpy(id, given);
     else
-        *put_decimal(stpcpy(id, ids->prefix),
+        *decimal_put(stpcpy(id, ids->prefix),
                      atomic_fetch_add_explicit(&ids->next, 1, memory_order_relaxed)) = '\0';
 }
 
@@ -54,7 +44,7 @@ static const char *write_timing(const reply *reply, char text[HEADER_TIMING_TEXT
     char *out = text;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         uint64_t us = parts[i].ms > 0 ? (uint64_t)(parts[i].ms * 1e3 + 0.5) : 0;
-        out = put_decimal(stpcpy(out, parts[i].name), us / 1000);
+        out = decimal_put(stpcpy(out, parts[i].name), us / 1000);
         *out++ = '.';
         for (unsigned place = 100; place > 0; place /= 10)
             *out++ = (char)('0' + us / place % 10);

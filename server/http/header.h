@@ -4,7 +4,7 @@
 
 #include "request.h"
 
-enum { HEADER_ID_TEXT = 65, HEADER_TIMING_TEXT = 128, HEADERS_MOST = 16 };
+enum { HEADER_ID_TEXT = 65, HEADER_TIMING_TEXT = 128, HEADERS_MOST = 20 };
 
 /* Numbers the requests of this process, and tells them from another's. Thread-safe. */
 typedef struct {

@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "access/admit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tally.h"
@@ -68,12 +69,14 @@ typedef struct {
     int64_t begun; /* when, of clock_coarse_ms() */
     char id[HEADER_ID_TEXT];
     bool refused;  /* by its headers, or by its length on the way: what `problem` says */
+    bool barred;   /* as who asks may not ask that */
     job job;       /* for the workers */
     bool computed; /* by them, or dropped */
     bool unwanted; /* the caller has gone */
     bool good;     /* there is a reply; else a problem */
     bool last;     /* no request follows this one */
     charge charge; /* of the memory budget */
+    quota_headers quota;
     problem problem;
     reply reply;
 } exchange;
@@ -119,7 +122,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     x->mhd = connection;
     x->connection =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    x->began = x->refused = x->computed = x->unwanted = x->last = false;
+    x->began = x->refused = x->barred = x->computed = x->unwanted = x->last = false;
     x->charge = (charge){.budget = &http->service->memory};
     x->request = (request){
         .body = body_empty(),
@@ -127,6 +130,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     };
     x->route = (route){0};
     x->reply = (reply){0};
+    *x->quota.policy = '\0';
     return x;
 }
 
@@ -152,6 +156,10 @@ static bool add_headers(struct MHD_Response *response, const exchange *x) {
     header_list list;
     header_list_make(&list, x->id, &x->reply, x->good ? NULL : &x->problem);
     cors_add(&list, service->options->cors_origin, &x->request, &x->route);
+    if (*x->quota.policy) {
+        header_add(&list, "RateLimit-Policy", x->quota.policy);
+        header_add(&list, "RateLimit", x->quota.left);
+    }
     if (x->route.negotiated)
         header_add(&list, MHD_HTTP_HEADER_VARY, "Accept");
     if (x->route.allow)
@@ -169,9 +177,11 @@ static void log_request(const exchange *x) {
         log_line(LOG_ERROR, "%s %s %s: %d %s", x->id, x->request.method, x->request.path,
                  x->reply.status, x->problem.detail);
     else if (log_enabled(LOG_DEBUG))
-        log_line(LOG_DEBUG, "%s %s %s: %d, %zu bytes in, %zu out, %.3f ms", x->id,
+        log_line(LOG_DEBUG, "%s %s %s: %d, %zu bytes in, %zu out, %.3f ms%s%s", x->id,
                  x->request.method, x->request.path, x->reply.status, x->request.body_length,
-                 x->reply.body_length, x->reply.read_ms + x->reply.compute_ms + x->reply.write_ms);
+                 x->reply.body_length, x->reply.read_ms + x->reply.compute_ms + x->reply.write_ms,
+                 x->request.caller ? ", for " : "",
+                 x->request.caller ? x->request.caller->name : "");
 }
 
 /* Time for so many bytes of a body or an answer. */
@@ -243,6 +253,7 @@ static void read_headers(exchange *x) {
     request->content_type = header(x->mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
     request->accept = header(x->mhd, MHD_HTTP_HEADER_ACCEPT);
     request->origin = header(x->mhd, MHD_HTTP_HEADER_ORIGIN);
+    request->authorization = header(x->mhd, MHD_HTTP_HEADER_AUTHORIZATION);
     request->is_preflight = !strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) &&
                             header(x->mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD);
     header_request_id(&x->http->ids, header(x->mhd, "X-Request-Id"), x->id);
@@ -262,6 +273,21 @@ static bool is_plain(exchange *x) {
     return false;
 }
 
+/* Whether who asks may ask that. OPTIONS tells what anyone may know: browsers send it before they
+ * send a token. */
+static bool is_admitted(exchange *x) {
+    const service *service = x->http->service;
+    const request *request = &x->request;
+    admission admission = {.authorization = request->authorization, .scope = x->route.scope};
+    if (!service->tokens || !strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) ||
+        route_is_public(&x->route, service->options->public_paths))
+        return true;
+    for (size_t i = 0; i < request->query_count; i++)
+        admission.in_query |= !strcmp(request->query[i].key, "access_token");
+    x->barred = !admit(service->tokens, &admission, &x->request.caller, &x->quota, &x->problem);
+    return !x->barred;
+}
+
 /* Whether a request may go on, by its headers. */
 static bool may_go_on(exchange *x) {
     const service *service = x->http->service;
@@ -277,7 +303,8 @@ static bool may_go_on(exchange *x) {
     if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > QUERY_MOST)
         return problem_set(&x->problem, PROBLEM_INVALID_QUERY, NULL, "the query has too many keys");
     MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, add_query, &x->request);
-    return route_find(&x->request, &x->route, &x->problem) && is_plain(x) &&
+    bool found = route_find(&x->request, &x->route, &x->problem);
+    return is_admitted(x) && found && is_plain(x) &&
            !(x->route.request_form && atomic_load(&service->draining) &&
              !problem_set_draining(&x->problem));
 }
@@ -296,6 +323,8 @@ static enum MHD_Result begin(exchange *x) {
     if (connection_refusal(x->connection))
         return send_last(x);
     size_t length = declared_length(x->mhd), limit = body_limit(x->http);
+    if (x->barred && length > CHEAP_BODY) /* nobody has to take in what a stranger sends */
+        return send_last(x);
     if (length != SIZE_MAX && length > limit) {
         x->refused = !body_too_large(limit, &x->problem);
         return send_last(x);
@@ -441,6 +470,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     layers_tensor_clear(&x->request.body);
     free(x->reply.body);
     charge_reduce(&x->charge, 0);
+    caller_release(x->request.caller);
     if (x->began) {
         metrics_move(http->service->metrics, METRICS_REQUESTS, -1);
         atomic_fetch_sub(&http->running, 1);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,6 +41,15 @@ bool listen_is_address(const char *where) {
     const char *path = socket_path(where);
     return path ? *path && strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
                 : split(where, host, port);
+}
+
+bool listen_is_local(const char *where) {
+    char host[256], port[16];
+    if (socket_path(where) || !split(where, host, port))
+        return socket_path(where) != NULL;
+    bool numbers = !host[strspn(host, "0123456789.")];
+    return (numbers && !strncmp(host, "127.", 4)) || !strcmp(host, "::1") ||
+           !strcasecmp(host, "localhost");
 }
 
 /* A socket file that nobody listens at is what an earlier process left. */

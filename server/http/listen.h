@@ -9,6 +9,9 @@
 /* Whether a text has the form of an address to listen at, as below. */
 bool listen_is_address(const char *where);
 
+/* Whether only programs of this machine can reach such an address. */
+bool listen_is_local(const char *where);
+
 /* Opens a socket at "127.0.0.1:8080", "[::1]:8080", "localhost:0" (a free port), ":8080" (every
  * address) or "unix:/run/layerd.sock": a file, of the mode that the umask leaves; one that is there
  * already is replaced only if it is a socket that nobody listens at. `address` gets where it is, as

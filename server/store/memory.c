@@ -18,6 +18,7 @@ enum {
     FIRST_BUCKETS = 16,
     SWEEP_MOST = 1000, /* milliseconds between looks at what has expired */
     SWEEP_LEAST = 10,
+    OWNER_RETRY = 10, /* seconds */
 };
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct entry {
     struct entry *chain;         /* next in its bucket */
     struct entry *older, *newer; /* in order of use */
     store_value value;
+    owner *owner; /* NULL for everyone */
     size_t bytes;
     int64_t created; /* milliseconds since 1970 */
     int64_t used;    /* milliseconds of the monotonic clock */
@@ -44,7 +46,7 @@ typedef struct {
 } shard;
 
 typedef struct {
-    store interface; /* first: a store * is a memory_store * */
+    store interface;
     size_t budget;
     int64_t lifetime;
     atomic_size_t bytes; /* kept and reserved */
@@ -62,6 +64,12 @@ void store_value_clear(store_value *value) {
     layers_cache_unref(value->cache);
     value->cache = NULL;
     layers_tensor_clear(&value->tensor);
+}
+
+store store_for(const store *store, owner *owner) {
+    struct store view = *store;
+    view.owner = owner;
+    return view;
 }
 
 static int64_t clock_ms(clockid_t clock) {
@@ -129,9 +137,16 @@ static void take_out(shard *shard, entry *e) {
     shard->count--;
 }
 
+/* Gives bytes back that were kept or set aside. */
+static void give_back(memory_store *store, owner *owner, size_t bytes) {
+    atomic_fetch_sub(&store->bytes, bytes);
+    if (owner)
+        atomic_fetch_sub(&owner->kept, bytes);
+}
+
 static void free_entry(memory_store *store, entry *e) {
     store_value_clear(&e->value);
-    atomic_fetch_sub(&store->bytes, e->bytes);
+    give_back(store, e->owner, e->bytes);
     free(e);
 }
 
@@ -206,39 +221,52 @@ static int retry_seconds(memory_store *store) {
     return first > now ? (int)((first - now + 999) / 1000) : 1;
 }
 
-static bool try_reserve(memory_store *store, size_t bytes) {
-    size_t have = atomic_load(&store->bytes);
+static bool add_within(atomic_size_t *bytes, size_t more, size_t limit) {
+    size_t have = atomic_load(bytes);
     do {
-        if (bytes > store->budget || have > store->budget - bytes)
+        if (more > limit || have > limit - more)
             return false;
-    } while (!atomic_compare_exchange_weak(&store->bytes, &have, have + bytes));
+    } while (!atomic_compare_exchange_weak(bytes, &have, have + more));
     return true;
 }
 
+static bool try_reserve(memory_store *store, owner *owner, size_t bytes) {
+    if (owner && !add_within(&owner->kept, bytes, atomic_load(&owner->limit)))
+        return false;
+    if (add_within(&store->bytes, bytes, store->budget))
+        return true;
+    if (owner)
+        atomic_fetch_sub(&owner->kept, bytes);
+    return false;
+}
+
+/* An owner is not told when a handle goes that may be another's. */
 static bool memory_reserve(store *interface, size_t bytes, int *retry_after) {
-    memory_store *store = (memory_store *)interface;
-    if (try_reserve(store, bytes) || (sweep(store) && try_reserve(store, bytes)))
+    memory_store *store = interface->self;
+    owner *owner = interface->owner;
+    if (try_reserve(store, owner, bytes) || (sweep(store) && try_reserve(store, owner, bytes)))
         return true;
     atomic_fetch_add(&store->refused, 1);
-    *retry_after = retry_seconds(store);
+    *retry_after = owner ? OWNER_RETRY : retry_seconds(store);
     return false;
 }
 
 static void memory_release(store *interface, size_t bytes) {
-    atomic_fetch_sub(&((memory_store *)interface)->bytes, bytes);
+    give_back(interface->self, interface->owner, bytes);
 }
 
 static size_t bytes_of(const store_value *value) {
     return value->cache ? layers_cache_bytes(value->cache) : layers_tensor_memory(&value->tensor);
 }
 
-static entry *make_entry(const store_value *value) {
+static entry *make_entry(const store_value *value, owner *owner) {
     entry *e = malloc(sizeof *e);
     if (!e || getrandom(&e->handle, sizeof e->handle, 0) != (ssize_t)sizeof e->handle) {
         free(e);
         return NULL;
     }
     e->value = *value;
+    e->owner = owner;
     e->bytes = bytes_of(value) + store_overhead;
     return e;
 }
@@ -261,11 +289,11 @@ static void put_in(memory_store *store, entry *e) {
 
 static bool memory_put(store *interface, const store_value *values, size_t count, size_t reserved,
                        char (*handles)[HANDLE_TEXT]) {
-    memory_store *store = (memory_store *)interface;
+    memory_store *store = interface->self;
     entry *made = NULL; /* a chain of all, the last first */
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        entry *e = make_entry(&values[i]);
+        entry *e = make_entry(&values[i], interface->owner);
         if (!e) {
             for (entry *next; made; made = next) {
                 next = made->chain;
@@ -278,7 +306,7 @@ static bool memory_put(store *interface, const store_value *values, size_t count
         e->chain = made;
         made = e;
     }
-    atomic_fetch_add(&store->bytes, bytes - reserved); /* also where that is below 0 */
+    give_back(store, interface->owner, reserved - bytes); /* also where that is below 0 */
     for (entry *next; made; made = next) {
         next = made->chain;
         put_in(store, made);
@@ -286,16 +314,17 @@ static bool memory_put(store *interface, const store_value *values, size_t count
     return true;
 }
 
-/* Locks the shard of a live handle and returns its entry; NULL, and nothing locked, for any other
- * handle. */
-static entry *lock_live(memory_store *store, const char *text, shard **locked) {
+/* Locks the shard of a live handle of the owner's and returns its entry; NULL, and nothing locked,
+ * for any other handle. */
+static entry *lock_live(const store *interface, const char *text, shard **locked) {
+    memory_store *store = interface->self;
     handle_bits handle;
     if (!parse_handle(text, &handle))
         return NULL;
     *locked = shard_of(store, handle);
     pthread_mutex_lock(&(*locked)->lock);
     entry *e = find(*locked, handle);
-    if (e && e->used + store->lifetime >= clock_ms(CLOCK_MONOTONIC))
+    if (e && e->owner == interface->owner && e->used + store->lifetime >= clock_ms(CLOCK_MONOTONIC))
         return e;
     pthread_mutex_unlock(&(*locked)->lock);
     return NULL;
@@ -303,7 +332,7 @@ static entry *lock_live(memory_store *store, const char *text, shard **locked) {
 
 static bool memory_get(store *interface, const char *handle, store_value *value) {
     shard *shard;
-    entry *e = lock_live((memory_store *)interface, handle, &shard);
+    entry *e = lock_live(interface, handle, &shard);
     *value = (store_value){0};
     if (!e)
         return false;
@@ -319,9 +348,9 @@ static bool memory_get(store *interface, const char *handle, store_value *value)
 }
 
 static bool memory_info(store *interface, const char *handle, store_info *info) {
-    memory_store *store = (memory_store *)interface;
+    memory_store *store = interface->self;
     shard *shard;
-    const entry *e = lock_live(store, handle, &shard);
+    const entry *e = lock_live(interface, handle, &shard);
     if (!e)
         return false;
     int64_t left = e->used + store->lifetime - clock_ms(CLOCK_MONOTONIC);
@@ -342,9 +371,9 @@ static bool memory_info(store *interface, const char *handle, store_info *info) 
 }
 
 static bool memory_remove(store *interface, const char *handle) {
-    memory_store *store = (memory_store *)interface;
+    memory_store *store = interface->self;
     shard *shard;
-    entry *e = lock_live(store, handle, &shard);
+    entry *e = lock_live(interface, handle, &shard);
     if (!e)
         return false;
     take_out(shard, e);
@@ -355,7 +384,7 @@ static bool memory_remove(store *interface, const char *handle) {
 }
 
 static void memory_stats(store *interface, store_stats *stats) {
-    memory_store *store = (memory_store *)interface;
+    memory_store *store = interface->self;
     *stats = (store_stats){
         .bytes = atomic_load(&store->bytes),
         .budget = store->budget,
@@ -389,7 +418,7 @@ static void free_shards(memory_store *store) {
 }
 
 static void memory_close(store *interface) {
-    memory_store *store = (memory_store *)interface;
+    memory_store *store = interface->self;
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
     pthread_cond_signal(&store->wake);
@@ -403,6 +432,7 @@ store *store_open_memory(size_t budget, int64_t lifetime) {
     if (!store)
         return NULL;
     store->interface = (struct store){
+        .self = store,
         .reserve = memory_reserve,
         .release = memory_release,
         .put = memory_put,

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "base/owner.h"
 #include "layers/operation.h"
 
 enum { HANDLE_TEXT = 33 }; /* 128 random bits in hexadecimal, and a terminator */
@@ -38,9 +39,13 @@ typedef struct {
 
 typedef struct store store;
 
+/* As its owner sees it: what is another's is not there. */
 struct store {
-    /* Sets `bytes` of the budget aside for what is to come. False where they are not to be had;
-     * then *retry_after is the number of seconds after which they may be. */
+    void *self;   /* the store's own */
+    owner *owner; /* NULL: everyone's, where nobody is told from anybody */
+    /* Sets `bytes` of the budget, and of what the owner may have of it, aside for what is to come.
+     * False where they are not to be had; then *retry_after is the number of seconds after which
+     * they may be. */
     bool (*reserve)(store *store, size_t bytes, int *retry_after);
     /* Gives back what was reserved and not used. */
     void (*release)(store *store, size_t bytes);
@@ -62,6 +67,9 @@ struct store {
     /* Frees the store and everything in it. */
     void (*close)(store *store);
 };
+
+/* The same store, as another sees it. */
+store store_for(const store *store, owner *owner);
 
 /* What a handle costs beside the memory of its value: reserve layers_call.cache_bytes and this. */
 extern const size_t store_overhead;

@@ -1,5 +1,6 @@
 -- wrk's script: POSTs a file again and again, and prints what it saw as one line of JSON.
---     wrk ... -s post.lua URL -- FILE MEDIA_TYPE         of the body and of the answer
+--     wrk ... -s post.lua URL -- FILE MEDIA_TYPE TOKEN   the type of the body and of the answer; a
+--                                                           token may be empty
 
 function init(args)
     local file = assert(io.open(args[1], "rb"))
@@ -7,6 +8,7 @@ function init(args)
     wrk.body = file:read("*a")
     wrk.headers["Content-Type"] = args[2]
     wrk.headers["Accept"] = args[2]
+    if args[3] ~= "" then wrk.headers["Authorization"] = "Bearer " .. args[3] end
     file:close()
 end
 

@@ -94,13 +94,13 @@ def answer_of(port, path, body, media_type="application/json"):
     return data
 
 
-def wrk(port, path, body_file, connections=1, seconds=1, media_type="application/json"):
+def wrk(port, path, body_file, connections=1, seconds=1, media_type="application/json", token=""):
     """POSTs a file as fast as answers come, and wants the same type back:
     {"requests", "seconds", "p50" ms, "p99" ms, "rate"}"""
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s",
          "tests/bench/post.lua", f"http://127.0.0.1:{port}{path}", "--", str(body_file),
-         media_type], capture_output=True, text=True)
+         media_type, token], capture_output=True, text=True)
     seen = [line for line in done.stdout.splitlines() if line.startswith('{"requests"')]
     if not seen:
         raise RuntimeError(done.stdout + done.stderr)

@@ -5,8 +5,9 @@
 
 DAEMON_SUITE(cors);
 
-#define ORIGIN  "https://a.example"
-#define EXPOSED "X-Request-Id, Server-Timing, Retry-After"
+#define ORIGIN "https://a.example"
+#define EXPOSED                                                                                    \
+    "X-Request-Id, Server-Timing, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy"
 
 static const char *const all[] = {"Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
                                   "Access-Control-Allow-Headers", "Access-Control-Max-Age",

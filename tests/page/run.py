@@ -6,7 +6,7 @@ import case
 from browser import Browser
 
 MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_images", "test_graph",
-           "test_origins", "test_people")
+           "test_origins", "test_people", "test_tokens")
 
 case.url = sys.argv[1]
 case.browser = Browser()

@@ -28,7 +28,7 @@ class Pages(unittest.TestCase):
 
     def test_the_options_are_those_of_the_help(self):
         text = subprocess.run([layerd, "--help"], capture_output=True, text=True, check=True).stdout
-        helps = [(line[2:24].strip(), line[24:38].strip()) for line in text.splitlines()
+        helps = [(line[2:24].strip(), re.match(r"\S*", line[24:])[0]) for line in text.splitlines()
                  if line.startswith("  --")]
         table = re.findall(r"^\| `(--[a-z-]+)` \| (?:`([^`]+)`)?", read("server/README.md"),
                            re.MULTILINE)

@@ -38,7 +38,10 @@ Test(openapi, each_row_of_the_tables_is_a_path) {
         expect_method(paths, path, "post", true);
         expect_method(paths, path, "get", false);
     }
-    for (const document *row = documents; row->path; row++, rows++) {
+    for (const document *row = documents; row->path; row++) {
+        rows += !row->with_tokens; /* there are none here */
+        if (row->with_tokens)
+            continue;
         snprintf(path, sizeof path, "%s%s", row->path, document_is_prefix(row) ? "{handle}" : "");
         expect_method(paths, path, "get", row->get != NULL);
         expect_method(paths, path, "delete", row->remove != NULL);

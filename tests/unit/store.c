@@ -373,6 +373,66 @@ Test(store, keeps_tensors_beside_caches_all_or_none) {
     s->close(s);
 }
 
+Test(store, what_is_anothers_is_not_there) {
+    store *all = open_store(1 << 20, LONG);
+    owner a = {.name = "a", .limit = SIZE_MAX}, b = {.name = "b", .limit = SIZE_MAX};
+    store of[] = {store_for(all, &a), store_for(all, &b), *all};
+    char handle[3][HANDLE_TEXT];
+    store_info info;
+    int retry;
+    for (int i = 0; i < 3; i++)
+        cr_assert(keep(&of[i], 10, handle[i], &retry));
+    for (int who = 0; who < 3; who++)
+        for (int whose = 0; whose < 3; whose++) {
+            cr_assert(is_live(&of[who], handle[whose]) == (who == whose), "%d %d", who, whose);
+            cr_assert(of[who].info(&of[who], handle[whose], &info) == (who == whose));
+        }
+    cr_assert(!of[0].remove(&of[0], handle[1]) && !all->remove(all, handle[1]));
+    cr_assert(is_live(&of[1], handle[1]));
+    cr_assert(a.kept == b.kept && a.kept > store_overhead, "%zu", (size_t)a.kept);
+    cr_assert(of[1].remove(&of[1], handle[1]));
+    cr_assert(b.kept == 0 && a.kept > 0);
+    all->close(all);
+}
+
+Test(store, an_owner_keeps_no_more_than_it_may) {
+    layers_cache *sample = make_cache(1000);
+    size_t each = cost(sample);
+    layers_cache_unref(sample);
+    store *all = open_store(5 * each, LONG);
+    owner a = {.name = "a", .limit = 2 * each}, b = {.name = "b", .limit = SIZE_MAX};
+    store of_a = store_for(all, &a), of_b = store_for(all, &b);
+    char handle[8][HANDLE_TEXT];
+    int retry = 0;
+    cr_assert(keep(&of_a, 1000, handle[0], &retry) && keep(&of_a, 1000, handle[1], &retry));
+    cr_assert(!keep(&of_a, 1000, handle[2], &retry) && retry >= 1);
+    cr_assert(keep(&of_b, 1000, handle[2], &retry));
+    cr_assert(of_a.remove(&of_a, handle[0]));
+    cr_assert(of_a.reserve(&of_a, each, &retry) && !of_a.reserve(&of_a, 1, &retry));
+    of_a.release(&of_a, each);
+    a.limit = each / 2; /* what it has it keeps */
+    cr_assert(is_live(&of_a, handle[1]) && !of_a.reserve(&of_a, 1, &retry));
+    for (int i = 3; i < 6; i++)
+        cr_assert(keep(&of_b, 1000, handle[i], &retry));
+    size_t had = b.kept;
+    cr_assert(!keep(&of_b, 1000, handle[6], &retry), "the whole budget");
+    cr_assert(b.kept == had, "what was not to be had is not counted");
+    all->close(all);
+}
+
+Test(store, what_expires_is_given_back_to_its_owner) {
+    store *all = open_store(1 << 20, BRIEF);
+    owner a = {.name = "a", .limit = 10000};
+    store of_a = store_for(all, &a);
+    char handle[HANDLE_TEXT];
+    int retry;
+    cr_assert(keep(&of_a, 100, handle, &retry) && a.kept > 0);
+    for (double end = seconds() + 10; a.kept > 0 && seconds() < end;)
+        pause_briefly();
+    cr_assert(a.kept == 0);
+    all->close(all);
+}
+
 enum { THREADS = 8, ROUNDS = 1000 };
 
 typedef struct {

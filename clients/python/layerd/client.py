@@ -43,11 +43,10 @@ class Client:
     timeout  seconds that the daemon may be silent before a call raises TimedOut; None: for ever
     retries  how often a call is repeated that the daemon refuses for now (503, 429)
 
+    token    sent with every request as `Authorization: Bearer`, unless `headers` has an
+             Authorization; None: the environment's LAYERD_TOKEN, if any
     headers  sent with every request besides the client's own
     context  how an https:// daemon's certificate is checked; None: as ssl.create_default_context
-
-    The environment's LAYERD_TOKEN, if any, is sent with every request as `Authorization: Bearer`,
-    unless `headers` has an Authorization.
 
     Any number of threads may use one client: a call has a connection to itself, which is kept for
     later ones. The child of a fork starts without connections and caches: the parent's are not its
@@ -65,14 +64,15 @@ class Client:
     only have left what expires. Not repeated are calls with ?cache=release and graphs that release,
     which could not find their handles again, and calls that were answered in part or not in time.
 
-    A call that is refused because the daemon is busy or full (503, 429) has computed nothing. It is
+    A call that is refused because the daemon is busy or full, or asked too often (503, 429), has
+    computed nothing. It is
     repeated after the time that the answer's Retry-After asks for and up to as much again, so that
     those who were refused together do not come back together, as long as this ends within
     `timeout`; then, or after `retries` times, Unavailable is raised.
     """
 
     def __init__(self, url: Optional[str] = None, *, form: str = "safetensors",
-                 timeout: Optional[float] = 60.0, retries: int = 8,
+                 timeout: Optional[float] = 60.0, retries: int = 8, token: Optional[str] = None,
                  headers: Optional[Mapping[str, str]] = None,
                  context: "Optional[ssl.SSLContext]" = None):
         self.url = url or os.environ.get("LAYERD_URL") or "http://127.0.0.1:8080"
@@ -81,7 +81,7 @@ class Client:
         if form not in _FORMS:
             raise ValueError(f"form is {form!r}, but must be one of {', '.join(_FORMS)}")
         self._form = _FORMS[form]
-        self._address = Address(self.url, _with_token(headers or {}))
+        self._address = Address(self.url, _with_token(headers or {}, token))
         self._context = context if self._address.secure else None
         if self._address.secure and not context:
             import ssl  # which takes as long as the rest of the package
@@ -288,10 +288,12 @@ class Client:
             length = f"Content-Length: {sum(map(len, body))}\r\n\r\n" if body else "\r\n"
             connection.send(["\r\n".join([*requests, head + length]).encode("latin-1"), *body])
             answer = connection.receive()
-            for _ in freed:
+            for handle in freed:
                 if answer.status in (429, 503) and not connection.reusable:
                     self._pending.extend(freed)
                     break  # not this request is refused, but the connection
+                if answer.status == 429:
+                    self._pending.append(handle)  # for a later call
                 answer.skip()
                 answer = connection.receive()
             failure = errors.from_answer(answer) if answer.status >= 400 else None
@@ -364,8 +366,8 @@ def _scalar(name: str, value: Any, dtype: np.dtype) -> Any:
     return dtype.type(value) if isinstance(value, float) and name.count(".") < 2 else value
 
 
-def _with_token(headers: Mapping[str, str]) -> Mapping[str, str]:
-    token = os.environ.get("LAYERD_TOKEN")
+def _with_token(headers: Mapping[str, str], token: Optional[str]) -> Mapping[str, str]:
+    token = os.environ.get("LAYERD_TOKEN") if token is None else token
     if not token or "authorization" in [name.lower() for name in headers]:
         return headers
     return {"Authorization": f"Bearer {token}", **headers}

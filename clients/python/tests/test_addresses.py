@@ -143,6 +143,12 @@ class Headers(unittest.TestCase):
         self.assertFalse([line for line in self.seen({"LAYERD_TOKEN": ""})
                           if line.startswith("Authorization")])
 
+    def test_a_token_goes_before_that_of_the_environment(self):
+        for environment in {}, {"LAYERD_TOKEN": "abc"}:
+            self.assertIn("Authorization: Bearer def", self.seen(environment, token="def"))
+        self.assertFalse([line for line in self.seen({"LAYERD_TOKEN": "abc"}, token="")
+                          if line.startswith("Authorization")])
+
     def test_with_requests_that_free_caches_too(self):
         heads = []
 
@@ -166,6 +172,8 @@ class Headers(unittest.TestCase):
                 layerd.Client(headers={name: "1"})
         with mock.patch.dict(os.environ, LAYERD_TOKEN="a\nb"), self.assertRaises(ValueError):
             layerd.Client()
+        with self.assertRaises(ValueError):
+            layerd.Client(token="a\r\nb")
 
 
 if __name__ == "__main__":

@@ -84,8 +84,19 @@ static json_t *parameters(openapi *o, const layers_operation *operation) {
 typedef struct {
     const layers_operation *operation;
     const char *id, *tag, *summary;
+    scope scope;
     json_t *taken, *given;
 } posting;
+
+/* The token that is asked for, where tokens are. */
+static void put_security(openapi *o, json_t *item, scope scope) {
+    json_t *scopes = json_array();
+    if (scope != SCOPE_NONE)
+        openapi_add(o, scopes, json_string(scope_names[__builtin_ctz(scope)]));
+    if (o->service->tokens)
+        openapi_put(o, item, "security", json_pack("[{s:O}]", "token", scopes));
+    json_decref(scopes);
+}
 
 /* Takes over what it holds. */
 static json_t *post(openapi *o, const posting *p) {
@@ -94,9 +105,12 @@ static json_t *post(openapi *o, const posting *p) {
                 json_pack("{s:s, s:o, s:o}", "description", "The result.", "headers",
                           response_headers(200), "content", p->given));
     problems_put(o, responses, problems_of_post(p->operation));
-    return json_pack("{s:s, s:[s], s:s, s:o, s:{s:b, s:o}, s:o}", "operationId", p->id, "tags",
-                     p->tag, "summary", p->summary, "parameters", parameters(o, p->operation),
-                     "requestBody", "required", 1, "content", p->taken, "responses", responses);
+    json_t *item =
+        json_pack("{s:s, s:[s], s:s, s:o, s:{s:b, s:o}, s:o}", "operationId", p->id, "tags", p->tag,
+                  "summary", p->summary, "parameters", parameters(o, p->operation), "requestBody",
+                  "required", 1, "content", p->taken, "responses", responses);
+    put_security(o, item, p->scope);
+    return item;
 }
 
 static void put_links(openapi *o, json_t *post, json_t *links) {
@@ -116,6 +130,7 @@ static void put_operation(openapi *o, json_t *paths, const layers_operation *ope
                  .id = operation_id(id, operation->layer, operation->name),
                  .tag = operation->layer,
                  .summary = operation->summary,
+                 .scope = SCOPE_COMPUTE,
                  .taken = content(o, schema_of_request(o, operation), examples, bytes),
                  .given = content(o, schema_of_answer(o, operation), answer, bytes)};
     json_t *item = post(o, &p);
@@ -132,6 +147,7 @@ static json_t *post_graph(openapi *o, const document *row) {
     posting p = {.id = operation_id(id, "run", row->name),
                  .tag = row->name,
                  .summary = row->summary,
+                 .scope = row->scope,
                  .taken = content(o, schema_of_graph(o), examples,
                                   "Bytes: tensors are inputs by their names; the metadata `graph` "
                                   "is the text of the document, whose inputs hold what is no "
@@ -197,11 +213,13 @@ static void put_method(openapi *o, json_t *item, const document *document, bool 
             o, responses, "204",
             json_pack("{s:s, s:o}", "description", "Done.", "headers", response_headers(204)));
     problems_put(o, responses, problems_of_document(document));
-    openapi_put(o, item, get ? "get" : "delete",
-                json_pack("{s:s, s:[s], s:s, s:o}", "operationId",
-                          operation_id(id, get ? "get" : "delete", document->name), "tags",
-                          "daemon", "summary", get ? document->summary : document->remove_summary,
-                          "responses", responses));
+    json_t *method = json_pack(
+        "{s:s, s:[s], s:s, s:o}", "operationId",
+        operation_id(id, get ? "get" : "delete", document->name), "tags", "daemon", "summary",
+        get ? document->summary : document->remove_summary, "responses", responses);
+    if (o->service->tokens && !document_is_public(document, o->service->options->public_paths))
+        put_security(o, method, document->scope);
+    openapi_put(o, item, get ? "get" : "delete", method);
 }
 
 static void put_document(openapi *o, json_t *paths, const document *document) {
@@ -228,7 +246,8 @@ static json_t *paths(openapi *o) {
     for (const layers_operation *const *row = layers_operations; *row; row++)
         put_operation(o, paths, *row);
     for (const document *row = documents; row->path; row++)
-        put_document(o, paths, row);
+        if (o->service->tokens || !row->with_tokens)
+            put_document(o, paths, row);
     return paths;
 }
 
@@ -264,6 +283,7 @@ static json_t *headers(openapi *o) {
         {"Server-Timing", "string", "read, compute and write in milliseconds."},
         {"Retry-After", "integer", "Seconds after which to try again."},
         {"Allow", "string", "The methods that the path has."},
+        {"WWW-Authenticate", "string", "What a caller must send (RFC 6750)."},
     };
     json_t *headers = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -292,6 +312,12 @@ static char *make(service *service, size_t *length) {
     json_t *all = paths(&o); /* fills the components */
     json_t *components = json_pack("{s:o, s:o, s:o}", "schemas", o.schemas, "headers", headers(&o),
                                    "responses", o.responses);
+    if (service->tokens)
+        openapi_put(&o, components, "securitySchemes",
+                    json_pack("{s:{s:s, s:s, s:s}}", "token", "type", "http", "scheme", "bearer",
+                              "description",
+                              "What layerd --new-token prints. The scopes of a token are compute, "
+                              "check and admin, and none holds another."));
     json_t *root = json_pack("{s:s, s:o, s:[{s:s}], s:[], s:o, s:o, s:o}", "openapi", "3.1.0",
                              "info", info(), "servers", "url", ".", "security", "tags", tags(&o),
                              "paths", all, "components", components);

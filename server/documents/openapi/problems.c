@@ -74,17 +74,12 @@ uint64_t problems_of_post(const layers_operation *operation) {
 }
 
 uint64_t problems_of_document(const document *document) {
-    static const problem_kind of_all[] = {PROBLEM_INVALID_QUERY,
-                                          PROBLEM_INVALID_REQUEST,
-                                          PROBLEM_FORBIDDEN,
-                                          PROBLEM_NOT_FOUND,
-                                          PROBLEM_METHOD_NOT_ALLOWED,
-                                          PROBLEM_BODY_TOO_LARGE,
-                                          PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                                          PROBLEM_RATE_LIMITED,
-                                          PROBLEM_HEADERS_TOO_LARGE,
-                                          PROBLEM_NOT_IMPLEMENTED,
-                                          PROBLEM_OVERLOADED};
+    static const problem_kind of_all[] = {PROBLEM_INVALID_QUERY,   PROBLEM_INVALID_REQUEST,
+                                          PROBLEM_UNAUTHORIZED,    PROBLEM_FORBIDDEN,
+                                          PROBLEM_NOT_FOUND,       PROBLEM_METHOD_NOT_ALLOWED,
+                                          PROBLEM_BODY_TOO_LARGE,  PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                                          PROBLEM_RATE_LIMITED,    PROBLEM_HEADERS_TOO_LARGE,
+                                          PROBLEM_NOT_IMPLEMENTED, PROBLEM_OVERLOADED};
     uint64_t problems = document->problems;
     for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
         problems |= PROBLEM_BIT(of_all[i]);
@@ -95,7 +90,8 @@ json_t *response_headers(int status) {
     json_t *headers =
         json_pack("{s:o, s:o}", "X-Request-Id", openapi_ref("headers", "X-Request-Id"),
                   "Server-Timing", openapi_ref("headers", "Server-Timing"));
-    const char *more = status == 405                    ? "Allow"
+    const char *more = status == 401                    ? "WWW-Authenticate"
+                       : status == 405                  ? "Allow"
                        : status == 429 || status == 503 ? "Retry-After"
                                                         : NULL;
     if (more && json_object_set_new(headers, more, openapi_ref("headers", more)) != 0)

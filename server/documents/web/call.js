@@ -40,7 +40,8 @@ function fieldAtPointer(fields, pointer) {
 function curlLine(target, body) {
     const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
     const type = "-H 'Content-Type: application/json'";
-    return `curl -sS ${quoted(addressOf(target))} ${type} -d ${quoted(body)}`;
+    const bearer = token && ' -H "Authorization: Bearer $LAYERD_TOKEN"';
+    return `curl -sS ${quoted(addressOf(target))} ${type}${bearer} -d ${quoted(body)}`;
 }
 
 /* {read: 0.02, ...} of "read;dur=0.02, ...", in milliseconds. */
@@ -54,7 +55,7 @@ function parseTiming(header) {
 }
 
 async function call(target, body) {
-    const response = await fetch(addressOf(target), {
+    const response = await ask(target, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body,

@@ -144,11 +144,15 @@ function linePath(values, highest, count = SAMPLES) {
 function startLive(section) {
     const charts = CHARTS.map(makeChart);
     const samples = [];
+    let refused = null; /* the token that may not see them: it is not asked with again */
     section.append(...charts.map((chart) => chart.node));
     const read = async () => {
-        if (document.visibilityState !== "visible") return;
+        if (document.visibilityState !== "visible" || refused === token) return;
+        const asked = token;
         try {
-            const response = await fetch(addressOf("/metrics"));
+            const response = await ask("/metrics");
+            section.hidden = response.status === 401 || response.status === 403;
+            refused = section.hidden ? asked : null;
             if (!response.ok) throw new Error(response.statusText);
             samples.push(readSample(await response.text()));
             if (samples.length > SAMPLES) samples.shift();

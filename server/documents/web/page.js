@@ -83,7 +83,7 @@ function showLayers(panels, navigation, forms) {
 }
 
 async function get(path) {
-    const response = await fetch(addressOf(path));
+    const response = await ask(path);
     if (!response.ok) throw new Error(`${path} answered ${response.status}`);
     return response.json();
 }
@@ -91,14 +91,18 @@ async function get(path) {
 async function start() {
     const find = (id) => document.getElementById(id);
     startLive(find("live"));
+    let panels = [];
+    const showCurls = () => panels.forEach((panel) => panel.showCurl());
     try {
         const [version, openapi] = await Promise.all([get("/version"), get("/openapi.json")]);
         find("version").textContent =
             `${version.version} · ${version.commit} · ${version.blas.split(" ", 2).join(" ")} · ${version.cpu}`;
         const operations = readOperations(openapi);
-        const panels = [...makePanels(operations), makeGraphPanel(operations)];
+        if (openapi.components.securitySchemes) offerToken(find("token"), showCurls);
+        panels = [...makePanels(operations), makeGraphPanel(operations)];
         showLayers(panels, find("layers"), find("forms"));
     } catch (error) {
+        offerToken(find("token"), () => location.reload());
         find("forms").replaceChildren(
             element("p", { role: "alert" }, `The operations could not be read: ${error.message}.`),
         );
