@@ -69,12 +69,4 @@ bool graph_build_inputs(graph_call *call, const json_t *nodes);
 /* A problem from an error of the library. Always false. */
 bool graph_fail(const graph_call *call, const layers_error *error);
 
-/* "/nodes/3". Returns `pointer`. */
-const char *graph_place(const char *list, size_t i, char pointer[FORM_POINTER]);
-
-/* A member of the document that must be a list; NULL where it is not there, or, with a problem, is
- * none. */
-bool graph_list(graph_call *call, const json_t *object, const char *parent, const char *key,
-                const json_t **list);
-
 #endif

@@ -4,19 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "calls/graph.h"
 #include "calls/kept.h"
 
 enum { OPERATIONS = 64, WORD = 64 };
 
-/* By hand, as each node has one. */
-const char *graph_place(const char *list, size_t i, char pointer[FORM_POINTER]) {
-    char digits[24], *first = digits + sizeof digits - 1;
-    *first = '\0';
-    do
-        *--first = (char)('0' + i % 10);
-    while (i /= 10);
-    stpcpy(stpcpy(stpcpy(pointer, list), "/"), first);
+/* "/nodes/3". Returns `pointer`. */
+static const char *place_of(const char *list, size_t i, char pointer[FORM_POINTER]) {
+    *decimal_put(stpcpy(stpcpy(pointer, list), "/"), i) = '\0';
     return pointer;
 }
 
@@ -44,8 +40,9 @@ bool graph_open_text(graph_call *call, const char *text, size_t length) {
     return json_document_read(&call->document, &source, call->problem) || blame(call);
 }
 
-bool graph_list(graph_call *call, const json_t *object, const char *parent, const char *key,
-                const json_t **list) {
+/* A member of an object that must be a list; NULL where it is not there. */
+static bool find_list(graph_call *call, const json_t *object, const char *parent, const char *key,
+                      const json_t **list) {
     char pointer[FORM_POINTER];
     *list = json_object_get(object, key);
     if (!*list || json_is_array(*list))
@@ -133,7 +130,7 @@ static const char **node_names(graph_call *call, const json_t *node, const char 
     const json_t *list;
     char pointer[FORM_POINTER];
     pointer_add(strcpy(pointer, parent), sizeof pointer, key);
-    if (!graph_list(call, node, parent, key, &list))
+    if (!find_list(call, node, parent, key, &list))
         return NULL;
     if (list)
         return names_of(call, list, pointer, "the name of a value", count);
@@ -256,7 +253,7 @@ static bool add_operation(graph_call *call, const json_t *json, const char *pare
 
 static bool add_node(graph_call *call, size_t i, const json_t *node) {
     char parent[FORM_POINTER];
-    graph_place("/nodes", i, parent);
+    place_of("/nodes", i, parent);
     if (!json_is_object(node))
         return problem_set(call->problem, PROBLEM_WRONG_TYPE, parent,
                            "%s is %s, but must be an object", parent,
@@ -342,7 +339,7 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
     char place[FORM_POINTER], pointer[16];
     layers_error error;
     snprintf(pointer, sizeof pointer, "/%s", key);
-    if (!graph_list(call, call->document.root, "", key, &list))
+    if (!find_list(call, call->document.root, "", key, &list))
         return false;
     size_t count = json_array_size(list);
     wanteds->list = calloc(count + 1, sizeof *wanteds->list);
@@ -353,7 +350,7 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
         wanted->name = text_in(call, list, i, pointer, "the name of a value");
         if (!wanted->name)
             return false;
-        graph_place(pointer, i, place);
+        place_of(pointer, i, place);
         if (layers_graph_want(call->graph, wanted->name, &wanted->value, &error) != LAYERS_OK)
             return problem_set(call->problem, PROBLEM_INVALID_GRAPH, place, "%s: %s", place,
                                error.message);
@@ -366,7 +363,7 @@ static bool read_wanted(graph_call *call, const char *key, graph_wanteds *wanted
 static bool read_release(graph_call *call) {
     const json_t *list;
     char place[FORM_POINTER];
-    if (!graph_list(call, call->document.root, "", "release", &list))
+    if (!find_list(call, call->document.root, "", "release", &list))
         return false;
     call->release = names_of(call, list, "/release", "a handle, a string", &call->release_count);
     if (!call->release)
@@ -374,8 +371,7 @@ static bool read_release(graph_call *call) {
     for (size_t i = 0; i < call->release_count; i++) {
         store_value value;
         if (!call->store->get(call->store, call->release[i], &value))
-            return problem_set(call->problem, PROBLEM_UNKNOWN_CACHE,
-                               graph_place("/release", i, place),
+            return problem_set(call->problem, PROBLEM_UNKNOWN_CACHE, place_of("/release", i, place),
                                "%s is no handle that is known: it was never given, has expired, or "
                                "was deleted",
                                place);
@@ -402,7 +398,7 @@ bool graph_build(graph_call *call) {
     const json_t *root = call->document.root, *nodes, *node;
     layers_error error;
     if (!check_keys(call, root, NULL, "a graph", "", keys) || !read_dtype(call) ||
-        !graph_list(call, root, "", "nodes", &nodes))
+        !find_list(call, root, "", "nodes", &nodes))
         return false;
     if (!nodes)
         return problem_set(call->problem, PROBLEM_MISSING_FIELD, "/nodes",

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "codec/json_array.h"
 #include "codec/json_recent.h"
 #include "codec/json_string.h"
@@ -90,12 +91,9 @@ static bool copy_run(splitter *s) {
 
 /* An index in the place of an array. The space keeps it from growing together with the next. */
 static bool copy_index(splitter *s, size_t index) {
-    char text[24], *const end = text + sizeof text, *at = end;
-    *--at = ' ';
-    do
-        *--at = (char)('0' + index % 10);
-    while (index /= 10);
-    return count(s, (size_t)(end - at)) && copy(s, at, (size_t)(end - at));
+    char text[24], *end = decimal_put(text, index);
+    *end++ = ' ';
+    return count(s, (size_t)(end - text)) && copy(s, text, (size_t)(end - text));
 }
 
 static bool pass_string(splitter *s) {
