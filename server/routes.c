@@ -255,17 +255,6 @@ static bool choose_answer_form(const request *request, route *route, problem *pr
                        text_clip(text, sizeof text, accept), type_names(names, sizeof names));
 }
 
-/* NULL where there is none. */
-static const layers_operation *const *find_operation(const char *path) {
-    for (const layers_operation *const *row = layers_operations; *row; row++) {
-        size_t length = strlen((*row)->layer);
-        if (path[0] == '/' && !strncmp(path + 1, (*row)->layer, length) &&
-            path[1 + length] == '/' && !strcmp(path + length + 2, (*row)->name))
-            return row;
-    }
-    return NULL;
-}
-
 /* Names the operations of the layer that the path starts with, or one of any. Always false. */
 static bool not_found(const char *text, problem *problem) {
     const char *layer = layers_operations[0]->layer, *name = layers_operations[0]->name;
@@ -325,7 +314,8 @@ static bool find_document(const request *request, route *route, problem *problem
 }
 
 bool route_find(const request *request, route *route, problem *problem) {
-    const layers_operation *const *operation = find_operation(request->path);
+    const layers_operation *const *operation =
+        *request->path == '/' ? form_operation(request->path + 1) : NULL;
     *route = (struct route){0};
     if (!operation)
         return find_document(request, route, problem);

@@ -47,14 +47,14 @@ const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]
     return taker;
 }
 
-const layers_operation *form_operation(const char *taker) {
+const layers_operation *const *form_operation(const char *taker) {
     for (const layers_operation *const *row = layers_operations; *row; row++) {
         const char *at = taker;
         for (const char *layer = (*row)->layer; *at && *at == *layer; layer++)
             at++;
         size_t length = (size_t)(at - taker);
         if (*at == '/' && !(*row)->layer[length] && !strcmp(at + 1, (*row)->name))
-            return *row;
+            return row;
     }
     return NULL;
 }

@@ -74,8 +74,8 @@ enum { FORM_TAKER = 48 };
 /* "affine/forward". Returns `taker`. */
 const char *form_taker(const layers_operation *operation, char taker[FORM_TAKER]);
 
-/* The operation of that name; NULL for none. */
-const layers_operation *form_operation(const char *taker);
+/* The row of the operation of that name, among layers_operations; NULL for none. */
+const layers_operation *const *form_operation(const char *taker);
 
 /* "float64" and "float32". */
 bool form_dtype(const char *name, layers_dtype *dtype, problem *problem);

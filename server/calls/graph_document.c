@@ -266,9 +266,8 @@ static bool add_node(graph_call *call, size_t i, const json_t *node) {
         return false;
     if (!strcmp(op, "gradients"))
         return add_gradients(call, node, parent, name);
-    const layers_operation *operation = form_operation(op);
-    return operation ? add_operation(call, node, parent, name, operation)
-                     : no_operation(call, parent, op);
+    const layers_operation *const *row = form_operation(op);
+    return row ? add_operation(call, node, parent, name, *row) : no_operation(call, parent, op);
 }
 
 /* ---- what becomes of the results ---------------------------------------------------------------

@@ -49,9 +49,10 @@ static void note_uses(const inputs *in, const json_t *nodes) {
     json_t *node;
     json_array_foreach((json_t *)nodes, i, node) {
         const char *name = json_plain_text(json_object_get(node, "op"));
-        const layers_operation *operation = name ? form_operation(name) : NULL;
-        if (!operation)
+        const layers_operation *const *row = name ? form_operation(name) : NULL;
+        if (!row)
             continue;
+        const layers_operation *operation = *row;
         for (const layers_field *field = operation->inputs; field->name; field++)
             use(in, json_object_get(node, field->name), field->labels ? AS_LABELS : AS_VALUES);
         const json_t *params =
