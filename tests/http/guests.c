@@ -45,8 +45,8 @@ void guests_clean_up(void) {
 }
 
 const char *bearer(const guest *guest) {
-    static char text[4][96];
-    static int next;
+    static _Thread_local char text[4][96]; /* crowds call at once */
+    static _Thread_local int next;
     next = (next + 1) % 4;
     snprintf(text[next], sizeof text[next], "Authorization: Bearer %s", guest->token);
     return text[next];
