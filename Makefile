@@ -55,7 +55,7 @@ CFLAGS_SERVER := -O2
 LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
 INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
 
-LIB_SRC := $(wildcard lib/*.c lib/layers/*.c lib/convolution/*.c lib/graph/*.c)
+LIB_SRC := $(wildcard lib/*.c lib/layers/*.c lib/convolution/*.c lib/graph/*.c lib/checks/*.c lib/answers/*.c)
 SERVER_SRC := $(sort $(shell find server -name "*.c" -o -name "*.cc"))
 WEB := server/documents/web
 CLIENT_SRC := $(wildcard clients/c/*.c)

@@ -22,6 +22,8 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
         if (path ~ /^server\/(codec|store|access)\//) return 3
         if (path ~ /^server\/base\//) return 2
         if (path ~ /^lib\/layers\//) return 1.5
+        if (path ~ /^lib\/answers\//) return 1.4
+        if (path ~ /^lib\/checks\//) return 1.3
         if (path ~ /^lib\/(convolution|graph)\//) return 1.2
         if (path ~ /^lib\//) return 1
         if (path ~ /^include\//) return 0

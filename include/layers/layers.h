@@ -3,6 +3,7 @@
  * error.h      codes and sentences
  * tensor.h     tensors over shared buffers
  * operation.h  the table of operations, and how one is called
+ * check.h      whether an answer is right, and what is wrong with it
  * graph.h      several operations as one, and gradients by the chain rule
  * pool.h       threads that share the work of large calls
  * random.h     NumPy's legacy random numbers
@@ -10,6 +11,7 @@
 #ifndef LAYERS_LAYERS_H
 #define LAYERS_LAYERS_H
 
+#include "layers/check.h"
 #include "layers/error.h"
 #include "layers/graph.h"
 #include "layers/operation.h"

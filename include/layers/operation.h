@@ -108,6 +108,9 @@ typedef struct {
     const char *lengths;
 } layers_work;
 
+/* What right and wrong answers to an operation look like: opaque, in lib/answers/; see check.h. */
+typedef struct layers_answers layers_answers;
+
 typedef struct layers_operation {
     const char *layer;           /* "affine" */
     const char *name;            /* "forward", "backward", "loss" */
@@ -127,6 +130,7 @@ typedef struct layers_operation {
      * back is there, uninitialised, but those that are unwanted and apart, whose data is NULL; each
      * is set, never added to. Inputs are only read. */
     layers_code (*run[2])(layers_call *call, layers_error *error);
+    const layers_answers *answers; /* what right and wrong answers look like: check.h */
 } layers_operation;
 
 #define LAYERS_MAX_DIMS 12 /* letters in the patterns of one layer, derived ones too */

@@ -13,6 +13,8 @@
 #include "gemm.h"
 #include "kernel.h"
 
+extern const layers_answers affine_forward_answers, affine_backward_answers;
+
 enum { X, W, B };    /* forward's inputs, in the order of the table; X and W are saved as well */
 enum { DX, DW, DB }; /* backward's outputs */
 
@@ -49,6 +51,7 @@ const layers_operation affine_forward = {
     .work = {2, "N D M"},
     .check = check_lengths,
     .run = {forward_f64, forward_f32},
+    .answers = &affine_forward_answers,
 };
 
 const layers_operation affine_backward = {
@@ -76,6 +79,7 @@ const layers_operation affine_backward = {
     .work = {4, "N D M"},
     .check = check_lengths,
     .run = {backward_f64, backward_f32},
+    .answers = &affine_backward_answers,
 };
 
 #else /* the kernels, for REAL */
