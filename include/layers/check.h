@@ -113,8 +113,8 @@ LAYERS_API void layers_check_free(layers_check *check);
 /* ---- challenges --------------------------------------------------------------------------------
  */
 
-/* The cases of an operation, ended by NULL; static. The first is "plain". */
-LAYERS_API const char *const *layers_challenge_cases(const layers_operation *operation);
+/* The name of an operation's i-th case; static. The first is "plain"; NULL behind the last. */
+LAYERS_API const char *layers_challenge_case(const layers_operation *operation, size_t i);
 
 /* Where the randomness of a challenge comes from: the next 32 bits. */
 typedef struct {

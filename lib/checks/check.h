@@ -135,6 +135,8 @@ struct layers_answers {
     const layers_case *cases;   /* ended by a NULL name */
     /* Why an infinite bound cannot tell, as a sentence; NULL where no bound is. */
     const char *unclear;
+    /* More about a claim of another shape, as a sentence; NULL, or NULL for nothing to say. */
+    const char *(*shape_says)(const layers_check *check, int output, const layers_tensor *claim);
     /* What a check needs beyond layers_prepare; may be NULL. */
     layers_code (*needs)(const layers_call *forward, layers_error *error);
 };

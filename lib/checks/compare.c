@@ -1,0 +1,165 @@
+/* A claim beside the right answer and beside faults, element by element. Where a claim is wrong,
+ * how long that takes does not depend on where. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "blocks.h"
+#include "checks/judge.h"
+#include "kernel.h"
+
+void judged_read(const judged *j, size_t first, judged_piece *piece) {
+    piece->first = first;
+    piece->count = at_most(CHECK_PIECE, j->size - first);
+    if (j->claim.dtype == LAYERS_F32)
+        for (size_t i = 0; i < piece->count; i++)
+            piece->claim[i] = ((const float *)j->claim.data)[first + i];
+    else
+        for (size_t i = 0; i < piece->count; i++)
+            piece->claim[i] = ((const double *)j->claim.data)[first + i];
+    j->check->answers->bound(j->check, j->output, first, piece->count, piece->bound);
+    for (size_t i = 0; j->tolerance && i < piece->count; i++) {
+        double loose = j->tolerance->rtol * fabs(j->right[first + i]) + j->tolerance->atol;
+        if (loose > piece->bound[i])
+            piece->bound[i] = loose;
+    }
+}
+
+bool judged_agree(const layers_check *check, double claim, double value, double bound) {
+    if (fabs(claim - value) <= bound || bound == INFINITY)
+        return true;
+    if (isnan(value) || isnan(claim))
+        return isnan(value) && isnan(claim);
+    if (claim == value)
+        return true;
+    return isinf(claim) && fabs(value) > 0.99 * check->huge && signbit(claim) == signbit(value);
+}
+
+/* Whether each element is plainly right: a number within a finite bound. Sums the squares of bounds
+ * and right values, counts zeros, and tells the largest error in bounds. */
+typedef struct {
+    bool plain;
+    double bounds, rights, ratio;
+    size_t nonzero;
+} quick;
+
+KERNEL quick look(size_t count, const double *claim, const double *right, const double *bound) {
+    double bounds = 0, rights = 0, ratio = 0;
+    size_t good = 0, nonzero = 0;
+    for (size_t i = 0; i < count; i++) {
+        double error = fabs(claim[i] - right[i]), relative = error / (bound[i] + DBL_MIN);
+        good += error <= bound[i] && bound[i] <= DBL_MAX;
+        nonzero += claim[i] != 0;
+        ratio = relative > ratio ? relative : ratio;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bounds += bound[i] * bound[i];
+        rights += right[i] * right[i];
+    }
+    return (quick){good == count, bounds, rights, ratio, nonzero};
+}
+
+static void note_worst(comparison *seen, const judged *j, const judged_piece *piece, size_t i,
+                       double ratio) {
+    double right = j->right[piece->first + i];
+    if (ratio <= seen->worst_ratio)
+        return;
+    seen->worst = piece->first + i;
+    seen->worst_ratio = ratio;
+    seen->worst_claim = piece->claim[i];
+    seen->worst_bound = piece->bound[i];
+    seen->worst_error = fabs(piece->claim[i] - right);
+}
+
+/* Elements of all kinds, one by one. */
+static void look_closely(const judged *j, const judged_piece *piece, comparison *seen) {
+    for (size_t i = 0; i < piece->count; i++) {
+        double claim = piece->claim[i], right = j->right[piece->first + i];
+        double bound = piece->bound[i], ratio = fabs(claim - right) / (bound + DBL_MIN);
+        bool agree = judged_agree(j->check, claim, right, bound);
+        seen->unclear += bound == INFINITY;
+        seen->wrong += !agree;
+        seen->not_finite += !isfinite(claim) && isfinite(right);
+        if (agree)
+            ratio = isfinite(ratio) ? ratio : 0;
+        else if (isnan(ratio))
+            ratio = INFINITY;
+        note_worst(seen, j, piece, i, ratio);
+        if (isfinite(right) && isfinite(bound)) {
+            seen->bounds += bound * bound;
+            seen->rights += right * right;
+        }
+    }
+}
+
+static void find_worst(const judged *j, const judged_piece *piece, double ratio, comparison *seen) {
+    for (size_t i = 0; i < piece->count && ratio > seen->worst_ratio; i++) {
+        double error = fabs(piece->claim[i] - j->right[piece->first + i]);
+        note_worst(seen, j, piece, i, error / (piece->bound[i] + DBL_MIN));
+    }
+}
+
+comparison judged_compare(const judged *j) {
+    comparison seen = {.worst_ratio = -1};
+    judged_piece piece;
+    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        quick all = look(piece.count, piece.claim, j->right + first, piece.bound);
+        seen.nonzero += all.nonzero;
+        if (!all.plain) {
+            look_closely(j, &piece, &seen);
+            continue;
+        }
+        find_worst(j, &piece, all.ratio, &seen);
+        seen.bounds += all.bounds;
+        seen.rights += all.rights;
+    }
+    return seen;
+}
+
+judged_sample judged_sampled(const judged *j) {
+    const double budget = 1 << 20;
+    double each = j->size ? layers_check_work(j->check) / (double)j->size : 1;
+    double most = budget / (each < 1 ? 1 : each);
+    size_t elements = most < 1024 ? 1024 : most > 65536 ? 65536 : (size_t)most;
+    size_t all = (j->size + CHECK_PIECE - 1) / CHECK_PIECE, some = elements / CHECK_PIECE;
+    if (all <= some)
+        return (judged_sample){all, CHECK_PIECE};
+    return (judged_sample){some, (j->size - CHECK_PIECE) / (some - 1)};
+}
+
+/* Adds what one piece tells to *match. */
+static void match_piece(const judged *j, const judged_piece *piece, const double *fault,
+                        fault_match *match) {
+    for (size_t i = 0; i < piece->count; i++) {
+        double bound = piece->bound[i];
+        match->claim &= judged_agree(j->check, piece->claim[i], fault[i], bound);
+        match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
+    }
+}
+
+layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
+                          fault_match *match, layers_error *error) {
+    fault_view view = {j->check, fault, j->output, NULL};
+    size_t memo = j->check->answers->memo ? j->check->answers->memo(&view) : 0;
+    judged_sample sample = judged_sampled(j);
+    judged_piece piece;
+    double values[CHECK_PIECE];
+    *match = (fault_match){true, true};
+    if (memo > 0 && !(view.memo = calloc(memo, sizeof *view.memo)))
+        return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
+    for (size_t p = 0; p < sample.count && !(hurry && !(match->right && match->claim)); p++) {
+        judged_read(j, p * sample.apart, &piece);
+        if (hurry && p == 0 && piece.count > 8)
+            piece.count = 8; /* most faults show at once */
+        fault->fill(&view, piece.first, piece.count, values);
+        match_piece(j, &piece, values, match);
+        if (hurry && p == 0 && match->right && match->claim) {
+            judged_read(j, 0, &piece);
+            fault->fill(&view, 0, piece.count, values);
+            match_piece(j, &piece, values, match);
+        }
+    }
+    free(view.memo);
+    return LAYERS_OK;
+}

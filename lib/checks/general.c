@@ -1,0 +1,264 @@
+/* What can be the matter with an answer of any layer: its shape, a factor, the order of its
+ * elements. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "checks/judge.h"
+
+/* ---- another shape -----------------------------------------------------------------------------
+ */
+
+/* Whether the elements, in their order, are the right ones. */
+static bool same_values(const judged *j) {
+    judged_piece piece;
+    bool same = j->claim.size == j->size;
+    for (size_t first = 0; same && first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        for (size_t i = 0; i < piece.count; i++)
+            same &= judged_agree(j->check, piece.claim[i], j->right[first + i], piece.bound[i]);
+    }
+    return same;
+}
+
+static const char *name_of(const judged *j) {
+    const layers_operation *operation = j->check->operation;
+    return j->output < LAYERS_MAX_TENSORS ? operation->outputs[j->output].name
+                                          : operation->params[j->output - LAYERS_MAX_TENSORS].name;
+}
+
+void shape_fault(const judged *j, layers_finding *finding) {
+    const layers_tensor *right = check_right(j->check, j->output);
+    char claimed[96], wanted[96];
+    const char *more = NULL;
+    bool same = same_values(j);
+    if (j->check->answers->shape_says)
+        more = j->check->answers->shape_says(j->check, j->output, &j->claim);
+    if (!more && same && j->size > 0)
+        more = "the values are right, so reshape them";
+    finding->fault = "shape";
+    snprintf(finding->says, sizeof finding->says, "%s has shape %s, but must have %s%s%s",
+             name_of(j), layers_shape_text(j->claim.shape, j->claim.rank, claimed, sizeof claimed),
+             layers_shape_text(right->shape, right->rank, wanted, sizeof wanted), more ? ": " : "",
+             more ? more : "");
+}
+
+/* ---- each element for itself -------------------------------------------------------------------
+ */
+
+enum { TIMES_N, BY_N, NEGATED, DOUBLED, HALVED, TIMES_P, BY_P, CONSTANTS };
+
+static const char *const constant_says[CONSTANTS] = {
+    [TIMES_N] = "every element is N times the right one: it was summed where a mean is due, or the "
+                "division by N is missing",
+    [BY_N] = "every element is the right one divided by N: a mean was taken where a sum is due, or "
+             "N divides twice",
+    [NEGATED] = "every element has the wrong sign",
+    [DOUBLED] = "every element is twice the right one",
+    [HALVED] = "every element is half the right one",
+    [TIMES_P] = "every element is p times the right one: p scales once too often, or 1 / p is "
+                "missing",
+    [BY_P] = "every element is the right one divided by p once more",
+};
+
+static bool has_letter(const layers_check *check, char letter) {
+    const layers_dims *dims = &check->forward.dims;
+    for (int i = 0; i < dims->count; i++)
+        if (dims->dim[i].letter == letter)
+            return true;
+    return false;
+}
+
+/* The factors that are tried; those that are 1, or that the call has not, are 0. */
+static void constants_of(const layers_check *check, double constant[CONSTANTS]) {
+    const layers_operation *forward = check->forward.operation;
+    double n = has_letter(check, 'N') ? (double)check_length(check, 'N') : 0, p = 0;
+    for (int i = 0; forward->params && forward->params[i].name; i++)
+        if (!strcmp(forward->params[i].name, "p"))
+            p = check_number(check, i);
+    constant[TIMES_N] = n > 1 ? n : 0;
+    constant[BY_N] = n > 1 ? 1 / n : 0;
+    constant[NEGATED] = -1;
+    constant[DOUBLED] = 2;
+    constant[HALVED] = 0.5;
+    constant[TIMES_P] = p < 1 ? p : 0;
+    constant[BY_P] = p > 0 && p < 1 ? 1 / p : 0;
+}
+
+static layers_finding named(const char *code, const char *says) {
+    layers_finding finding = {.verdict = LAYERS_WRONG, .fault = code};
+    snprintf(finding.says, sizeof finding.says, "%s", says);
+    return finding;
+}
+
+static bool times_constant(const judged *j, layers_finding *finding) {
+    double constant[CONSTANTS];
+    bool fits[CONSTANTS];
+    judged_piece piece;
+    constants_of(j->check, constant);
+    for (int c = 0; c < CONSTANTS; c++)
+        fits[c] = constant[c] != 0;
+    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        for (int c = 0; c < CONSTANTS; c++)
+            for (size_t i = 0; i < piece.count; i++)
+                fits[c] &= judged_agree(j->check, piece.claim[i], constant[c] * j->right[first + i],
+                                        (1 + fabs(constant[c])) * piece.bound[i]);
+    }
+    for (int c = CONSTANTS - 1; c >= 0; c--)
+        if (fits[c])
+            *finding = named("times_constant", constant_says[c]);
+    return finding->fault;
+}
+
+/* Whether a claim is one of the inputs as it came. */
+static bool unchanged_input(const judged *j) {
+    const layers_check *check = j->check;
+    judged_piece piece;
+    bool any = false;
+    for (int i = 0; i < 2 * LAYERS_MAX_TENSORS; i++) {
+        const layers_call *call = i < LAYERS_MAX_TENSORS ? &check->forward : &check->backward;
+        const layers_tensor *input = &call->inputs[i % LAYERS_MAX_TENSORS];
+        if (input->dtype != LAYERS_F64 || input->size != j->size || !input->data)
+            continue;
+        bool same = true;
+        for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+            judged_read(j, first, &piece);
+            for (size_t e = 0; e < piece.count; e++)
+                same &= piece.claim[e] == ((const double *)input->data)[first + e];
+        }
+        any |= same;
+    }
+    return any;
+}
+
+/* Whether a claim in float64 is made of float32 numbers, and right but for that. */
+static bool float32_values(const judged *j) {
+    judged_piece piece;
+    bool fits = j->check->precision == LAYERS_F64;
+    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        for (size_t i = 0; i < piece.count; i++) {
+            double claim = piece.claim[i], bound = piece.bound[i] * 0x1p29;
+            fits &= (isnan(claim) || (double)(float)claim == claim) &&
+                    judged_agree(j->check, claim, j->right[first + i], bound);
+        }
+    }
+    return fits;
+}
+
+/* ---- elements in other places ------------------------------------------------------------------
+ */
+
+/* Where the element that comes i-th in C order of a shape comes in the order of its columns
+ * (Fortran's). */
+static size_t column_major(const layers_tensor *shape, size_t i) {
+    size_t place = 0, step = 1, index[LAYERS_MAX_RANK];
+    for (int r = shape->rank - 1; r >= 0; r--) {
+        index[r] = i % shape->shape[r];
+        i /= shape->shape[r];
+    }
+    for (int r = 0; r < shape->rank; r++) {
+        place += index[r] * step;
+        step *= shape->shape[r];
+    }
+    return place;
+}
+
+/* The place in the right answer of what is claimed at i. */
+typedef size_t place_of(const layers_tensor *shape, size_t i);
+
+static bool placed_otherwise(const judged *j, place_of *place) {
+    const layers_tensor *shape = check_right(j->check, j->output);
+    judged_piece piece;
+    bool fits = shape->rank > 1;
+    for (size_t first = 0; fits && first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        for (size_t i = 0; i < piece.count; i++) {
+            size_t from = place(shape, first + i);
+            double bound;
+            j->check->answers->bound(j->check, j->output, from, 1, &bound);
+            fits &= judged_agree(j->check, piece.claim[i], j->right[from], bound);
+        }
+    }
+    return fits;
+}
+
+/* Of a square matrix. */
+static bool transposed(const judged *j) {
+    const layers_tensor *shape = check_right(j->check, j->output);
+    return shape->rank == 2 && shape->shape[0] == shape->shape[1] &&
+           placed_otherwise(j, column_major);
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+enum { SORTED_MOST = 1 << 16 };
+
+/* The right values in other places. */
+static layers_code order(const judged *j, bool *fits, layers_error *error) {
+    double *claim = NULL, *right = NULL, bound = 0;
+    judged_piece piece;
+    *fits = false;
+    if (j->size < 2 || j->size > SORTED_MOST)
+        return LAYERS_OK;
+    claim = malloc(2 * j->size * sizeof *claim);
+    if (!claim)
+        return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
+    right = claim + j->size;
+    *fits = true;
+    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        for (size_t i = 0; i < piece.count; i++) {
+            claim[first + i] = piece.claim[i];
+            right[first + i] = j->right[first + i];
+            bound = piece.bound[i] > bound ? piece.bound[i] : bound;
+            *fits &= isfinite(piece.claim[i]) && isfinite(right[first + i]);
+        }
+    }
+    *fits &= isfinite(bound);
+    qsort(claim, j->size, sizeof *claim, by_value);
+    qsort(right, j->size, sizeof *right, by_value);
+    for (size_t i = 0; i < j->size; i++)
+        *fits &= fabs(claim[i] - right[i]) <= bound;
+    free(claim);
+    return LAYERS_OK;
+}
+
+/* ---- all together ------------------------------------------------------------------------------
+ */
+
+layers_code general_fault(const judged *j, const comparison *seen, layers_finding *finding,
+                          layers_error *error) {
+    layers_finding times = {0};
+    bool other_order, constant = times_constant(j, &times), unchanged = unchanged_input(j);
+    bool flipped = transposed(j), reshaped = placed_otherwise(j, column_major);
+    bool narrow = float32_values(j);
+    layers_code code = order(j, &other_order, error);
+    if (code != LAYERS_OK)
+        return code;
+    const struct {
+        bool fits;
+        const char *code, *says;
+    } list[] = {
+        {seen->not_finite > 0, "not_finite", "there are NaN or infinities where numbers are due"},
+        {seen->nonzero == 0, "zeros", "every element is 0"},
+        {unchanged, "unchanged_input", "this is an input, as it came"},
+        {constant, "times_constant", times.says},
+        {flipped, "transposed", "this is the right matrix, transposed"},
+        {reshaped, "transposed_reshape",
+         "the values are right, but laid out by columns (order 'F') where rows are due"},
+        {other_order, "order", "the values are right, but stand in other places"},
+        {narrow, "float32_values",
+         "this was computed in float32: right to 7 digits where float64 gives 16"},
+    };
+    for (size_t i = sizeof list / sizeof *list; i-- > 0;)
+        if (list[i].fits)
+            *finding = named(list[i].code, list[i].says);
+    return LAYERS_OK;
+}

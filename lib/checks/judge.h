@@ -1,0 +1,67 @@
+/* How one claim is compared, piece by piece, with the right answer and with what faults give. */
+#ifndef CHECKS_JUDGE_H
+#define CHECKS_JUDGE_H
+
+#include "checks/check.h"
+
+enum { CHECK_PIECE = 256 }; /* elements that are looked at together */
+
+/* A claim, and what it is a claim of: in the shape of the right answer. */
+typedef struct {
+    const layers_check *check;
+    int output;
+    layers_tensor claim; /* LAYERS_F64 or LAYERS_F32 */
+    const double *right;
+    size_t size;
+    const layers_tolerance *tolerance; /* NULL for none */
+} judged;
+
+/* Some elements of it. */
+typedef struct {
+    size_t first, count;
+    double claim[CHECK_PIECE], bound[CHECK_PIECE];
+} judged_piece;
+
+void judged_read(const judged *j, size_t first, judged_piece *piece);
+
+/* Whether two numbers are the same but for a bound: NaN is NaN, an infinity the same infinity, or
+ * in float32 a number that is out of its range. With an infinite bound all are. */
+bool judged_agree(const layers_check *check, double claim, double value, double bound);
+
+/* What is compared of a large claim with a fault: all of it, or pieces spread over it, so that a
+ * fault never costs more than a few milliseconds. Pieces are counted from 0. */
+typedef struct {
+    size_t count, apart; /* pieces; elements from the start of one to that of the next */
+} judged_sample;
+
+judged_sample judged_sampled(const judged *j);
+
+/* What the whole claim is like beside the right answer. */
+typedef struct {
+    size_t wrong, unclear, not_finite, nonzero; /* elements */
+    double bounds, rights;                      /* sums of squares: of bounds, of right values */
+    size_t worst;
+    double worst_ratio, worst_error, worst_bound, worst_claim;
+} comparison;
+
+comparison judged_compare(const judged *j);
+
+/* Whether a claim agrees with a fault in every element that is looked at, and the fault with the
+ * right answer. `hurry`: the claim is right, and nothing is looked at behind the first element in
+ * which the fault differs. */
+typedef struct {
+    bool claim, right;
+} fault_match;
+
+layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
+                          fault_match *match, layers_error *error);
+
+/* Names what is the matter with a wrong claim where no fault of the layer's own fits; false for
+ * nothing that is known. */
+layers_code general_fault(const judged *j, const comparison *seen, layers_finding *finding,
+                          layers_error *error);
+
+/* The same of a claim of another shape. */
+void shape_fault(const judged *j, layers_finding *finding);
+
+#endif
