@@ -8,6 +8,9 @@
 struct form;
 typedef struct route route;
 
+/* How much a verdict tells: ?detail=verdict, words, values. */
+typedef enum { DETAIL_WORDS, DETAIL_VERDICT, DETAIL_VALUES } detail;
+
 /* Answers a request whose body is there. False with a problem. */
 typedef bool handler(service *service, const route *route, const request *request, reply *reply,
                      problem *problem);
@@ -20,7 +23,9 @@ struct route {
     const char *rest;  /* what the path has behind a prefix: the handle */
     const char *allow; /* the path's methods, where OPTIONS asks for them; else NULL */
     bool negotiated;   /* Accept chooses the answer's form */
-    scope scope;       /* that it asks for, where tokens are */
+    detail detail;     /* of a verdict, as the query asks */
+    scope scope, also; /* that it asks for, where tokens are; and that the detail does */
+    bool chooses;      /* the caller chooses what is checked, as in a challenge he does not */
 };
 
 /* How a route is told in the metrics. */
@@ -57,6 +62,8 @@ typedef struct {
     uint64_t problems;                    /* a bit each, beside those of all paths */
     scope scope;                          /* that it asks for */
     bool with_tokens;                     /* there is such a thing only where tokens are */
+    bool of_operation;                    /* what follows the path is an operation's name */
+    unsigned queries;                     /* a bit each: see query_option */
 } document;
 
 extern const document documents[];
@@ -70,15 +77,24 @@ bool documents_are_public(const char *paths);
 /* Whether its path ends in '/', and more has to follow. */
 bool document_is_prefix(const document *document);
 
-/* A key and value in the query of operations. */
+/* The keys of queries, in sets. */
+enum { QUERY_TENSORS = 1, QUERY_CACHE = 2, QUERY_DETAIL = 4 };
+
+/* A key and value in a query. */
 typedef struct {
     const char *key, *value; /* NULL ends the list */
+    unsigned query;          /* which key that is */
     layers_cache_use cache;  /* of the operations that take it; LAYERS_CACHE_NONE: all do */
+    int number;              /* what it stands for, where a key has several values */
     const char *summary;
 } query_option;
 
 extern const query_option query_options[];
 
-bool query_applies(const query_option *option, const layers_operation *operation);
+/* Whether it may stand in a query of these keys, of an operation or of something else (NULL). */
+bool query_applies(const query_option *option, unsigned queries, const layers_operation *operation);
+
+/* The keys that operations take. */
+enum { QUERY_OPERATION = QUERY_TENSORS | QUERY_CACHE };
 
 #endif

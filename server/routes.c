@@ -88,6 +88,17 @@ const document documents[] = {
         .name = "graph",
         .summary = "Runs several operations in one call, all or nothing; values may stay.",
         .scope = SCOPE_COMPUTE,
+        .queries = QUERY_TENSORS,
+    },
+    {
+        .path = "/check/",
+        .allow = "POST",
+        .post = handle_check,
+        .name = "check",
+        .summary = "Tells whether outputs of an operation are right, not what is right.",
+        .scope = SCOPE_CHECK,
+        .of_operation = true,
+        .queries = QUERY_DETAIL,
     },
     {
         .path = "/cache/",
@@ -115,15 +126,42 @@ const document documents[] = {
 enum { DOCUMENTS = sizeof documents / sizeof *documents - 1, FIRST_DOCUMENT = 1 };
 
 const query_option query_options[] = {
-    {"tensors", "flat", LAYERS_CACHE_NONE,
-     "Answer with tensors as a shape and a list instead of nested lists."},
-    {"cache", "none", LAYERS_CACHE_GIVEN, "Keep nothing: the answer has no cache."},
-    {"cache", "release", LAYERS_CACHE_TAKEN, "Give the handle up once the answer is computed."},
+    {.key = "tensors",
+     .value = "flat",
+     .query = QUERY_TENSORS,
+     .summary = "Answer with tensors as a shape and a list instead of nested lists."},
+    {.key = "cache",
+     .value = "none",
+     .query = QUERY_CACHE,
+     .cache = LAYERS_CACHE_GIVEN,
+     .summary = "Keep nothing: the answer has no cache."},
+    {.key = "cache",
+     .value = "release",
+     .query = QUERY_CACHE,
+     .cache = LAYERS_CACHE_TAKEN,
+     .summary = "Give the handle up once the answer is computed."},
+    {.key = "detail",
+     .value = "verdict",
+     .query = QUERY_DETAIL,
+     .number = DETAIL_VERDICT,
+     .summary = "Tell right from wrong and no more."},
+    {.key = "detail",
+     .value = "words",
+     .query = QUERY_DETAIL,
+     .number = DETAIL_WORDS,
+     .summary = "Name the fault too, in words: what is told unless another is asked for."},
+    {.key = "detail",
+     .value = "values",
+     .query = QUERY_DETAIL,
+     .number = DETAIL_VALUES,
+     .summary = "Show the worst element too, and what it is to be; asks for the scope compute."},
     {0},
 };
 
-bool query_applies(const query_option *option, const layers_operation *operation) {
-    return option->cache == LAYERS_CACHE_NONE || (operation && option->cache == operation->cache);
+bool query_applies(const query_option *option, unsigned queries,
+                   const layers_operation *operation) {
+    return option->query & queries &&
+           (option->cache == LAYERS_CACHE_NONE || (operation && option->cache == operation->cache));
 }
 
 bool document_is_public(const document *document, const char *paths) {
@@ -177,48 +215,55 @@ static bool not_allowed(const request *request, route *route, const char *allow,
     return false;
 }
 
-/* The first option that an operation takes and that the pair is; -1 for none. */
-static int find_option(const layers_operation *operation, const char *key, const char *value) {
+/* A query that may be there: the keys, and whose it is. */
+typedef struct {
+    unsigned keys;                     /* 0: none is taken */
+    const layers_operation *operation; /* NULL: of something else */
+} query_taken;
+
+/* The first option that is taken and that the pair is; -1 for none. */
+static int find_option(const query_taken *taken, const char *key, const char *value) {
     for (int i = 0; query_options[i].key; i++)
-        if (query_applies(&query_options[i], operation) && !strcmp(key, query_options[i].key) &&
-            !strcmp(value, query_options[i].value))
+        if (query_applies(&query_options[i], taken->keys, taken->operation) &&
+            !strcmp(key, query_options[i].key) && !strcmp(value, query_options[i].value))
             return i;
     return -1;
 }
 
-static bool refuse_query(bool takes, const layers_operation *operation, const char *key,
-                         const char *value, problem *problem) {
-    char key_text[48], value_text[48], taken[128] = "";
+static bool refuse_query(const query_taken *taken, const char *key, const char *value,
+                         problem *problem) {
+    char key_text[48], value_text[48], list[160] = "";
     size_t used = 0;
-    for (const query_option *option = query_options; takes && option->key; option++)
-        if (query_applies(option, operation) && used < sizeof taken)
-            used += (size_t)snprintf(taken + used, sizeof taken - used, "%s%s=%s once",
-                                     used ? " and " : ", but ", option->key, option->value);
-    return problem_set(problem, PROBLEM_INVALID_QUERY, NULL, "%s=%s is not understood here%s",
-                       text_clip(key_text, sizeof key_text, key),
-                       text_clip(value_text, sizeof value_text, value),
-                       takes ? taken : ", where no query is taken");
+    for (const query_option *option = query_options; option->key; option++)
+        if (query_applies(option, taken->keys, taken->operation) && used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s=%s",
+                                     used ? ", " : ", but ", option->key, option->value);
+    return problem_set(
+        problem, PROBLEM_INVALID_QUERY, NULL, "%s=%s is not understood here%s%s",
+        text_clip(key_text, sizeof key_text, key), text_clip(value_text, sizeof value_text, value),
+        taken->keys ? list : ", where no query is taken", taken->keys ? ", each key once" : "");
 }
 
-/* The query of an operation, or of a graph (NULL); `takes`: whether the path takes one at all. */
-static bool check_query(const request *request, bool takes, const layers_operation *operation,
+static bool check_query(const request *request, const query_taken *taken, route *route,
                         problem *problem) {
     unsigned seen = 0;
     for (size_t i = 0; i < request->query_count; i++) {
         const char *key = request->query[i].key;
         const char *value = request->query[i].value ? request->query[i].value : "";
-        int option = takes ? find_option(operation, key, value) : -1;
-        if (option < 0 || seen & 1U << option)
-            return refuse_query(takes, operation, key, value, problem);
-        seen |= 1U << option;
+        int option = taken->keys ? find_option(taken, key, value) : -1;
+        if (option < 0 || seen & query_options[option].query)
+            return refuse_query(taken, key, value, problem);
+        seen |= query_options[option].query;
+        if (query_options[option].query == QUERY_DETAIL)
+            route->detail = (detail)query_options[option].number;
     }
     return true;
 }
 
-/* "application/json or ..." */
-static const char *type_names(char *text, size_t size) {
+/* "application/json or ..."; `alone`: of the first form alone */
+static const char *type_names(bool alone, char *text, size_t size) {
     size_t used = 0;
-    for (const form *const *form = forms; *form && used < size; form++)
+    for (const form *const *form = forms; *form && used < size && !(alone && used); form++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " or " : "",
                                  (*form)->media_type);
     return text;
@@ -234,14 +279,15 @@ static bool choose_request_form(const request *request, route *route, problem *p
     char text[96], names[TYPE_NAMES];
     return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
                        "the body is %s, but must be %s: say which in Content-Type",
-                       text_clip(text, sizeof text, type), type_names(names, sizeof names));
+                       text_clip(text, sizeof text, type), type_names(false, names, sizeof names));
 }
 
-/* The form of the highest q; of several the one that is named more closely, then the first. */
-static bool choose_answer_form(const request *request, route *route, problem *problem) {
+/* The form of the highest q; of several the one that is named more closely, then the first, which
+ * is the only one (`alone`) where an answer holds no tensor. */
+static bool choose_answer_form(const request *request, bool alone, route *route, problem *problem) {
     const char *accept = request->accept && *request->accept ? request->accept : "*/*";
     preference best = {0, 0};
-    for (const form *const *form = forms; *form; form++) {
+    for (const form *const *form = forms; *form && !(alone && form > forms); form++) {
         preference this = preference_for(accept, (*form)->media_type);
         if (this.quality > best.quality ||
             (this.quality == best.quality && this.quality > 0 && this.closeness > best.closeness)) {
@@ -252,7 +298,8 @@ static bool choose_answer_form(const request *request, route *route, problem *pr
     char text[96], names[TYPE_NAMES];
     return route->answer_form ||
            problem_set(problem, PROBLEM_NOT_ACCEPTABLE, NULL, "Accept is %s, but answers are %s",
-                       text_clip(text, sizeof text, accept), type_names(names, sizeof names));
+                       text_clip(text, sizeof text, accept),
+                       type_names(alone, names, sizeof names));
 }
 
 /* Names the operations of the layer that the path starts with, or one of any. Always false. */
@@ -277,13 +324,29 @@ static bool not_found(const char *text, problem *problem) {
                         path, layer, name);
 }
 
-/* The forms of a request and its answer, and the query: of an operation, or of a graph (NULL). */
-static bool choose_forms(const request *request, const layers_operation *operation, route *route,
+/* The forms of a request and its answer, and the query. */
+static bool choose_forms(const request *request, const query_taken *taken, route *route,
                          problem *problem) {
     route->negotiated = true;
-    return check_query(request, true, operation, problem) &&
+    return check_query(request, taken, route, problem) &&
            choose_request_form(request, route, problem) &&
-           choose_answer_form(request, route, problem);
+           choose_answer_form(request, taken->keys & QUERY_DETAIL, route, problem);
+}
+
+/* What has a body in one of the forms, and is no operation. */
+static bool find_post(const request *request, const document *row, route *route, problem *problem) {
+    const query_taken taken = {row->queries, NULL};
+    if (row->of_operation) {
+        const layers_operation *const *operation = form_operation(route->rest);
+        if (!operation)
+            return not_found(request->path, problem);
+        route->operation = *operation;
+        route->chooses = true;
+    }
+    if (!choose_forms(request, &taken, route, problem))
+        return false;
+    route->also = route->detail == DETAIL_VALUES ? SCOPE_COMPUTE : SCOPE_NONE;
+    return true;
 }
 
 static bool find_document(const request *request, route *route, problem *problem) {
@@ -305,8 +368,8 @@ static bool find_document(const request *request, route *route, problem *problem
         route->rest = request->path + length;
         if (!route->handle)
             return not_allowed(request, route, row->allow, problem);
-        return post ? choose_forms(request, NULL, route, problem)
-                    : check_query(request, false, NULL, problem);
+        return post ? find_post(request, row, route, problem)
+                    : check_query(request, &(query_taken){0}, route, problem);
     }
     if (!strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS"))
         return not_allowed(request, route, "GET, HEAD, POST, DELETE", problem);
@@ -325,7 +388,7 @@ bool route_find(const request *request, route *route, problem *problem) {
     route->handle = handle_operation;
     if (strcmp(request->method, "POST") != 0)
         return not_allowed(request, route, "POST", problem);
-    return choose_forms(request, route->operation, route, problem);
+    return choose_forms(request, &(query_taken){QUERY_OPERATION, route->operation}, route, problem);
 }
 
 bool route_is_public(const route *route, const char *paths) {

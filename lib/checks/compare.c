@@ -148,13 +148,13 @@ layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry
     *match = (fault_match){true, true};
     if (memo > 0 && !(view.memo = calloc(memo, sizeof *view.memo)))
         return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
-    for (size_t p = 0; p < sample.count && !(hurry && !(match->right && match->claim)); p++) {
+    for (size_t p = 0; p < sample.count && !(hurry && !match->right); p++) {
         judged_read(j, p * sample.apart, &piece);
         if (hurry && p == 0 && piece.count > 8)
             piece.count = 8; /* most faults show at once */
         fault->fill(&view, piece.first, piece.count, values);
         match_piece(j, &piece, values, match);
-        if (hurry && p == 0 && match->right && match->claim) {
+        if (hurry && p == 0 && match->right) {
             judged_read(j, 0, &piece);
             fault->fill(&view, 0, piece.count, values);
             match_piece(j, &piece, values, match);

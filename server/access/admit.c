@@ -147,10 +147,26 @@ static bool has_scope(tokens *tokens, const caller *caller, scope scope, problem
     return false;
 }
 
+/* Who is told verdicts alone may ask for what he is not told. */
+static bool has_scopes(tokens *tokens, const caller *caller, const admission *a, problem *problem) {
+    if (!has_scope(tokens, caller, a->scope, problem) ||
+        !(caller->verdict_only || has_scope(tokens, caller, a->also, problem)))
+        return false;
+    if (!a->chooses || !caller->challenge_only)
+        return true;
+    problem_set(problem, PROBLEM_FORBIDDEN, NULL,
+                "this token may answer challenges (POST /challenge) and check nothing else "
+                "(only=challenge)");
+    atomic_fetch_add_explicit(&caller->usage->refused, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tokens_refusals(tokens)->count[REFUSED_SCOPE], 1,
+                              memory_order_relaxed);
+    return false;
+}
+
 bool admit(tokens *tokens, const admission *admission, caller **caller, quota_headers *headers,
            problem *problem) {
     const char *token = read_token(tokens, admission, problem);
     *caller = token ? find_caller(tokens, token, problem) : NULL;
     return *caller && count_request(tokens, *caller, headers, problem) &&
-           has_scope(tokens, *caller, admission->scope, problem);
+           has_scopes(tokens, *caller, admission, problem);
 }

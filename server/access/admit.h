@@ -7,7 +7,8 @@
 typedef struct {
     const char *authorization; /* the header; NULL where there is none */
     bool in_query;             /* there is an access_token in the query */
-    scope scope;               /* that the route asks for */
+    scope scope, also;         /* that the route asks for; and that the detail of a verdict does */
+    bool chooses;              /* the caller chooses what is to be checked */
 } admission;
 
 /* The headers RateLimit-Policy and RateLimit; "" for none. */

@@ -5,7 +5,20 @@
 #define SERVER_FORM_H
 
 #include "codec/json_read.h"
+#include "layers/check.h"
 #include "request.h"
+
+/* What a check, or an answer to a challenge, has beside a call. */
+typedef struct form_claim {
+    layers_call call;       /* of a question's `claims`: what is claimed */
+    layers_dtype precision; /* that it was computed in: the call's where the body does not say */
+    bool has_tolerance;
+    layers_tolerance tolerance;
+    /* Of an answer, whose body has "challenge" and "claim" alone: takes the challenge, and sets
+     * call.operation. False with a problem. NULL for a check. */
+    bool (*open)(struct form_claim *claim, const char *challenge, problem *problem);
+    void *opener; /* for `open` */
+} form_claim;
 
 /* A request on its way into a call. */
 typedef struct {
@@ -14,6 +27,7 @@ typedef struct {
     charge *charge;            /* of the memory budget */
     layers_call *call;         /* its operation is there; the form fills in all that was sent */
     char handle[HANDLE_TEXT];  /* from the form: of the cache that was sent */
+    form_claim *claim;         /* to be filled in as well; NULL for a call that is none */
     problem *problem;
     unsigned kept; /* from the form: a bit for each tensor that came as a handle, FORM_KEPT */
 } form_request;

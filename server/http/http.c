@@ -278,7 +278,10 @@ static bool is_plain(exchange *x) {
 static bool is_admitted(exchange *x) {
     const service *service = x->http->service;
     const request *request = &x->request;
-    admission admission = {.authorization = request->authorization, .scope = x->route.scope};
+    admission admission = {.authorization = request->authorization,
+                           .scope = x->route.scope,
+                           .also = x->route.also,
+                           .chooses = x->route.chooses};
     if (!service->tokens || !strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) ||
         route_is_public(&x->route, service->options->public_paths))
         return true;

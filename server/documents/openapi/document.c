@@ -72,7 +72,7 @@ static json_t *links(openapi *o, const layers_operation *giver) {
 static json_t *parameters(openapi *o, const layers_operation *operation) {
     json_t *parameters = json_array();
     for (const query_option *option = query_options; option->key; option++)
-        if (query_applies(option, operation))
+        if (query_applies(option, QUERY_OPERATION, operation))
             openapi_add(o, parameters,
                         json_pack("{s:s, s:s, s:s, s:{s:s, s:[s]}}", "name", option->key, "in",
                                   "query", "description", option->summary, "schema", "type",
