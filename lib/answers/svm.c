@@ -75,9 +75,11 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
             continue;
         }
         size_t n = i / s.C, j = i % s.C;
-        double doubts = j == label_of(&s, n) ? check->notes[1 + n] : is_doubtful(check, &s, n, j);
-        to[i - first] =
-            4 * check->unit * fabs(right[i]) + (1 + 4 * check->unit) * doubts / (double)s.N;
+        bool label = j == label_of(&s, n);
+        double doubts = label ? check->notes[1 + n] : is_doubtful(check, &s, n, j);
+        double shares = 1 + (label ? fabs(right[i]) * (double)s.N : 0); /* 1/N added up */
+        to[i - first] = 4 * shares * check->unit * fabs(right[i]) +
+                        (1 + 4 * check->unit) * doubts / (double)s.N;
     }
 }
 
@@ -219,15 +221,17 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
  */
 
 /* Scores of one row, whose margins are at most `spread` from 1 and not within 1/8 of 0, nor of what
- * faults have in the place of 0. */
+ * faults have in the place of 0. Two of them count and one does not, the others as it comes. */
 static void draw_row(layers_drawing *drawing, size_t C, size_t label, double spread, double *x) {
-    for (size_t j = 0; j < C; j++) {
+    for (size_t j = 0, rivals = 0; j < C; j++) {
         double ahead;
+        if (j == label)
+            continue;
         do
-            ahead = draw_number(drawing, -spread, spread);
+            ahead = draw_number(drawing, rivals < 2 ? -1 : -spread, rivals == 2 ? -1 : spread);
         while (fabs(ahead) < 0.125 || fabs(fabs(ahead) - 1) < 0.125);
-        if (j != label)
-            x[j] = x[label] + ahead;
+        x[j] = x[label] + ahead;
+        rivals++;
     }
 }
 
