@@ -128,12 +128,13 @@ judged_sample judged_sampled(const judged *j) {
     return (judged_sample){some, (j->size - CHECK_PIECE) / (some - 1)};
 }
 
-/* Adds what one piece tells to *match. */
+/* Adds what one piece tells to *match. What a fault gives is rounded too, also where the right
+ * answer is exact. */
 static void match_piece(const judged *j, const judged_piece *piece, const double *fault,
                         fault_match *match) {
     for (size_t i = 0; i < piece->count; i++) {
-        double bound = piece->bound[i];
-        match->claim &= judged_agree(j->check, piece->claim[i], fault[i], bound);
+        double bound = piece->bound[i], rounding = 16 * j->check->unit * fabs(fault[i]);
+        match->claim &= judged_agree(j->check, piece->claim[i], fault[i], bound + rounding);
         match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
     }
 }

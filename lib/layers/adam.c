@@ -6,6 +6,8 @@
 #include "kernel.h"
 #include "updates.h"
 
+extern const layers_answers adam_update_answers;
+
 enum { LEARNING_RATE, BETA1, BETA2, EPSILON, M, V, T }; /* config */
 
 #define NANOSECONDS (sizeof(REAL) / 5.0) /* an element, for one thread */
@@ -69,6 +71,7 @@ const layers_operation adam_update = {
             {0},
         },
     .run = {update_f64, update_f32},
+    .answers = &adam_update_answers,
 };
 
 #else /* the kernel, for REAL */

@@ -19,6 +19,8 @@
 #include "mask.h"
 #include "stream.h"
 
+extern const layers_answers dropout_forward_answers, dropout_backward_answers;
+
 enum { P, MODE, SEED, MASK }; /* dropout_param, in the order of the table */
 enum { TRAIN, TEST };
 
@@ -83,6 +85,7 @@ const layers_operation dropout_forward = {
     .cache = LAYERS_CACHE_GIVEN,
     .saved = (const layers_saved[]){{.name = "mask", .shape = "...", .dtype = LAYERS_BIT}, {0}},
     .run = {forward_f64, forward_f32},
+    .answers = &dropout_forward_answers,
 };
 
 const layers_operation dropout_backward = {
@@ -95,6 +98,7 @@ const layers_operation dropout_backward = {
         (const layers_field[]){{.name = "dx", .shape = "...", .summary = "gradient of x"}, {0}},
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &dropout_backward_answers,
 };
 
 #else /* the kernels, for REAL */

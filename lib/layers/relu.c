@@ -9,6 +9,8 @@
 #include "kernel.h"
 #include "stream.h"
 
+extern const layers_answers relu_forward_answers, relu_backward_answers;
+
 #define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, for one thread */
 #define THIS_FILE   "layers/relu.c"
 #include "both_dtypes.h"
@@ -22,6 +24,7 @@ const layers_operation relu_forward = {
     .cache = LAYERS_CACHE_GIVEN,
     .saved = (const layers_saved[]){{.name = "positive", .shape = "...", .dtype = LAYERS_BIT}, {0}},
     .run = {forward_f64, forward_f32},
+    .answers = &relu_forward_answers,
 };
 
 const layers_operation relu_backward = {
@@ -34,6 +37,7 @@ const layers_operation relu_backward = {
         (const layers_field[]){{.name = "dx", .shape = "...", .summary = "gradient of x"}, {0}},
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &relu_backward_answers,
 };
 
 #else /* the kernels, for REAL */

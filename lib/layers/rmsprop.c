@@ -6,6 +6,8 @@
 #include "kernel.h"
 #include "updates.h"
 
+extern const layers_answers rmsprop_update_answers;
+
 enum { LEARNING_RATE, DECAY_RATE, EPSILON, CACHE }; /* config */
 
 #define NANOSECONDS (sizeof(REAL) / 8.0) /* an element, for one thread */
@@ -43,6 +45,7 @@ const layers_operation rmsprop_update = {
             {0},
         },
     .run = {update_f64, update_f32},
+    .answers = &rmsprop_update_answers,
 };
 
 #else /* the kernel, for REAL */

@@ -4,6 +4,8 @@
 #include "stream.h"
 #include "updates.h"
 
+extern const layers_answers sgd_update_answers;
+
 enum { LEARNING_RATE }; /* config */
 
 #define NANOSECONDS (sizeof(REAL) / 24.0) /* an element, for one thread */
@@ -20,6 +22,7 @@ const layers_operation sgd_update = {
     .params_back = true,
     .params = (const layers_param[]){UPDATE_LEARNING_RATE(1e-2), {0}},
     .run = {update_f64, update_f32},
+    .answers = &sgd_update_answers,
 };
 
 #else /* the kernel, for REAL */

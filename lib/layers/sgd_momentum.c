@@ -3,6 +3,8 @@
 #include "kernel.h"
 #include "updates.h"
 
+extern const layers_answers sgd_momentum_update_answers;
+
 enum { LEARNING_RATE, MOMENTUM, VELOCITY }; /* config */
 
 #define NANOSECONDS (sizeof(REAL) / 16.0) /* an element, for one thread */
@@ -39,6 +41,7 @@ const layers_operation sgd_momentum_update = {
             {0},
         },
     .run = {update_f64, update_f32},
+    .answers = &sgd_momentum_update_answers,
 };
 
 #else /* the kernel, for REAL */

@@ -10,6 +10,8 @@
 #include "kernel.h"
 #include "loss.h"
 
+extern const layers_answers svm_loss_answers;
+
 #define THIS_FILE "layers/svm.c"
 #include "both_dtypes.h"
 
@@ -21,6 +23,7 @@ const layers_operation svm_loss = {
     .outputs = loss_outputs,
     .check = loss_check,
     .run = {loss_f64, loss_f32},
+    .answers = &svm_loss_answers,
 };
 
 #else /* the kernel, for REAL */

@@ -1,0 +1,300 @@
+/* What right and wrong answers to relu look like. Nothing is rounded on the way, so a right answer
+ * is the right one exactly, but for inputs that were rounded to the claims' precision first. */
+#include <math.h>
+
+#include "checks/check.h"
+
+enum { X }; /* forward's input */
+
+static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
+    (void)output;
+    const double *x = check_input(check, X);
+    const double *passes = check->backward.operation ? check_dout(check) : x;
+    for (size_t i = first; i < first + count; i++)
+        to[i - first] = check->rounded && passes[i] != 0
+                            ? 2 * check->unit * fabs(passes[i]) + 4 * check->tiny
+                            : 0;
+    if (!check->backward.operation)
+        return;
+    for (size_t i = first; i < first + count; i++)
+        if (isnan(x[i]) || (check->rounded && x[i] > 0 && x[i] < check->tiny))
+            to[i - first] = INFINITY;
+}
+
+/* ---- faults ------------------------------------------------------------------------------------
+ */
+
+enum {
+    MASK_INVERTED,
+    LEAKY,
+    ABSOLUTE,
+    MASK_ONLY,
+    NAN_DROPPED,
+};
+
+static void forward_fault(const fault_view *view, size_t first, size_t count, double *to) {
+    const double *x = check_input(view->check, X);
+    const double *slope = view->fault->how;
+    for (size_t i = first; i < first + count; i++) {
+        double *out = &to[i - first];
+        switch (view->fault->variant) {
+        case MASK_INVERTED:
+            *out = x[i] > 0 ? 0 : x[i];
+            break;
+        case LEAKY:
+            *out = x[i] > 0 ? x[i] : *slope * x[i];
+            break;
+        case ABSOLUTE:
+            *out = fabs(x[i]);
+            break;
+        case MASK_ONLY:
+            *out = x[i] > 0;
+            break;
+        case NAN_DROPPED:
+            *out = x[i] > 0 ? x[i] : 0;
+            break;
+        }
+    }
+}
+
+enum {
+    MASK_FROM_DOUT,
+    DX_LEAKY,
+    DX_MASK_INVERTED,
+    SCALED_BY_X,
+    DX_MASK_ONLY,
+    NOT_MASKED,
+    AT_ZERO,
+};
+
+static void backward_fault(const fault_view *view, size_t first, size_t count, double *to) {
+    const double *x = check_input(view->check, X), *dout = check_dout(view->check);
+    const double *share = view->fault->how;
+    for (size_t i = first; i < first + count; i++) {
+        double *dx = &to[i - first];
+        switch (view->fault->variant) {
+        case MASK_FROM_DOUT:
+            *dx = dout[i] > 0 ? dout[i] : 0;
+            break;
+        case DX_LEAKY:
+            *dx = x[i] > 0 ? dout[i] : *share * dout[i];
+            break;
+        case DX_MASK_INVERTED:
+            *dx = x[i] > 0 ? 0 : dout[i];
+            break;
+        case SCALED_BY_X:
+            *dx = x[i] > 0 ? dout[i] * x[i] : 0;
+            break;
+        case DX_MASK_ONLY:
+            *dx = x[i] > 0;
+            break;
+        case NOT_MASKED:
+            *dx = dout[i];
+            break;
+        case AT_ZERO:
+            *dx = x[i] > 0 ? dout[i] : x[i] == 0 ? *share * dout[i] : 0;
+            break;
+        }
+    }
+}
+
+#define LEAKY_SAYS    "out has a slope below 0: what is not above 0 is to become 0"
+#define LEAKY_DX_SAYS "a share of dout passes where x is not above 0: dx is to be 0 there"
+
+static const double tenth = 0.1, fifth = 0.2, hundredth = 0.01, thousandth = 0.001;
+static const double whole = 1, half = 0.5;
+
+static bool has_nan(const layers_check *check) {
+    const layers_tensor *x = &check->forward.inputs[X];
+    bool any = false;
+    for (size_t i = 0; i < x->size; i++)
+        any |= isnan(((const double *)x->data)[i]);
+    return any;
+}
+
+/* ---- challenges --------------------------------------------------------------------------------
+ */
+
+/* No x within 1/8 of 0, and some on either side. */
+static void adjust(layers_drawing *drawing, layers_call *asked) {
+    double *x = asked->inputs[X].data;
+    for (size_t i = 0; i < asked->inputs[X].size; i++) {
+        bool above = i < 2 ? i == 0 : draw_below(drawing, 2);
+        x[i] = (above ? 1 : -1) * draw_number(drawing, 0.125, 2);
+    }
+}
+
+static const layers_case cases[] = {
+    {.name = "plain", .tail = {4, 5}, .adjust = adjust},
+    {.name = "images", .tail = {3, 2, 4, 2}, .adjust = adjust},
+    {0},
+};
+
+const layers_answers relu_forward_answers = {
+    .bound = bound,
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            {
+                .code = "mask_inverted",
+                .says = "out is min(x, 0): what is above 0 is to stay, the rest to become 0",
+                .outputs = CLAIM_BIT(0),
+                .variant = MASK_INVERTED,
+                .fill = forward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = LEAKY,
+                .how = &hundredth,
+                .fill = forward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = LEAKY,
+                .how = &thousandth,
+                .fill = forward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = LEAKY,
+                .how = &tenth,
+                .fill = forward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = LEAKY,
+                .how = &fifth,
+                .fill = forward_fault,
+            },
+            {
+                .code = "absolute",
+                .says = "out is |x|: what is below 0 is to become 0, not to change its sign",
+                .outputs = CLAIM_BIT(0),
+                .variant = ABSOLUTE,
+                .fill = forward_fault,
+            },
+            {
+                .code = "mask_only",
+                .says = "out is 1 where x is above 0: it is to be x there",
+                .outputs = CLAIM_BIT(0),
+                .variant = MASK_ONLY,
+                .fill = forward_fault,
+            },
+            {
+                .code = "nan_dropped",
+                .says = "NaN became 0: NaN is to stay NaN",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_nan,
+                .variant = NAN_DROPPED,
+                .fill = forward_fault,
+            },
+            {0},
+        },
+};
+
+const layers_answers relu_backward_answers = {
+    .bound = bound,
+    .unclear = "at an x of NaN the gradient is dout, 0 or NaN, and implementations that are called "
+               "right disagree: send numbers",
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            {
+                .code = "mask_from_dout",
+                .says = "dx is dout where dout is above 0: x is to decide where dout passes",
+                .outputs = CLAIM_BIT(0),
+                .variant = MASK_FROM_DOUT,
+                .fill = backward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_DX_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_LEAKY,
+                .how = &hundredth,
+                .fill = backward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_DX_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_LEAKY,
+                .how = &thousandth,
+                .fill = backward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_DX_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_LEAKY,
+                .how = &tenth,
+                .fill = backward_fault,
+            },
+            {
+                .code = "leaky",
+                .says = LEAKY_DX_SAYS,
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_LEAKY,
+                .how = &fifth,
+                .fill = backward_fault,
+            },
+            {
+                .code = "mask_inverted",
+                .says = "dout passes where x is not above 0: it is to pass where x is above 0",
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_MASK_INVERTED,
+                .fill = backward_fault,
+            },
+            {
+                .code = "scaled_by_x",
+                .says = "dx is dout · relu(x): where x is above 0 the slope is 1, not x",
+                .outputs = CLAIM_BIT(0),
+                .variant = SCALED_BY_X,
+                .fill = backward_fault,
+            },
+            {
+                .code = "mask_only",
+                .says = "dx is 1 where x is above 0: dout was not multiplied in",
+                .outputs = CLAIM_BIT(0),
+                .variant = DX_MASK_ONLY,
+                .fill = backward_fault,
+            },
+            {
+                .code = "not_masked",
+                .says = "dx is dout: where x is not above 0 it is to be 0",
+                .outputs = CLAIM_BIT(0),
+                .variant = NOT_MASKED,
+                .fill = backward_fault,
+            },
+            {
+                .code = "zero_passes",
+                .says = "dout passes where x is 0, as x >= 0 has it: here the slope at 0 is 0, so "
+                        "send an x without zeros to see the rest",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_CONVENTION,
+                .variant = AT_ZERO,
+                .how = &whole,
+                .fill = backward_fault,
+            },
+            {
+                .code = "zero_half",
+                .says = "half of dout passes where x is 0: here the slope at 0 is 0, so send an x "
+                        "without zeros to see the rest",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_CONVENTION,
+                .variant = AT_ZERO,
+                .how = &half,
+                .fill = backward_fault,
+            },
+            {0},
+        },
+};

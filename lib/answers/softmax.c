@@ -1,0 +1,362 @@
+/* What right and wrong answers to softmax look like.
+ *
+ * With z = x − max of the row, a probability p = exp(z) / Σ exp(z) loses |z| units by the rounding
+ * of z, a = Σ p|z| by that of the others, and one for each term of the sum; three times |z| where
+ * it is taken back from its logarithm. Where logsumexp(x) is taken of the scores as they are, the
+ * row's maximum is rounded too. (Blanchard, Higham and Higham, "Accurately computing the
+ * log-sum-exp and softmax functions", IMA J. Numer. Anal. 41, 2021.) */
+#include <math.h>
+
+#include "checks/check.h"
+#include "loss.h"
+
+typedef struct {
+    size_t N, C;
+    const double *x;
+    const int64_t *y;
+} scores;
+
+static scores scores_of(const layers_check *check) {
+    return (scores){check_length(check, 'N'), check_length(check, 'C'), check_input(check, LOSS_X),
+                    check->forward.inputs[LOSS_Y].data};
+}
+
+/* Of one row, in the notes: its largest score, Σ exp(z), and units that every element loses. */
+typedef struct {
+    double largest, sum, units;
+} row;
+
+/* In front of them stands how far the loss may be off. */
+static row *rows_of(const layers_check *check) {
+    return (row *)(check->notes + 1);
+}
+
+static size_t notes(const layers_check *check) {
+    return 1 + check_length(check, 'N') * (sizeof(row) / sizeof(double));
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------
+ */
+
+/* log Σ exp(z) − z_y: the loss of a row. */
+static double loss_of(const scores *s, const row *r, size_t n) {
+    return log(r->sum) - (s->x[n * s->C + (size_t)s->y[n]] - r->largest);
+}
+
+static row row_of(const layers_check *check, const scores *s, size_t n) {
+    const double *x = s->x + n * s->C;
+    row r = {.largest = x[0]};
+    double weighed = 0;
+    for (size_t j = 1; j < s->C; j++)
+        r.largest = x[j] > r.largest ? x[j] : r.largest;
+    for (size_t j = 0; j < s->C; j++) {
+        double z = x[j] - r.largest, e = exp(z);
+        r.sum += e;
+        weighed += e > 0 ? e * fabs(z) : 0;
+    }
+    weighed /= r.sum;
+    r.units = (double)s->C + 8 + weighed + fabs(r.largest);
+    if (check->rounded)
+        r.units += weighed + 2 * fabs(r.largest);
+    return r;
+}
+
+/* Whether a class other than the label is not there: its score is −inf. */
+static bool lacks_class(const scores *s, size_t n) {
+    bool lacks = false;
+    for (size_t j = 0; j < s->C; j++)
+        lacks |= j != (size_t)s->y[n] && s->x[n * s->C + j] == -INFINITY;
+    return lacks;
+}
+
+static void note(const layers_check *check, double *to) {
+    scores s = scores_of(check);
+    row *rows = (row *)(to + 1);
+    double units = 0, losses = 0, N = (double)s.N;
+    for (size_t n = 0; n < s.N; n++) {
+        rows[n] = row_of(check, &s, n);
+        double loss = loss_of(&s, &rows[n], n), below = fabs(loss - log(rows[n].sum));
+        if (lacks_class(&s, n))
+            rows[n].units = INFINITY;
+        if (isfinite(loss)) {
+            units += rows[n].units + (check->rounded ? 3 : 2) * below + loss;
+            losses += loss;
+        }
+    }
+    to[0] = 4 * check->unit * (units + (N + 2) * losses) / N;
+}
+
+static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
+    scores s = scores_of(check);
+    const double *right = check_values(check, output);
+    for (size_t i = first; i < first + count; i++) {
+        if (output == LOSS_LOSS) {
+            to[i - first] = check->notes[0];
+            continue;
+        }
+        const row *r = &rows_of(check)[i / s.C];
+        double z = s.x[i] - r->largest, p = exp(z) / r->sum, N = (double)s.N;
+        double own = isinf(r->units) ? INFINITY : p > 0 ? (r->units + 4 * fabs(z)) * p : 0;
+        to[i - first] = 4 * check->unit * (own + 2 * N * fabs(right[i])) / N + 4 * check->tiny;
+    }
+}
+
+/* ---- faults ------------------------------------------------------------------------------------
+ */
+
+enum {
+    SUMMED,
+    AVERAGED_OVER_CLASSES,
+    NEGATED,
+    ONE_HOT_MISSING,
+    ONE_HOT_NOT_DIVIDED,
+    OF_PROBABILITIES,
+    DIAGONAL_ONLY,
+    NOT_SHIFTED,
+    NOT_SHIFTED_LOG,
+    CONSTANT,
+    LOG_OF_SOFTMAX,
+    NOT_NORMALISED,
+    BY_COLUMNS,
+    BY_ALL,
+};
+
+/* As the claims' precision has it: 0 or an infinity where it is out of range. */
+static double narrow(const layers_check *check, double number) {
+    return check->precision == LAYERS_F32 ? (double)(float)number : number;
+}
+
+/* log Σ exp of `count` scores that lie so far apart. */
+static double log_sum(const double *x, size_t count, size_t step) {
+    double largest = x[0], sum = 0;
+    for (size_t i = 1; i < count; i++)
+        largest = x[i * step] > largest ? x[i * step] : largest;
+    for (size_t i = 0; i < count; i++)
+        sum += exp(x[i * step] - largest);
+    return largest + log(sum);
+}
+
+/* A flag, and the log-sums of the columns, or of all scores. */
+static size_t memo(const fault_view *view) {
+    int variant = view->fault->variant;
+    return variant == BY_COLUMNS ? 1 + check_length(view->check, 'C') : variant == BY_ALL ? 2 : 0;
+}
+
+/* log Σ exp over the column of a class, or over all scores. */
+static double other_sum(const fault_view *view, const scores *s, size_t j) {
+    double *sums = view->memo + 1;
+    bool columns = view->fault->variant == BY_COLUMNS;
+    if (!view->memo[0]) {
+        for (size_t c = 0; columns && c < s->C; c++)
+            sums[c] = log_sum(s->x + c, s->N, s->C);
+        if (!columns)
+            sums[0] = log_sum(s->x, s->N * s->C, 1);
+        view->memo[0] = 1;
+    }
+    return sums[columns ? j : 0];
+}
+
+/* Σ exp(x) of a row as it overflows. */
+static double plain_sum(const layers_check *check, const scores *s, size_t n) {
+    double sum = 0;
+    for (size_t j = 0; j < s->C; j++)
+        sum += narrow(check, exp(s->x[n * s->C + j]));
+    return narrow(check, sum);
+}
+
+static double row_loss(const fault_view *view, const scores *s, size_t n) {
+    const row *r = &rows_of(view->check)[n];
+    size_t at = n * s->C + (size_t)s->y[n];
+    double x = s->x[at], z = x - r->largest, p = exp(z) / r->sum;
+    switch (view->fault->variant) {
+    case NOT_SHIFTED:
+        return -log(narrow(view->check, exp(x)) / plain_sum(view->check, s, n));
+    case NOT_SHIFTED_LOG:
+        return log(plain_sum(view->check, s, n)) - x;
+    case CONSTANT:
+        return -log(p + *(const double *)view->fault->how);
+    case LOG_OF_SOFTMAX:
+        return -log(narrow(view->check, p));
+    case NOT_NORMALISED:
+        return -z;
+    case BY_COLUMNS:
+    case BY_ALL:
+        return other_sum(view, s, (size_t)s->y[n]) - x;
+    default:
+        return loss_of(s, r, n);
+    }
+}
+
+/* What loss and dx are multiplied by. */
+static double share_of(const scores *s, int variant) {
+    double mean = 1 / (double)s->N;
+    return variant == SUMMED                  ? 1
+           : variant == AVERAGED_OVER_CLASSES ? mean / (double)s->C
+           : variant == NEGATED               ? -mean
+                                              : mean;
+}
+
+static void fill_loss(const fault_view *view, const scores *s, double *to) {
+    double sum = 0;
+    for (size_t n = 0; n < s->N; n++)
+        sum += row_loss(view, s, n);
+    *to = sum * share_of(s, view->fault->variant);
+}
+
+/* N times the element of dx, of a row whose Σ exp(x) overflows to `plain`. */
+static double slope(const fault_view *view, const scores *s, size_t i, double plain) {
+    const row *r = &rows_of(view->check)[i / s->C];
+    bool label = i % s->C == (size_t)s->y[i / s->C];
+    double x = s->x[i], z = x - r->largest, p = exp(z) / r->sum;
+    switch (view->fault->variant) {
+    case ONE_HOT_MISSING:
+        return p;
+    case ONE_HOT_NOT_DIVIDED:
+        return label ? p - (double)s->N : p;
+    case OF_PROBABILITIES:
+        return label ? -1 / p : 0;
+    case DIAGONAL_ONLY:
+        return label ? p - 1 : 0;
+    case NOT_SHIFTED:
+        return narrow(view->check, exp(x)) / plain - label;
+    case NOT_NORMALISED:
+        return exp(z) - label;
+    case BY_COLUMNS:
+    case BY_ALL:
+        return exp(x - other_sum(view, s, i % s->C)) - label;
+    default:
+        return check_values(view->check, LOSS_DX)[i] * (double)s->N;
+    }
+}
+
+static void fill(const fault_view *view, size_t first, size_t count, double *to) {
+    scores s = scores_of(view->check);
+    if (view->output == LOSS_LOSS) {
+        if (count > 0)
+            fill_loss(view, &s, to);
+        return;
+    }
+    double share = share_of(&s, view->fault->variant), plain = 0;
+    for (size_t i = first; i < first + count; i++) {
+        if (view->fault->variant == NOT_SHIFTED && (i == first || i % s.C == 0))
+            plain = plain_sum(view->check, &s, i / s.C);
+        to[i - first] = slope(view, &s, i, plain) * share;
+    }
+}
+
+/* Small constants drown in the rounding of float32: a challenge in it need not tell them. */
+static bool is_fine(const layers_check *check) {
+    return !check->is_challenge || check->precision == LAYERS_F64;
+}
+
+/* ---- challenges --------------------------------------------------------------------------------
+ */
+
+/* In the first row the label's score is 14 below another one, so that a constant in the logarithm
+ * shows. */
+static void adjust(layers_drawing *drawing, layers_call *asked) {
+    const layers_tensor *x = &asked->inputs[LOSS_X];
+    size_t C = x->shape[1], label = (size_t)((int64_t *)asked->inputs[LOSS_Y].data)[0];
+    double *scores = x->data, *other = &scores[(label + 1 + draw_below(drawing, 2)) % C];
+    *other = draw_number(drawing, 6, 7);
+    scores[label] = *other - 14;
+}
+
+/* Rows far from 0, on either side. */
+static void adjust_large(layers_drawing *drawing, layers_call *asked) {
+    const layers_tensor *x = &asked->inputs[LOSS_X];
+    size_t N = x->shape[0], C = x->shape[1];
+    adjust(drawing, asked);
+    for (size_t n = 0; n < N; n++) {
+        bool above = n < 2 ? n == 0 : draw_below(drawing, 2);
+        double offset = (above ? 1 : -1) * draw_number(drawing, 900, 990);
+        for (size_t j = 0; j < C; j++)
+            ((double *)x->data)[n * C + j] += offset;
+    }
+}
+
+#define SIZES(n, c)                                                                                \
+    { [LETTER('N')] = (n), [LETTER('C')] = (c) }
+
+static const layers_case cases[] = {
+    {.name = "plain", .length = SIZES(4, 6), .adjust = adjust},
+    {.name = "one", .length = SIZES(1, 5), .adjust = adjust},
+    {.name = "large", .length = SIZES(3, 4), .adjust = adjust_large},
+    {0},
+};
+
+#define LOSS CLAIM_BIT(LOSS_LOSS)
+#define DX   CLAIM_BIT(LOSS_DX)
+
+/* clang-format off */
+#define FAULT(name, where, how_kind, which, words)                                                 \
+    {                                                                                              \
+        .code = (name), .says = (words), .outputs = (where), .kind = (how_kind),                   \
+        .variant = (which), .fill = fill,                                                          \
+    }
+
+#define IN_LOG(constant, when)                                                                     \
+    {                                                                                              \
+        .code = "constant_in_log",                                                                 \
+        .says = "a small constant was added to the probability before its logarithm: shift the "   \
+                "scores by their maximum and take logsumexp, which needs none",                    \
+        .outputs = LOSS, .kind = FAULT_SPECIAL, .variant = CONSTANT,                               \
+        .how = &(const double){constant}, .applies = (when), .fill = fill,                         \
+    }
+/* clang-format on */
+
+const layers_answers softmax_loss_answers = {
+    .bound = bound,
+    .notes = notes,
+    .note = note,
+    .memo = memo,
+    .unclear = "a score of −inf off the target is a class that is not there: implementations that "
+               "are called right disagree about its loss, so send finite scores",
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            FAULT("sum_not_mean", LOSS | DX, FAULT_PLAIN, SUMMED,
+                  "the rows were summed: loss and dx are means over N"),
+            FAULT("averaged_over_classes", LOSS | DX, FAULT_PLAIN, AVERAGED_OVER_CLASSES,
+                  "loss and dx were divided by the number of classes as well: they are means over "
+                  "N alone"),
+            FAULT("loss_negated", LOSS, FAULT_PLAIN, NEGATED,
+                  "the loss has the wrong sign: it is minus the mean logarithm"),
+            FAULT("gradient_sign", DX, FAULT_PLAIN, NEGATED, "dx has the wrong sign"),
+            FAULT("one_hot_missing", DX, FAULT_PLAIN, ONE_HOT_MISSING,
+                  "dx is softmax(x) / N: 1 is to be subtracted at the right class first"),
+            FAULT("one_hot_not_divided", DX, FAULT_SPECIAL, ONE_HOT_NOT_DIVIDED,
+                  "1 was subtracted at the right class after the division by N: subtract it first"),
+            FAULT("gradient_of_probabilities", DX, FAULT_PLAIN, OF_PROBABILITIES,
+                  "dx is the gradient by the probabilities, −1 / p at the right class: go on "
+                  "through the softmax to the scores"),
+            FAULT("cross_terms_missing", DX, FAULT_PLAIN, DIAGONAL_ONLY,
+                  "dx holds the right class alone: every score moves the probability of the right "
+                  "class"),
+            FAULT("not_shifted", LOSS | DX, FAULT_SPECIAL, NOT_SHIFTED,
+                  "exp of the scores overflows or is 0: subtract each row's maximum first"),
+            FAULT("not_shifted", LOSS, FAULT_SPECIAL, NOT_SHIFTED_LOG,
+                  "exp of the scores overflows or is 0: subtract each row's maximum first"),
+            FAULT("not_normalised", LOSS | DX, FAULT_PLAIN, NOT_NORMALISED,
+                  "the exponentials were not divided by their sum"),
+            FAULT("normalised_by_columns", LOSS | DX, FAULT_SPECIAL, BY_COLUMNS,
+                  "the exponentials were divided by the sums of the columns: each row is one "
+                  "example, so sum over axis 1"),
+            FAULT("normalised_by_all", LOSS | DX, FAULT_SPECIAL, BY_ALL,
+                  "the exponentials were divided by the sum of all of them: each row is one "
+                  "example, so sum over axis 1"),
+            IN_LOG(1e-5, NULL),
+            IN_LOG(1e-6, NULL),
+            IN_LOG(1e-7, is_fine),
+            IN_LOG(1e-8, is_fine),
+            IN_LOG(1e-9, is_fine),
+            IN_LOG(1e-10, is_fine),
+            IN_LOG(1e-11, is_fine),
+            IN_LOG(1e-12, is_fine),
+            IN_LOG(1e-15, is_fine),
+            FAULT("log_of_softmax", LOSS, FAULT_CONVENTION, LOG_OF_SOFTMAX,
+                  "the logarithm was taken of a probability that is 0 in this precision: take it "
+                  "of the sum instead, and here send scores that lie nearer each other"),
+            {0},
+        },
+};

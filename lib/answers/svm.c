@@ -1,0 +1,330 @@
+/* What right and wrong answers to svm look like.
+ *
+ * A margin is x_j − x_y + 1, in any order: one rounding of something no larger than |x_j| + |x_y| +
+ * 1 and one of the margin, and one more of each score that was rounded first. The loss is their
+ * sum, each term of which loses at most as many units as there are terms. The
+ * gradient is a count over N. A margin that is within its rounding of 0 may count or not: then the
+ * gradient there is 0 or 1/N, and at the label the count is one more or less. */
+#include <math.h>
+
+#include "checks/check.h"
+#include "loss.h"
+
+typedef struct {
+    size_t N, C;
+    const double *x;
+    const int64_t *y;
+} scores;
+
+static scores scores_of(const layers_check *check) {
+    return (scores){check_length(check, 'N'), check_length(check, 'C'), check_input(check, LOSS_X),
+                    check->forward.inputs[LOSS_Y].data};
+}
+
+static size_t label_of(const scores *s, size_t n) {
+    return (size_t)s->y[n];
+}
+
+/* x_nj − x_ny */
+static double lead(const scores *s, size_t n, size_t j) {
+    return s->x[n * s->C + j] - s->x[n * s->C + label_of(s, n)];
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------
+ */
+
+/* |x_nj| + |x_ny| + 1 */
+static double width(const scores *s, size_t n, size_t j) {
+    return fabs(s->x[n * s->C + j]) + fabs(s->x[n * s->C + label_of(s, n)]) + 1;
+}
+
+/* Whether a margin is too near 0 to tell its sign. */
+static bool is_doubtful(const layers_check *check, const scores *s, size_t n, size_t j) {
+    double reach = 6 * check->unit * width(s, n, j);
+    return j != label_of(s, n) && isfinite(reach) && fabs(lead(s, n, j) + 1) <= reach;
+}
+
+/* The notes: how far the loss may be off, and of each row how many margins are doubtful. */
+static size_t notes(const layers_check *check) {
+    return 1 + check_length(check, 'N');
+}
+
+static void note(const layers_check *check, double *to) {
+    scores s = scores_of(check);
+    double margins = 0, sum = 0;
+    for (size_t n = 0; n < s.N; n++)
+        for (size_t j = 0; j < s.C; j++) {
+            bool doubtful = is_doubtful(check, &s, n, j);
+            double margin = lead(&s, n, j) + 1;
+            if (j == label_of(&s, n) || !(doubtful || margin > 0))
+                continue;
+            to[1 + n] += doubtful;
+            margins += width(&s, n, j);
+            sum += margin > 0 ? margin : 0;
+        }
+    double terms = (double)s.N * (double)s.C + 3, each = check->rounded ? 2 : 1;
+    to[0] = 4 * check->unit * (each * margins + terms * sum) / (double)s.N;
+}
+
+static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
+    scores s = scores_of(check);
+    const double *right = check_values(check, output);
+    for (size_t i = first; i < first + count; i++) {
+        if (output == LOSS_LOSS) {
+            to[i - first] = check->notes[0];
+            continue;
+        }
+        size_t n = i / s.C, j = i % s.C;
+        bool label = j == label_of(&s, n);
+        double doubts = label ? check->notes[1 + n] : is_doubtful(check, &s, n, j);
+        double shares = 1 + (label ? fabs(right[i]) * (double)s.N : 0); /* 1/N added up */
+        to[i - first] = 4 * shares * check->unit * fabs(right[i]) +
+                        (1 + 4 * check->unit) * doubts / (double)s.N;
+    }
+}
+
+/* ---- faults ------------------------------------------------------------------------------------
+ */
+
+typedef enum {
+    HINGE, /* the right one */
+    MARGIN_MISSING,
+    MARGIN_NEGATED,
+    NOT_CLAMPED,
+    LARGEST_RIVAL,
+    SQUARED,
+} hinge_kind;
+
+/* What is in the place of the label's gradient, in counts of the row's margins. */
+typedef enum {
+    MINUS_COUNT, /* the right one */
+    MINUS_ONE_MORE,
+    MINUS_ONE_LESS,
+    PLUS_COUNT,
+    NOTHING,
+    ONE, /* the label's own margin of 1 counted, and nothing subtracted */
+    MINUS_ONE,
+} label_kind;
+
+typedef enum { MEAN, SUM, MEAN_OF_ALL, NEGATED } share_kind;
+
+typedef struct {
+    hinge_kind hinge;
+    label_kind label;
+    share_kind share;
+    double own; /* what the label's own margin adds to a row's loss */
+} wrong;
+
+/* The class other than the label that has the largest score; C where there is none. */
+static size_t rival_of(const scores *s, size_t n) {
+    size_t rival = s->C;
+    for (size_t j = 0; j < s->C; j++)
+        if (j != label_of(s, n) && (rival == s->C || lead(s, n, j) > lead(s, n, rival)))
+            rival = j;
+    return rival;
+}
+
+/* What a class adds to its row's loss, and to its gradient. */
+static double term(const scores *s, hinge_kind kind, size_t n, size_t j, size_t rival) {
+    double margin = lead(s, n, j) + (kind == MARGIN_MISSING ? 0 : kind == MARGIN_NEGATED ? -1 : 1);
+    if (j == label_of(s, n) || (kind == LARGEST_RIVAL && j != rival))
+        return 0;
+    if (kind == NOT_CLAMPED)
+        return margin;
+    if (margin <= 0)
+        return 0;
+    return kind == SQUARED ? margin * margin : margin;
+}
+
+static double slope(const scores *s, hinge_kind kind, size_t n, size_t j, size_t rival) {
+    if (j == label_of(s, n) || kind == NOT_CLAMPED)
+        return j != label_of(s, n);
+    double loss = term(s, kind, n, j, rival);
+    return kind == SQUARED ? 2 * sqrt(loss) : loss > 0;
+}
+
+static double share_of(const scores *s, share_kind kind) {
+    switch (kind) {
+    case SUM:
+        return 1;
+    case MEAN_OF_ALL:
+        return 1 / ((double)s->N * (double)s->C);
+    case NEGATED:
+        return -1 / (double)s->N;
+    case MEAN:
+        break;
+    }
+    return 1 / (double)s->N;
+}
+
+static double label_slope(label_kind kind, double count) {
+    switch (kind) {
+    case MINUS_ONE_MORE:
+        return -count - 1;
+    case MINUS_ONE_LESS:
+        return 1 - count;
+    case PLUS_COUNT:
+        return count;
+    case NOTHING:
+        return 0;
+    case ONE:
+        return 1;
+    case MINUS_ONE:
+        return count > 0 ? -1 : 0;
+    case MINUS_COUNT:
+        break;
+    }
+    return -count;
+}
+
+static void fill_loss(const scores *s, const wrong *how, double *to) {
+    double sum = 0;
+    for (size_t n = 0; n < s->N; n++) {
+        size_t rival = rival_of(s, n);
+        sum += how->own;
+        for (size_t j = 0; j < s->C; j++)
+            sum += term(s, how->hinge, n, j, rival);
+    }
+    *to = sum * share_of(s, how->share);
+}
+
+/* Elements from `first` to `end` of one row. */
+static void fill_row(const scores *s, const wrong *how, size_t first, size_t end, double *to) {
+    size_t n = first / s->C, rival = rival_of(s, n);
+    double count = 0, share = share_of(s, how->share);
+    for (size_t j = 0; j < s->C; j++)
+        count += slope(s, how->hinge, n, j, rival);
+    for (size_t i = first; i < end; i++) {
+        bool label = i % s->C == label_of(s, n);
+        to[i - first] = share * (label ? label_slope(how->label, count)
+                                       : slope(s, how->hinge, n, i % s->C, rival));
+    }
+}
+
+static void fill(const fault_view *view, size_t first, size_t count, double *to) {
+    scores s = scores_of(view->check);
+    const wrong *how = view->fault->how;
+    if (view->output == LOSS_LOSS) {
+        if (count > 0)
+            fill_loss(&s, how, to);
+        return;
+    }
+    for (size_t i = first, end; i < first + count; i = end) {
+        end = (i / s.C + 1) * s.C;
+        if (end > first + count)
+            end = first + count;
+        fill_row(&s, how, i, end, to + (i - first));
+    }
+}
+
+/* ---- challenges --------------------------------------------------------------------------------
+ */
+
+/* Scores of one row, whose margins are at most `spread` from 1 and not within 1/8 of 0, nor of what
+ * faults have in the place of 0. Two of them count and one does not, the others as it comes. */
+static void draw_row(layers_drawing *drawing, size_t C, size_t label, double spread, double *x) {
+    for (size_t j = 0, rivals = 0; j < C; j++) {
+        double ahead;
+        if (j == label)
+            continue;
+        do
+            ahead = draw_number(drawing, rivals < 2 ? -1 : -spread, rivals == 2 ? -1 : spread);
+        while (fabs(ahead) < 0.125 || fabs(fabs(ahead) - 1) < 0.125);
+        x[j] = x[label] + ahead;
+        rivals++;
+    }
+}
+
+static void adjust(layers_drawing *drawing, layers_call *asked) {
+    const int64_t *y = asked->inputs[LOSS_Y].data;
+    double *x = asked->inputs[LOSS_X].data;
+    size_t C = asked->inputs[LOSS_X].shape[1];
+    for (size_t n = 0; n < asked->inputs[LOSS_Y].size; n++)
+        draw_row(drawing, C, (size_t)y[n], 2, x + n * C);
+}
+
+/* Scores far from 0, and near each other within a row. */
+static void adjust_large(layers_drawing *drawing, layers_call *asked) {
+    const int64_t *y = asked->inputs[LOSS_Y].data;
+    double *x = asked->inputs[LOSS_X].data;
+    size_t C = asked->inputs[LOSS_X].shape[1];
+    for (size_t n = 0; n < asked->inputs[LOSS_Y].size; n++, y++, x += C) {
+        x[*y] = (draw_below(drawing, 2) ? 1 : -1) * draw_number(drawing, 900, 990);
+        draw_row(drawing, C, (size_t)*y, 8, x);
+    }
+}
+
+#define SIZES(n, c)                                                                                \
+    { [LETTER('N')] = (n), [LETTER('C')] = (c) }
+
+static const layers_case cases[] = {
+    {.name = "plain", .length = SIZES(4, 6), .adjust = adjust},
+    {.name = "one", .length = SIZES(1, 6), .adjust = adjust},
+    {.name = "large", .length = SIZES(3, 5), .adjust = adjust_large},
+    {0},
+};
+
+#define BOTH (CLAIM_BIT(LOSS_LOSS) | CLAIM_BIT(LOSS_DX))
+
+/* clang-format off */
+#define FAULT(name, where, words, ...)                                                             \
+    {                                                                                              \
+        .code = (name), .says = (words), .outputs = (where),                                       \
+        .how = &(const wrong){__VA_ARGS__}, .fill = fill,                                          \
+    }
+/* clang-format on */
+
+const layers_answers svm_loss_answers = {
+    .bound = bound,
+    .notes = notes,
+    .note = note,
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            FAULT("sum_not_mean", BOTH, "the rows were summed: loss and dx are means over N",
+                  .share = SUM),
+            FAULT("averaged_over_classes", BOTH,
+                  "loss and dx were divided by the number of classes as well: they are means over "
+                  "N alone",
+                  .share = MEAN_OF_ALL),
+            FAULT("true_class_counted", CLAIM_BIT(LOSS_LOSS),
+                  "the right class's own margin, which is always 1, was added: leave j = y out",
+                  .own = 1),
+            FAULT("true_class_counted", CLAIM_BIT(LOSS_DX),
+                  "the right class's own margin was counted in dx: leave j = y out of the count",
+                  .label = MINUS_ONE_MORE),
+            FAULT("true_class_counted", CLAIM_BIT(LOSS_DX),
+                  "the right class's own margin was counted in dx: leave j = y out, so that only "
+                  "the count of the others is subtracted there",
+                  .label = MINUS_ONE_LESS),
+            FAULT("margin_missing", BOTH, "a margin is max(0, x_j − x_y + 1): the 1 is missing",
+                  .hinge = MARGIN_MISSING),
+            FAULT("margin_negated", BOTH, "a margin is max(0, x_j − x_y + 1): the 1 was subtracted",
+                  .hinge = MARGIN_NEGATED),
+            FAULT("not_clamped", BOTH,
+                  "margins below 0 were counted: a margin is max(0, x_j − x_y + 1)",
+                  .hinge = NOT_CLAMPED),
+            FAULT("one_hot_missing", CLAIM_BIT(LOSS_DX),
+                  "at the right class dx is minus the row's count of positive margins over N: "
+                  "nothing was subtracted there",
+                  .label = NOTHING),
+            FAULT("one_hot_missing", CLAIM_BIT(LOSS_DX),
+                  "at the right class dx is minus the row's count of positive margins over N: "
+                  "nothing was subtracted there, and its own margin was counted",
+                  .label = ONE),
+            FAULT("count_missing", CLAIM_BIT(LOSS_DX),
+                  "at the right class 1 was subtracted once: subtract it for each positive margin "
+                  "of the row",
+                  .label = MINUS_ONE),
+            FAULT("count_added", CLAIM_BIT(LOSS_DX),
+                  "at the right class the count of positive margins was added: subtract it",
+                  .label = PLUS_COUNT),
+            FAULT("largest_rival_only", BOTH,
+                  "only the largest of the other classes was counted: every positive margin counts",
+                  .hinge = LARGEST_RIVAL),
+            FAULT("squared", BOTH, "margins were squared: the loss is their sum as they are",
+                  .hinge = SQUARED),
+            FAULT("gradient_sign", CLAIM_BIT(LOSS_DX), "dx has the wrong sign", .share = NEGATED),
+            {0},
+        },
+};
