@@ -17,6 +17,8 @@
 #include "convolution/weights.h"
 #include "kernel.h"
 
+extern const layers_answers conv_forward_answers, conv_backward_answers;
+
 enum { X, W, B };     /* forward's inputs; X and W are saved as well */
 enum { DX, DW, DB };  /* backward's outputs */
 enum { STRIDE, PAD }; /* conv_param */
@@ -128,6 +130,7 @@ const layers_operation conv_forward = {
     .check = check_kernel,
     .derived = derived,
     .run = {forward_f64, forward_f32},
+    .answers = &conv_forward_answers,
 };
 
 const layers_operation conv_backward = {
@@ -149,6 +152,7 @@ const layers_operation conv_backward = {
     .cache = LAYERS_CACHE_TAKEN,
     .work = {4, "N F P Q C R S"},
     .run = {backward_f64, backward_f32},
+    .answers = &conv_backward_answers,
 };
 
 #else /* the kernels, for REAL */

@@ -12,6 +12,8 @@
 #include "call.h"
 #include "kernel.h"
 
+extern const layers_answers max_pool_forward_answers, max_pool_backward_answers;
+
 enum { POOL_HEIGHT, POOL_WIDTH, STRIDE }; /* pool_param */
 
 static layers_code check_fit(const layers_call *call, int param, char letter, layers_error *error) {
@@ -191,6 +193,7 @@ const layers_operation max_pool_forward = {
     .check = check_window,
     .derived = derived,
     .run = {forward_f64, forward_f32},
+    .answers = &max_pool_forward_answers,
 };
 
 const layers_operation max_pool_backward = {
@@ -209,6 +212,7 @@ const layers_operation max_pool_backward = {
         },
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &max_pool_backward_answers,
 };
 
 #else /* the kernels, for REAL */

@@ -1,0 +1,520 @@
+/* Wrong answers to conv, by name: conv_faults.c computes them. conv_bound.c says how far right ones
+ * may be apart. */
+#include "answers/conv.h"
+
+/* ---- where they show ---------------------------------------------------------------------------
+ */
+
+static bool has_taps(const layers_check *check) {
+    return check_length(check, 'R') * check_length(check, 'S') > 1;
+}
+
+static bool has_square_kernel(const layers_check *check) {
+    return check_length(check, 'R') == check_length(check, 'S') && check_length(check, 'R') > 1;
+}
+
+static bool has_square_out(const layers_check *check) {
+    return check_length(check, 'P') == check_length(check, 'Q') && check_length(check, 'P') > 1;
+}
+
+static bool has_square_x(const layers_check *check) {
+    return check_length(check, 'H') == check_length(check, 'W') && check_length(check, 'H') > 1;
+}
+
+static bool is_all_square(const layers_check *check) {
+    return check_length(check, 'R') == check_length(check, 'S') && has_square_x(check) &&
+           has_square_out(check);
+}
+
+static bool has_padding(const layers_check *check) {
+    return check_number(check, PAD) > 0;
+}
+
+static bool has_other_padding(const layers_check *check) {
+    return check_number(check, PAD) != 1;
+}
+
+static bool has_windows(const layers_check *check) {
+    return check_length(check, 'P') > 1 || check_length(check, 'Q') > 1;
+}
+
+static bool has_inner_windows(const layers_check *check) {
+    return check_length(check, 'P') > 1 && check_length(check, 'Q') > 1;
+}
+
+static bool has_stride(const layers_check *check) {
+    return check_number(check, STRIDE) > 1 && has_windows(check);
+}
+
+static bool has_overlap(const layers_check *check) {
+    double stride = check_number(check, STRIDE);
+    return (stride < (double)check_length(check, 'R') && check_length(check, 'P') > 1) ||
+           (stride < (double)check_length(check, 'S') && check_length(check, 'Q') > 1);
+}
+
+static bool has_channels(const layers_check *check) {
+    return check_length(check, 'C') > 1;
+}
+
+static bool has_filters(const layers_check *check) {
+    return check_length(check, 'F') > 1;
+}
+
+static bool has_example(const layers_check *check) {
+    return check_length(check, 'N') > 0;
+}
+
+static bool has_examples(const layers_check *check) {
+    return check_length(check, 'N') > 1;
+}
+
+static bool has_column_a_filter(const layers_check *check) {
+    return check_length(check, 'Q') == check_length(check, 'F');
+}
+
+static bool has_row_a_filter(const layers_check *check) {
+    return check_length(check, 'P') == check_length(check, 'F');
+}
+
+static bool has_example_a_filter(const layers_check *check) {
+    return check_length(check, 'N') == check_length(check, 'F');
+}
+
+/* ---- other shapes ------------------------------------------------------------------------------
+ */
+
+static bool is_shape(const layers_tensor *tensor, int64_t a, int64_t b, int64_t c, int64_t d) {
+    const size_t *shape = tensor->shape;
+    return tensor->rank == 4 && shape[0] == (size_t)a && shape[1] == (size_t)b &&
+           shape[2] == (size_t)c && shape[3] == (size_t)d;
+}
+
+/* Whether out has so many windows as there would be with this padding and stride. */
+static bool has_windows_of(const layers_tensor *claim, const convolution *g, int64_t padding,
+                           int64_t stride) {
+    int64_t rows = g->H + padding - g->R, columns = g->W + padding - g->S;
+    return rows >= 0 && columns >= 0 &&
+           is_shape(claim, g->N, g->F, rows / stride + 1, columns / stride + 1);
+}
+
+/* The number of windows of this much room, rounded up. */
+static int64_t rounded_up(int64_t room, int64_t stride) {
+    return room / stride + (room % stride != 0);
+}
+
+static const char *out_shape_says(const convolution *g, const layers_tensor *claim) {
+    int64_t rows = g->H + 2 * g->pad, columns = g->W + 2 * g->pad;
+    if (is_shape(claim, g->N, g->F, g->Q, g->P))
+        return "height and width were exchanged";
+    if (is_shape(claim, g->N, g->P, g->Q, g->F))
+        return "the filters come before the rows and columns";
+    if (has_windows_of(claim, g, 0, g->stride))
+        return "x was not padded";
+    if (has_windows_of(claim, g, 2, g->stride))
+        return "x was padded by 1, whatever pad says";
+    if (has_windows_of(claim, g, g->pad, g->stride))
+        return "pad zeros go on each side of x, so that it grows by 2 · pad";
+    if (has_windows_of(claim, g, 2 * g->pad, 1))
+        return "the stride was left out";
+    if (is_shape(claim, g->N, g->F, rounded_up(rows - g->R, g->stride) + 1,
+                 rounded_up(columns - g->S, g->stride) + 1))
+        return "the number of windows is rounded down: one that does not fit is left out";
+    if (is_shape(claim, g->N, g->F, g->P - 1, g->Q - 1))
+        return "there is one window more: ⌊(H + 2·pad − R) / stride⌋ + 1";
+    if (is_shape(claim, g->N, g->F, rounded_up(rows, g->stride), rounded_up(columns, g->stride)))
+        return "the last window starts where it still fits, at H + 2·pad − R at most";
+    return NULL;
+}
+
+static const char *dx_shape_says(const convolution *g, const layers_tensor *claim) {
+    bool empty = claim->size == 0 && g->N > 0 && g->C > 0 && g->H > 0 && g->W > 0;
+    if (empty && g->pad == 0)
+        return "dx is empty because pad is 0: a slice from pad to -pad then runs from 0 to 0; cut "
+               "with pad : pad + H";
+    if (is_shape(claim, g->N, g->C, g->H + 2 * g->pad, g->W + 2 * g->pad))
+        return "the padding is to be cut off: dx is as large as x";
+    if (is_shape(claim, g->N, g->C, g->H + 2 * g->pad - 2, g->W + 2 * g->pad - 2))
+        return "1 was cut off each side, whatever pad says";
+    if (is_shape(claim, g->N, g->C, g->W, g->H))
+        return "height and width were exchanged";
+    return NULL;
+}
+
+static const char *shape_says(const layers_check *check, int output, const layers_tensor *claim) {
+    convolution g = convolution_of(check);
+    if (!g.backward)
+        return out_shape_says(&g, claim);
+    if (output == DX)
+        return dx_shape_says(&g, claim);
+    if (output == DW && is_shape(claim, g.F, g.C, g.S, g.R))
+        return "height and width were exchanged";
+    return NULL;
+}
+
+/* ---- challenges --------------------------------------------------------------------------------
+ */
+
+/* A bias of at least 1/2 either way, no two alike. */
+static void adjust(layers_drawing *drawing, layers_call *asked, double stride, double pad) {
+    double *b = asked->inputs[B].data;
+    for (size_t f = 0; f < asked->inputs[B].size; f++)
+        b[f] = (draw_below(drawing, 2) ? 1 : -1) *
+               (0.5 + (double)f / 2 + draw_number(drawing, 0, 0.25));
+    draw_set_number(asked, STRIDE, stride);
+    draw_set_number(asked, PAD, pad);
+}
+
+static void adjust_plain(layers_drawing *drawing, layers_call *asked) {
+    adjust(drawing, asked, 2, 1);
+}
+
+static void adjust_unpadded(layers_drawing *drawing, layers_call *asked) {
+    adjust(drawing, asked, 1, 0);
+}
+
+static void adjust_wide(layers_drawing *drawing, layers_call *asked) {
+    adjust(drawing, asked, 3, 2);
+}
+
+#define SIZES(n, c, f, h, w, r, s)                                                                 \
+    {                                                                                              \
+        [LETTER('N')] = (n), [LETTER('C')] = (c), [LETTER('F')] = (f), [LETTER('H')] = (h),        \
+        [LETTER('W')] = (w), [LETTER('R')] = (r), [LETTER('S')] = (s)                              \
+    }
+
+static const layers_case cases[] = {
+    {.name = "plain", .length = SIZES(2, 3, 4, 5, 8, 3, 2), .adjust = adjust_plain},
+    {.name = "one", .length = SIZES(1, 3, 4, 5, 8, 3, 2), .adjust = adjust_plain},
+    {.name = "unpadded", .length = SIZES(2, 3, 5, 4, 6, 2, 3), .adjust = adjust_unpadded},
+    {.name = "wide", .length = SIZES(2, 2, 4, 5, 7, 4, 3), .adjust = adjust_wide},
+    {.name = "square", .length = SIZES(3, 2, 3, 5, 5, 3, 3), .adjust = adjust_plain},
+    {0},
+};
+
+#define PADDING_UNCLEAR                                                                            \
+    "infinities and NaN over zeros that were put around are NaN to some and nothing to others: "
+
+const layers_answers conv_forward_answers = {
+    .bound = conv_bound,
+    .notes = conv_notes,
+    .note = conv_note,
+    .shape_says = shape_says,
+    .unclear = PADDING_UNCLEAR "make w finite, or pad 0",
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            {
+                .code = "bias_missing",
+                .says = "out is the sum over the window alone: b was not added",
+                .outputs = CLAIM_BIT(0),
+                .how = &(const conv_way){.no_bias = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "flipped",
+                .says = "the kernel was flipped: w[f, c, 0, 0] meets the first row and column of "
+                        "a window",
+                .outputs = CLAIM_BIT(0),
+                .applies = has_taps,
+                .how = &(const conv_way){.flipped = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "kernel_transposed",
+                .says = "rows and columns of the kernel were exchanged: w is (F, C, height, width)",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_square_kernel,
+                .how = &(const conv_way){.exchanged = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "height_width_swapped",
+                .says = "rows and columns of out were exchanged: out[n, f, p, q] is the window at "
+                        "row p · stride and column q · stride",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_square_out,
+                .how = &(const conv_way){.exchanged_out = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "height_width_swapped",
+                .says = "rows and columns of x were exchanged: x is (N, C, height, width)",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = is_all_square,
+                .how = &(const conv_way){.exchanged = true, .exchanged_out = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "padding_missing",
+                .says = "x was not padded: windows start in the zeros around it, pad rows and "
+                        "columns before x",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_padding,
+                .how = &(const conv_way){.padded = BY_NOTHING, .fitting = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "pad_at_end",
+                .says = "the zeros were put behind x alone: pad of them go on each side",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_padding,
+                .how = &(const conv_way){.padded = BY_NOTHING},
+                .fill = conv_fault,
+            },
+            {
+                .code = "padding_fixed",
+                .says = "x was padded by 1, whatever pad says",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_other_padding,
+                .how = &(const conv_way){.padded = BY_ONE},
+                .fill = conv_fault,
+            },
+            {
+                .code = "stride_ignored",
+                .says = "windows were taken one apart: they are to be stride apart",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_stride,
+                .how = &(const conv_way){.dense = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "channels_not_summed",
+                .says = "only the last channel counts: the channels of x are to be added up (+= "
+                        "where = stands)",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_channels,
+                .how = &(const conv_way){.last_channel = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "channels_not_summed",
+                .says = "only the first channel counts: the channels of x are to be added up",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_channels,
+                .how = &(const conv_way){.first_channel = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "last_window_missing",
+                .says = "the last row and column of windows were left 0: the loops end too early",
+                .outputs = CLAIM_BIT(0),
+                .kind = FAULT_SPECIAL,
+                .applies = has_inner_windows,
+                .how = &(const conv_way){.short_of_last = true},
+                .fill = conv_fault,
+            },
+            {0},
+        },
+};
+
+const layers_answers conv_backward_answers = {
+    .bound = conv_bound,
+    .notes = conv_notes,
+    .note = conv_note,
+    .shape_says = shape_says,
+    .unclear = PADDING_UNCLEAR "make w and dout finite",
+    .cases = cases,
+    .faults =
+        (const layers_fault[]){
+            {
+                .code = "mean_not_sum",
+                .says = "the gradient was divided by N: over the examples it is a sum, not a mean",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW) | CLAIM_BIT(DB),
+                .applies = has_example,
+                .how = &(const conv_way){.mean = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "mean_not_sum",
+                .says = "db is the mean of dout over N, height and width: it is the sum",
+                .outputs = CLAIM_BIT(DB),
+                .kind = FAULT_SPECIAL,
+                .applies = has_example,
+                .how = &(const conv_way){.mean_all = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "flipped",
+                .says = "the kernel was flipped: what forward multiplies with w[f, c, r, s], "
+                        "backward does too",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW),
+                .applies = has_taps,
+                .how = &(const conv_way){.flipped = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "kernel_transposed",
+                .says = "rows and columns of the kernel were exchanged: w is (F, C, height, width)",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_square_kernel,
+                .how = &(const conv_way){.exchanged = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "height_width_swapped",
+                .says = "rows and columns of dout were exchanged: dout is (N, F, height, width)",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_square_out,
+                .how = &(const conv_way){.exchanged_out = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "height_width_swapped",
+                .says = "rows and columns of dx were exchanged: it is (N, C, height, width) like x",
+                .outputs = CLAIM_BIT(DX),
+                .kind = FAULT_SPECIAL,
+                .applies = has_square_x,
+                .how = &(const conv_way){.exchanged_x = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "padding_missing",
+                .says = "dw was made from x without its padding: windows start pad rows and "
+                        "columns before x",
+                .outputs = CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_padding,
+                .how = &(const conv_way){.padded = BY_NOTHING, .fitting = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "pad_at_end",
+                .says = "the zeros were put behind x alone: pad of them go on each side",
+                .outputs = CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_padding,
+                .how = &(const conv_way){.padded = BY_NOTHING},
+                .fill = conv_fault,
+            },
+            {
+                .code = "padding_not_cut",
+                .says = "dx begins with the gradient of the padding: cut pad rows and columns off "
+                        "each side",
+                .outputs = CLAIM_BIT(DX),
+                .kind = FAULT_SPECIAL,
+                .applies = has_padding,
+                .how = &(const conv_way){.padded = BY_NOTHING},
+                .fill = conv_fault,
+            },
+            {
+                .code = "padding_fixed",
+                .says = "x was padded by 1, or dx cut by 1, whatever pad says",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_other_padding,
+                .how = &(const conv_way){.padded = BY_ONE},
+                .fill = conv_fault,
+            },
+            {
+                .code = "stride_ignored",
+                .says = "windows were taken one apart: they are stride apart, as in forward",
+                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_stride,
+                .how = &(const conv_way){.dense = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "overlap_not_added",
+                .says = "where windows overlap their gradients add up: yours keeps the last (+= "
+                        "where = stands)",
+                .outputs = CLAIM_BIT(DX),
+                .kind = FAULT_SPECIAL,
+                .applies = has_overlap,
+                .how = &(const conv_way){.last_window = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "overlap_not_added",
+                .says = "where windows overlap, and from filter to filter, gradients add up: yours "
+                        "keeps the last (+= where = stands)",
+                .outputs = CLAIM_BIT(DX),
+                .kind = FAULT_SPECIAL,
+                .applies = has_overlap,
+                .how = &(const conv_way){.last_window = true, .last_filter = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "filters_not_summed",
+                .says = "only the last filter counts: dx is the sum over all of them (+= where = "
+                        "stands)",
+                .outputs = CLAIM_BIT(DX),
+                .kind = FAULT_SPECIAL,
+                .applies = has_filters,
+                .how = &(const conv_way){.last_filter = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "examples_not_summed",
+                .says = "only the last example counts: the gradient is the sum over all of them "
+                        "(+= where = stands)",
+                .outputs = CLAIM_BIT(DW) | CLAIM_BIT(DB),
+                .kind = FAULT_SPECIAL,
+                .applies = has_examples,
+                .how = &(const conv_way){.last_example = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "windows_not_summed",
+                .says = "only the last window counts: dw is the sum over all of them (+= where = "
+                        "stands)",
+                .outputs = CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_windows,
+                .how = &(const conv_way){.last_window = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "windows_not_summed",
+                .says = "only the last window of the last example counts: dw is the sum over all "
+                        "(+= where = stands)",
+                .outputs = CLAIM_BIT(DW),
+                .kind = FAULT_SPECIAL,
+                .applies = has_windows,
+                .how = &(const conv_way){.last_window = true, .last_example = true},
+                .fill = conv_fault,
+            },
+            {
+                .code = "sum_wrong_axis",
+                .says = "db was summed for each column of dout: it is the sum for each filter, "
+                        "over the axes 0, 2 and 3",
+                .outputs = CLAIM_BIT(DB),
+                .kind = FAULT_SPECIAL,
+                .applies = has_column_a_filter,
+                .how = &(const conv_way){.kept = BY_COLUMN},
+                .fill = conv_fault,
+            },
+            {
+                .code = "sum_wrong_axis",
+                .says = "db was summed for each row of dout: it is the sum for each filter, over "
+                        "the axes 0, 2 and 3",
+                .outputs = CLAIM_BIT(DB),
+                .kind = FAULT_SPECIAL,
+                .applies = has_row_a_filter,
+                .how = &(const conv_way){.kept = BY_ROW},
+                .fill = conv_fault,
+            },
+            {
+                .code = "sum_wrong_axis",
+                .says = "db was summed for each example: it is the sum for each filter, over the "
+                        "axes 0, 2 and 3",
+                .outputs = CLAIM_BIT(DB),
+                .kind = FAULT_SPECIAL,
+                .applies = has_example_a_filter,
+                .how = &(const conv_way){.kept = BY_EXAMPLE},
+                .fill = conv_fault,
+            },
+            {0},
+        },
+};

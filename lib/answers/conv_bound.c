@@ -1,0 +1,345 @@
+/* How far right answers to conv may be apart.
+ *
+ * Each element is a sum of products; Cauchy and Schwarz bound the sum of their absolute values by
+ * the norms of the two factors: of a window of x and a filter forward; of the windows of dout that
+ * meet an element and a channel of w for dx; of a tap's elements of x and a channel of dout for dw.
+ * (Sums that go through a transform, FFT or Winograd, are right in these norms alone.) The norms of
+ * windows are sums of squares down the columns, then along the row that these make: nothing is
+ * subtracted, so that nothing cancels. */
+#include <math.h>
+
+#include "answers/conv.h"
+#include "answers/sums.h"
+
+convolution convolution_of(const layers_check *check) {
+    return (convolution){
+        .N = (int64_t)check_length(check, 'N'),
+        .C = (int64_t)check_length(check, 'C'),
+        .H = (int64_t)check_length(check, 'H'),
+        .W = (int64_t)check_length(check, 'W'),
+        .F = (int64_t)check_length(check, 'F'),
+        .R = (int64_t)check_length(check, 'R'),
+        .S = (int64_t)check_length(check, 'S'),
+        .P = (int64_t)check_length(check, 'P'),
+        .Q = (int64_t)check_length(check, 'Q'),
+        .stride = (int64_t)check_number(check, STRIDE),
+        .pad = (int64_t)check_number(check, PAD),
+        .backward = check->backward.operation,
+        .x = check_input(check, X),
+        .w = check_input(check, W),
+        .b = check_input(check, B),
+        .dout = check->backward.operation ? check_dout(check) : NULL,
+    };
+}
+
+/* Norms in the notes. Forward: of each window (N, P, Q), of each filter (F). Backward: of what of
+ * dout meets an element (N, H, W), of each channel of w (C), of what of x meets a tap (C, R, S), of
+ * each channel of dout (F), and its Σ|dout| (F). Then room for squares: a plane, and a row. */
+typedef struct {
+    double *windows, *filters;
+    double *met, *channels, *taps, *douts, *sums;
+    double *plane, *row;
+} norms;
+
+static norms norms_of(const convolution *g, double *notes) {
+    if (!g->backward) {
+        double *filters = notes + g->N * g->P * g->Q, *plane = filters + g->F;
+        return (norms){
+            .windows = notes, .filters = filters, .plane = plane, .row = plane + g->H * g->W};
+    }
+    double *channels = notes + g->N * g->H * g->W, *taps = channels + g->C,
+           *douts = taps + g->C * g->R * g->S, *plane = douts + 2 * g->F;
+    return (norms){.met = notes,
+                   .channels = channels,
+                   .taps = taps,
+                   .douts = douts,
+                   .sums = douts + g->F,
+                   .plane = plane,
+                   .row = plane + g->P * g->Q};
+}
+
+size_t conv_notes(const layers_check *check) {
+    convolution g = convolution_of(check);
+    int64_t forward = g.N * g.P * g.Q + g.F + g.H * g.W + g.W;
+    int64_t backward = g.N * g.H * g.W + g.C + g.C * g.R * g.S + 2 * g.F + g.P * g.Q;
+    return (size_t)(g.backward ? backward + (g.W > g.Q ? g.W : g.Q) : forward);
+}
+
+/* ---- squares -----------------------------------------------------------------------------------
+ */
+
+/* The power of two that brings the largest of the finite numbers near 1, so that no square of it
+ * overflows or vanishes. */
+static double scale_of(const double *a, int64_t count) {
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++)
+        largest = fabs(a[i]) > largest && isfinite(a[i]) ? fabs(a[i]) : largest;
+    return largest > 0 ? ldexp(1, -(int)fmax(ilogb(largest), -1022)) : 1;
+}
+
+static void set_zero(double *to, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        to[i] = 0;
+}
+
+static void add(double *to, const double *a, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        to[i] += a[i];
+}
+
+static void add_squares(double *to, const double *a, double scale, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        double scaled = a[i] * scale;
+        to[i] += scaled * scaled;
+    }
+}
+
+static double sum_of_squares(const double *a, double scale, int64_t count) {
+    double lane[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (int64_t l = 0; l < 4; l++)
+            lane[l] += a[i + l] * scale * (a[i + l] * scale);
+    for (; i < count; i++)
+        lane[0] += a[i] * scale * (a[i] * scale);
+    return lane[0] + lane[1] + (lane[2] + lane[3]);
+}
+
+/* ---- norms -------------------------------------------------------------------------------------
+ */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* From `first` to before `end`. */
+typedef struct {
+    int64_t first, end;
+} span;
+
+/* Of what lies `step` apart, `count` of them, the first at `from`: those inside 0 to `length`. */
+static span inside(int64_t from, int64_t step, int64_t count, int64_t length) {
+    int64_t first = from >= 0 ? 0 : (-from + step - 1) / step;
+    int64_t end = from >= length ? 0 : (length - from + step - 1) / step;
+    return (span){least(first, count), least(end, count)};
+}
+
+/* Of each window of x, over the channels: norm (N, P, Q). */
+static void window_norms(const convolution *g, const norms *to) {
+    double scale = scale_of(g->x, g->N * g->C * g->H * g->W), *norm = to->windows;
+    for (int64_t n = 0; n < g->N; n++) {
+        set_zero(to->plane, g->H * g->W);
+        for (int64_t c = 0; c < g->C; c++)
+            add_squares(to->plane, g->x + (n * g->C + c) * g->H * g->W, scale, g->H * g->W);
+        for (int64_t p = 0; p < g->P; p++) {
+            int64_t top = p * g->stride - g->pad;
+            span rows = inside(top, 1, g->R, g->H);
+            set_zero(to->row, g->W);
+            for (int64_t r = rows.first; r < rows.end; r++)
+                add(to->row, to->plane + (top + r) * g->W, g->W);
+            for (int64_t q = 0; q < g->Q; q++) {
+                int64_t left = q * g->stride - g->pad;
+                span columns = inside(left, 1, g->S, g->W);
+                double sum = 0;
+                for (int64_t s = columns.first; s < columns.end; s++)
+                    sum += to->row[left + s];
+                *norm++ = sqrt(sum) / scale;
+            }
+        }
+    }
+}
+
+/* The windows, along one direction, that meet an element: the first of them, and which tap of it.
+ * The next ones are the windows before, each a stride further on in its taps. */
+typedef struct {
+    int64_t window, tap;
+} meeting;
+
+static meeting last_meeting(const convolution *g, int64_t at, int64_t windows) {
+    int64_t window = least((at + g->pad) / g->stride, windows - 1);
+    return (meeting){window, at + g->pad - window * g->stride};
+}
+
+/* Of what of dout meets each element of x, over its channels: norm (N, H, W). */
+static void met_norms(const convolution *g, const norms *to) {
+    double scale = scale_of(g->dout, g->N * g->F * g->P * g->Q), *norm = to->met;
+    for (int64_t n = 0; n < g->N; n++) {
+        set_zero(to->plane, g->P * g->Q);
+        for (int64_t f = 0; f < g->F; f++)
+            add_squares(to->plane, g->dout + (n * g->F + f) * g->P * g->Q, scale, g->P * g->Q);
+        for (int64_t h = 0; h < g->H; h++) {
+            set_zero(to->row, g->Q);
+            for (meeting m = last_meeting(g, h, g->P); m.window >= 0 && m.tap < g->R;
+                 m.window--, m.tap += g->stride)
+                add(to->row, to->plane + m.window * g->Q, g->Q);
+            for (int64_t w = 0; w < g->W; w++) {
+                double sum = 0;
+                for (meeting m = last_meeting(g, w, g->Q); m.window >= 0 && m.tap < g->S;
+                     m.window--, m.tap += g->stride)
+                    sum += to->row[m.window];
+                *norm++ = sqrt(sum) / scale;
+            }
+        }
+    }
+}
+
+/* Of what of x meets each tap of the kernel: norm (C, R, S). */
+static void tap_norms(const convolution *g, const norms *to) {
+    double scale = scale_of(g->x, g->N * g->C * g->H * g->W), *norm = to->taps;
+    for (int64_t c = 0; c < g->C; c++)
+        for (int64_t r = 0; r < g->R; r++) {
+            span rows = inside(r - g->pad, g->stride, g->P, g->H);
+            set_zero(to->row, g->W);
+            for (int64_t n = 0; n < g->N; n++)
+                for (int64_t p = rows.first; p < rows.end; p++) {
+                    int64_t h = p * g->stride + r - g->pad;
+                    add_squares(to->row, g->x + ((n * g->C + c) * g->H + h) * g->W, scale, g->W);
+                }
+            for (int64_t s = 0; s < g->S; s++) {
+                span columns = inside(s - g->pad, g->stride, g->Q, g->W);
+                double sum = 0;
+                for (int64_t q = columns.first; q < columns.end; q++)
+                    sum += to->row[q * g->stride + s - g->pad];
+                *norm++ = sqrt(sum) / scale;
+            }
+        }
+}
+
+/* Of every filter (F), or of every channel of all of them (C). */
+static void weight_norms(const convolution *g, bool by_filter, double *norm) {
+    int64_t kernel = g->R * g->S, count = by_filter ? g->F : g->C;
+    double scale = scale_of(g->w, g->F * g->C * kernel);
+    set_zero(norm, count);
+    for (int64_t f = 0; f < g->F; f++)
+        for (int64_t c = 0; c < g->C; c++)
+            norm[by_filter ? f : c] +=
+                sum_of_squares(g->w + (f * g->C + c) * kernel, scale, kernel);
+    for (int64_t i = 0; i < count; i++)
+        norm[i] = sqrt(norm[i]) / scale;
+}
+
+/* Of each channel of dout (F), and its sum of absolute values. */
+static void dout_norms(const convolution *g, double *norm, double *sum) {
+    int64_t plane = g->P * g->Q;
+    double scale = scale_of(g->dout, g->N * g->F * plane);
+    set_zero(norm, g->F);
+    set_zero(sum, g->F);
+    for (int64_t n = 0; n < g->N; n++)
+        for (int64_t f = 0; f < g->F; f++) {
+            const double *dout = g->dout + (n * g->F + f) * plane;
+            norm[f] += sum_of_squares(dout, scale, plane);
+            for (int64_t i = 0; i < plane; i++)
+                sum[f] += fabs(dout[i]);
+        }
+    for (int64_t f = 0; f < g->F; f++)
+        norm[f] = sqrt(norm[f]) / scale;
+}
+
+void conv_note(const layers_check *check, double *notes) {
+    convolution g = convolution_of(check);
+    norms to = norms_of(&g, notes);
+    if (!g.backward) {
+        window_norms(&g, &to);
+        weight_norms(&g, true, to.filters);
+        return;
+    }
+    met_norms(&g, &to);
+    weight_norms(&g, false, to.channels);
+    tap_norms(&g, &to);
+    dout_norms(&g, to.douts, to.sums);
+}
+
+/* ---- what cannot be told -----------------------------------------------------------------------
+ * A number that is not finite, over a zero that some multiply and others leave out: over the
+ * padding, and in dx over what a correlation with dout puts around and between its elements. */
+
+static bool is_padding(const convolution *g, int64_t h, int64_t w) {
+    return h < 0 || h >= g->H || w < 0 || w >= g->W;
+}
+
+static bool is_unclear_out(const convolution *g, place at) {
+    int64_t top = at.c * g->stride - g->pad, left = at.d * g->stride - g->pad;
+    if (!is_padding(g, top, left) && !is_padding(g, top + g->R - 1, left + g->S - 1))
+        return false;
+    for (int64_t c = 0; c < g->C; c++)
+        for (int64_t r = 0; r < g->R; r++)
+            for (int64_t s = 0; s < g->S; s++)
+                if (is_padding(g, top + r, left + s) && !isfinite(w_at(g, at.b, c, r, s)))
+                    return true;
+    return false;
+}
+
+static bool is_window(const convolution *g, int64_t start, int64_t windows) {
+    return start >= 0 && start % g->stride == 0 && start / g->stride < windows;
+}
+
+static bool is_unclear_dx(const convolution *g, place at) {
+    for (int64_t r = 0; r < g->R; r++)
+        for (int64_t s = 0; s < g->S; s++) {
+            bool is_met =
+                is_window(g, at.c + g->pad - r, g->P) && is_window(g, at.d + g->pad - s, g->Q);
+            for (int64_t f = 0; !is_met && f < g->F; f++)
+                if (!isfinite(w_at(g, f, at.b, r, s)))
+                    return true;
+        }
+    return false;
+}
+
+static bool is_unclear_dw(const convolution *g, place at) {
+    for (int64_t p = 0; p < g->P; p++)
+        for (int64_t q = 0; q < g->Q; q++) {
+            bool is_zero =
+                is_padding(g, p * g->stride + at.c - g->pad, q * g->stride + at.d - g->pad);
+            for (int64_t n = 0; is_zero && n < g->N; n++)
+                if (!isfinite(dout_at(g, n, at.a, p, q)))
+                    return true;
+        }
+    return false;
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------
+ */
+
+/* Of a sum of k products of numbers of these norms, and what is added to it. */
+typedef struct {
+    int64_t k;
+    double left, right, added;
+    bool unclear;
+} product;
+
+static product product_of(const convolution *g, const norms *n, int output, size_t i) {
+    if (!g->backward) {
+        place at = place_of(i, g->F, g->P, g->Q);
+        double filter = n->filters[at.b];
+        return (product){g->C * g->R * g->S, n->windows[(at.a * g->P + at.c) * g->Q + at.d], filter,
+                         fabs(g->b[at.b]), !isfinite(filter) && is_unclear_out(g, at)};
+    }
+    if (output == DX) {
+        place at = place_of(i, g->C, g->H, g->W);
+        double channel = n->channels[at.b];
+        return (product){g->F * g->R * g->S, n->met[(at.a * g->H + at.c) * g->W + at.d], channel, 0,
+                         !isfinite(channel) && is_unclear_dx(g, at)};
+    }
+    if (output == DW) {
+        place at = place_of(i, g->C, g->R, g->S);
+        double dout = n->douts[at.a];
+        return (product){g->N * g->P * g->Q, n->taps[(at.b * g->R + at.c) * g->S + at.d], dout, 0,
+                         !isfinite(dout) && is_unclear_dw(g, at)};
+    }
+    return (product){g->N * g->P * g->Q, n->sums[i], 1, 0, false};
+}
+
+void conv_bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
+    convolution g = convolution_of(check);
+    norms n = norms_of(&g, check->notes);
+    const double *right = check_values(check, output);
+    for (size_t i = first; i < first + count; i++) {
+        product sum = product_of(&g, &n, output, i);
+        double bound = INFINITY;
+        if (!sum.unclear && !isfinite(right[i]))
+            bound = 0; /* matched in kind */
+        else if (!sum.unclear)
+            bound = sum_bound(check, (size_t)sum.k, sum.left * sum.right + sum.added, right[i]);
+        to[i - first] = bound;
+    }
+}
