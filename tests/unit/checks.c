@@ -60,6 +60,7 @@ int output_of(const asking *a, const char *name) {
         if (!strcmp(claims->params[i].name, name))
             return CLAIM_PARAM(i);
     cr_assert_fail("nothing called %s can be claimed", name);
+    return -1;
 }
 
 layers_finding finding_of(const asking *a, const char *name, const double *values) {
