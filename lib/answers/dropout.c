@@ -90,8 +90,7 @@ static void normal_mask(layers_random *random, double p, size_t count, uint8_t *
         } while (square >= 1 || square == 0);
         double factor = sqrt(-2 * log(square) / square);
         bits[i / 8] |= (uint8_t)((factor * y < p) << i % 8);
-        if (i + 1 < count)
-            bits[i / 8] |= (uint8_t)((factor * x < p) << (i + 1) % 8);
+        bits[i / 8] |= (uint8_t)((factor * x < p) << (i + 1) % 8);
     }
 }
 
@@ -102,34 +101,42 @@ static bool has_own_mask(const fault_view *view) {
            (how->mask == DRAWN && check_choice(view->check, MODE) == TEST);
 }
 
-/* A flag, and the bits. */
+/* A mask as far as it has been drawn, which is as far as it was looked at: a multiple of 8. */
+typedef struct {
+    layers_random random;
+    size_t drawn;
+    uint8_t bits[];
+} own_mask;
+
 static size_t memo(const fault_view *view) {
-    return has_own_mask(view) ? 1 + (bits_bytes(passed(view->check)->size) + 7) / 8 : 0;
+    size_t bytes = sizeof(own_mask) + bits_bytes(passed(view->check)->size);
+    return has_own_mask(view) ? (bytes + sizeof(double) - 1) / sizeof(double) : 0;
 }
 
-static const uint8_t *own_mask(const fault_view *view) {
-    const dropped *how = view->fault->how;
+static const uint8_t *own_bits(const fault_view *view, size_t end) {
     const layers_check *check = view->check;
-    size_t size = passed(check)->size;
+    mask_kind kind = ((const dropped *)view->fault->how)->mask;
+    own_mask *mask = (own_mask *)view->memo;
     double p = check_number(check, P);
-    uint8_t *bits = (uint8_t *)(view->memo + 1);
-    if (view->memo[0])
-        return bits;
-    layers_random random;
-    layers_random_seed(&random, (uint32_t)check_number(check, SEED));
-    if (how->mask == NORMAL)
-        normal_mask(&random, p, size, bits);
+    size_t more = (end + 7) / 8 * 8 - mask->drawn;
+    if (end <= mask->drawn)
+        return mask->bits;
+    if (mask->drawn == 0)
+        layers_random_seed(&mask->random, (uint32_t)check_number(check, SEED));
+    if (kind == NORMAL)
+        normal_mask(&mask->random, p, more, mask->bits + mask->drawn / 8);
     else
-        layers_random_mask(&random, how->mask == DRAWN ? p : 1 - p, size, bits);
-    view->memo[0] = 1;
-    return bits;
+        layers_random_mask(&mask->random, kind == DRAWN ? p : 1 - p, more,
+                           mask->bits + mask->drawn / 8);
+    mask->drawn += more;
+    return mask->bits;
 }
 
 static void fill(const fault_view *view, size_t first, size_t count, double *to) {
     const layers_check *check = view->check;
     const dropped *how = view->fault->how;
     const double *in = passed(check)->data;
-    const uint8_t *bits = has_own_mask(view) ? own_mask(view) : right_mask(check);
+    const uint8_t *bits = has_own_mask(view) ? own_bits(view, first + count) : right_mask(check);
     double p = check_number(check, P), factor = pow(p, how->p_power) * pow(1 - p, how->q_power);
     size_t row = row_of(check);
     for (size_t i = first; i < first + count; i++) {
