@@ -7,7 +7,9 @@
  * log-sum-exp and softmax functions", IMA J. Numer. Anal. 41, 2021.) */
 #include <math.h>
 
+#include "blocks.h"
 #include "checks/check.h"
+#include "kernel.h"
 #include "loss.h"
 
 typedef struct {
@@ -43,21 +45,58 @@ static double loss_of(const scores *s, const row *r, size_t n) {
     return log(r->sum) - (s->x[n * s->C + (size_t)s->y[n]] - r->largest);
 }
 
-static row row_of(const layers_check *check, const scores *s, size_t n) {
+enum { ABREAST = 8 }; /* numbers at once, for vector registers */
+
+KERNEL double largest_of(size_t count, const double *x) {
+    double most[ABREAST], largest = x[0];
+    size_t j = 0;
+    for (size_t l = 0; l < ABREAST; l++)
+        most[l] = x[0];
+    for (; j + ABREAST <= count; j += ABREAST)
+        for (size_t l = 0; l < ABREAST; l++)
+            most[l] = x[j + l] > most[l] ? x[j + l] : most[l];
+    for (; j < count; j++)
+        largest = x[j] > largest ? x[j] : largest;
+    for (size_t l = 0; l < ABREAST; l++)
+        largest = most[l] > largest ? most[l] : largest;
+    return largest;
+}
+
+/* Σ p|z| over classes whose p · share is dx; where p is 0, z may be −inf. */
+KERNEL double weighed(size_t count, const double *x, double largest, double N, const double *dx) {
+    double lane[ABREAST] = {0}, sum = 0;
+    size_t j = 0;
+    for (; j + ABREAST <= count; j += ABREAST)
+        for (size_t l = 0; l < ABREAST; l++)
+            lane[l] += dx[j + l] == 0 ? 0 : fabs(x[j + l] - largest) * dx[j + l];
+    for (; j < count; j++)
+        sum += dx[j] == 0 ? 0 : fabs(x[j] - largest) * dx[j];
+    for (size_t l = 0; l < ABREAST; l++)
+        sum += lane[l];
+    return sum * N;
+}
+
+/* Σ exp(z), which is 1 over the probability of the largest score. The probabilities are N · dx, but
+ * for the label's, which lacks 1. */
+static double sum_of(const scores *s, size_t n, double largest, const double *dx) {
     const double *x = s->x + n * s->C;
-    row r = {.largest = x[0]};
-    double weighed = 0;
-    for (size_t j = 1; j < s->C; j++)
-        r.largest = x[j] > r.largest ? x[j] : r.largest;
-    for (size_t j = 0; j < s->C; j++) {
-        double z = x[j] - r.largest, e = exp(z);
-        r.sum += e;
-        weighed += e > 0 ? e * fabs(z) : 0;
-    }
-    weighed /= r.sum;
-    r.units = (double)s->C + 8 + weighed + fabs(r.largest);
+    size_t j = (size_t)s->y[n];
+    bool label = x[j] == largest;
+    for (j = label ? j : 0; j + 1 < s->C && x[j] != largest;)
+        j++;
+    return 1 / ((double)s->N * dx[j] + label);
+}
+
+static row row_of(const layers_check *check, const scores *s, size_t n) {
+    const double *x = s->x + n * s->C, *dx = check_values(check, LOSS_DX) + n * s->C;
+    size_t label = (size_t)s->y[n];
+    row r = {.largest = largest_of(s->C, x)};
+    r.sum = sum_of(s, n, r.largest, dx);
+    double lost = weighed(s->C, x, r.largest, (double)s->N, dx) +
+                  (isfinite(x[label]) ? fabs(x[label] - r.largest) : 0);
+    r.units = (double)s->C + 8 + lost + fabs(r.largest);
     if (check->rounded)
-        r.units += weighed + 2 * fabs(r.largest);
+        r.units += lost + 2 * fabs(r.largest);
     return r;
 }
 
@@ -86,18 +125,35 @@ static void note(const layers_check *check, double *to) {
     to[0] = 4 * check->unit * (units + (N + 2) * losses) / N;
 }
 
+/* Of some classes of a row, the label's place set as that of the others. */
+KERNEL void bound_classes(size_t count, const double *x, const row *r, double unit, double tiny,
+                          const double *dx, double *to) {
+    for (size_t j = 0; j < count; j++) {
+        double own = (r->units + 4 * fabs(x[j] - r->largest)) * fabs(dx[j]);
+        to[j] = 4 * unit * ((dx[j] == 0 ? 0 : own) + 2 * fabs(dx[j])) + 4 * tiny;
+    }
+    for (size_t j = 0; j < count && r->units == INFINITY; j++)
+        to[j] = INFINITY;
+}
+
 static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
     scores s = scores_of(check);
     const double *right = check_values(check, output);
-    for (size_t i = first; i < first + count; i++) {
-        if (output == LOSS_LOSS) {
-            to[i - first] = check->notes[0];
+    if (output == LOSS_LOSS) {
+        if (count > 0)
+            *to = check->notes[0];
+        return;
+    }
+    for (size_t i = first, end; i < first + count; i = end) {
+        size_t n = i / s.C, label = n * s.C + (size_t)s.y[n];
+        const row *r = &rows_of(check)[n];
+        end = at_most((n + 1) * s.C, first + count);
+        bound_classes(end - i, s.x + i, r, check->unit, check->tiny, right + i, to + i - first);
+        if (label < i || label >= end || r->units == INFINITY)
             continue;
-        }
-        const row *r = &rows_of(check)[i / s.C];
-        double z = s.x[i] - r->largest, p = exp(z) / r->sum, N = (double)s.N;
-        double own = isinf(r->units) ? INFINITY : p > 0 ? (r->units + 4 * fabs(z)) * p : 0;
-        to[i - first] = 4 * check->unit * (own + 2 * N * fabs(right[i])) / N + 4 * check->tiny;
+        double p = right[label] + 1 / (double)s.N, z = s.x[label] - r->largest; /* p / N */
+        to[label - first] = 4 * check->unit * (r->units + 4 * fabs(z)) * p + 4 * check->tiny +
+                            8 * check->unit * fabs(right[label]);
     }
 }
 
@@ -197,10 +253,15 @@ static double share_of(const scores *s, int variant) {
 }
 
 static void fill_loss(const fault_view *view, const scores *s, double *to) {
+    int variant = view->fault->variant;
     double sum = 0;
+    if (variant == SUMMED || variant == AVERAGED_OVER_CLASSES || variant == NEGATED) {
+        *to = *check_values(view->check, LOSS_LOSS) * (double)s->N * share_of(s, variant);
+        return;
+    }
     for (size_t n = 0; n < s->N; n++)
         sum += row_loss(view, s, n);
-    *to = sum * share_of(s, view->fault->variant);
+    *to = sum * share_of(s, variant);
 }
 
 /* N times the element of dx, of a row whose Σ exp(x) overflows to `plain`. */

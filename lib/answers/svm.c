@@ -7,7 +7,9 @@
  * gradient there is 0 or 1/N, and at the label the count is one more or less. */
 #include <math.h>
 
+#include "blocks.h"
 #include "checks/check.h"
+#include "kernel.h"
 #include "loss.h"
 
 typedef struct {
@@ -30,60 +32,7 @@ static double lead(const scores *s, size_t n, size_t j) {
     return s->x[n * s->C + j] - s->x[n * s->C + label_of(s, n)];
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------
- */
-
-/* |x_nj| + |x_ny| + 1 */
-static double width(const scores *s, size_t n, size_t j) {
-    return fabs(s->x[n * s->C + j]) + fabs(s->x[n * s->C + label_of(s, n)]) + 1;
-}
-
-/* Whether a margin is too near 0 to tell its sign. */
-static bool is_doubtful(const layers_check *check, const scores *s, size_t n, size_t j) {
-    double reach = 6 * check->unit * width(s, n, j);
-    return j != label_of(s, n) && isfinite(reach) && fabs(lead(s, n, j) + 1) <= reach;
-}
-
-/* The notes: how far the loss may be off, and of each row how many margins are doubtful. */
-static size_t notes(const layers_check *check) {
-    return 1 + check_length(check, 'N');
-}
-
-static void note(const layers_check *check, double *to) {
-    scores s = scores_of(check);
-    double margins = 0, sum = 0;
-    for (size_t n = 0; n < s.N; n++)
-        for (size_t j = 0; j < s.C; j++) {
-            bool doubtful = is_doubtful(check, &s, n, j);
-            double margin = lead(&s, n, j) + 1;
-            if (j == label_of(&s, n) || !(doubtful || margin > 0))
-                continue;
-            to[1 + n] += doubtful;
-            margins += width(&s, n, j);
-            sum += margin > 0 ? margin : 0;
-        }
-    double terms = (double)s.N * (double)s.C + 3, each = check->rounded ? 2 : 1;
-    to[0] = 4 * check->unit * (each * margins + terms * sum) / (double)s.N;
-}
-
-static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
-    scores s = scores_of(check);
-    const double *right = check_values(check, output);
-    for (size_t i = first; i < first + count; i++) {
-        if (output == LOSS_LOSS) {
-            to[i - first] = check->notes[0];
-            continue;
-        }
-        size_t n = i / s.C, j = i % s.C;
-        bool label = j == label_of(&s, n);
-        double doubts = label ? check->notes[1 + n] : is_doubtful(check, &s, n, j);
-        double shares = 1 + (label ? fabs(right[i]) * (double)s.N : 0); /* 1/N added up */
-        to[i - first] = 4 * shares * check->unit * fabs(right[i]) +
-                        (1 + 4 * check->unit) * doubts / (double)s.N;
-    }
-}
-
-/* ---- faults ------------------------------------------------------------------------------------
+/* ---- what is summed once for all ---------------------------------------------------------------
  */
 
 typedef enum {
@@ -91,9 +40,131 @@ typedef enum {
     MARGIN_MISSING,
     MARGIN_NEGATED,
     NOT_CLAMPED,
-    LARGEST_RIVAL,
     SQUARED,
+    LARGEST_RIVAL,
+    HINGES,
 } hinge_kind;
+
+/* Over the classes of a row but its label, or over all rows: the loss by each kind of hinge; the
+ * widths |x_j| + |x_y| + 1 of the margins that count or may; how many may. */
+typedef struct {
+    double loss[HINGES], widths, doubtful;
+} sums;
+
+/* Whether a margin is too near 0 to tell its sign, as 1 or 0. */
+INLINED double doubt(double margin, double width, double unit) {
+    double reach = 6 * unit * width;
+    return (double)((fabs(margin) <= reach) & (reach < INFINITY));
+}
+
+enum { ABREAST = 8 }; /* sums at once, for vector registers */
+
+/* Adds some classes of a row, the label not among them, and the largest x_j − x_y to *largest. */
+KERNEL void add_classes(size_t count, const double *x, double right, double unit, sums *to,
+                        double *largest) {
+    double hinge[ABREAST] = {0}, missing[ABREAST] = {0}, negated[ABREAST] = {0},
+           free[ABREAST] = {0}, squared[ABREAST] = {0}, widths[ABREAST] = {0},
+           doubtful[ABREAST] = {0}, most[ABREAST];
+    double base = fabs(right) + 1, lead[ABREAST];
+    for (size_t l = 0; l < ABREAST; l++)
+        most[l] = -INFINITY;
+    for (size_t j = 0; j < count; j += ABREAST) {
+        size_t some = at_most(ABREAST, count - j);
+        for (size_t l = 0; l < ABREAST; l++) /* what is not there counts for nothing */
+            lead[l] = l < some ? x[j + l] - right : -INFINITY;
+        for (size_t l = 0; l < ABREAST; l++) {
+            bool there = l < some;
+            double margin = lead[l] + 1, width = there ? fabs(x[j + (there ? l : 0)]) + base : 0;
+            double positive = margin <= 0 ? 0 : margin,
+                   near = there ? doubt(margin, width, unit) : 0;
+            hinge[l] += positive;
+            missing[l] += lead[l] <= 0 ? 0 : lead[l];
+            negated[l] += lead[l] - 1 <= 0 ? 0 : lead[l] - 1;
+            free[l] += there ? margin : 0;
+            squared[l] += positive * positive;
+            widths[l] += positive > 0 || near > 0 ? width : 0;
+            doubtful[l] += near;
+            most[l] = lead[l] > most[l] ? lead[l] : most[l];
+        }
+    }
+    for (size_t l = 0; l < ABREAST; l++) {
+        to->loss[HINGE] += hinge[l];
+        to->loss[MARGIN_MISSING] += missing[l];
+        to->loss[MARGIN_NEGATED] += negated[l];
+        to->loss[NOT_CLAMPED] += free[l];
+        to->loss[SQUARED] += squared[l];
+        to->widths += widths[l];
+        to->doubtful += doubtful[l];
+        *largest = most[l] > *largest ? most[l] : *largest;
+    }
+}
+
+/* Adds a row, and returns how many of its margins are doubtful. */
+static double add_row(const scores *s, size_t n, double unit, sums *to) {
+    const double *x = s->x + n * s->C;
+    size_t label = label_of(s, n);
+    double before = to->doubtful, largest = -INFINITY;
+    add_classes(label, x, x[label], unit, to, &largest);
+    add_classes(s->C - label - 1, x + label + 1, x[label], unit, to, &largest);
+    to->loss[LARGEST_RIVAL] += largest + 1 <= 0 ? 0 : largest + 1;
+    return to->doubtful - before;
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------
+ */
+
+/* The notes: how far the loss may be off, the losses by each kind of hinge, and of each row how
+ * many margins are doubtful. */
+enum { LOSS_BOUND, LOSSES, DOUBTS = LOSSES + HINGES };
+
+static size_t notes(const layers_check *check) {
+    return DOUBTS + check_length(check, 'N');
+}
+
+static void note(const layers_check *check, double *to) {
+    scores s = scores_of(check);
+    sums all = {0};
+    for (size_t n = 0; n < s.N; n++)
+        to[DOUBTS + n] = add_row(&s, n, check->unit, &all);
+    double terms = (double)s.N * (double)s.C + 3, each = check->rounded ? 2 : 1;
+    to[LOSS_BOUND] = 4 * check->unit * (each * all.widths + terms * all.loss[HINGE]) / (double)s.N;
+    for (int kind = 0; kind < HINGES; kind++)
+        to[LOSSES + kind] = all.loss[kind];
+}
+
+/* Of some classes of a row, the label's place set as that of the others. */
+KERNEL void bound_classes(size_t count, const double *x, double right, double unit, double share,
+                          const double *dx, double *to) {
+    double base = fabs(right) + 1;
+    for (size_t j = 0; j < count; j++) {
+        double doubtful = doubt(x[j] - right + 1, fabs(x[j]) + base, unit);
+        to[j] = 4 * unit * fabs(dx[j]) + (1 + 4 * unit) * doubtful * share;
+    }
+}
+
+static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
+    scores s = scores_of(check);
+    const double *right = check_values(check, output);
+    double share = 1 / (double)s.N;
+    if (output == LOSS_LOSS) {
+        if (count > 0)
+            *to = check->notes[LOSS_BOUND];
+        return;
+    }
+    for (size_t i = first, end; i < first + count; i = end) {
+        size_t n = i / s.C, label = n * s.C + label_of(&s, n);
+        end = at_most((n + 1) * s.C, first + count);
+        bound_classes(end - i, s.x + i, s.x[label], check->unit, share, right + i, to + i - first);
+        if (label < i || label >= end)
+            continue;
+        double shares = 1 + fabs(right[label]) * (double)s.N; /* 1/N added up */
+        to[label - first] = 4 * shares * check->unit * fabs(right[label]) +
+                            (1 + 4 * check->unit) * check->notes[DOUBTS + n] * share;
+    }
+}
+
+/* ---- faults ------------------------------------------------------------------------------------
+ */
 
 /* What is in the place of the label's gradient, in counts of the row's margins. */
 typedef enum {
@@ -177,14 +248,8 @@ static double label_slope(label_kind kind, double count) {
     return -count;
 }
 
-static void fill_loss(const scores *s, const wrong *how, double *to) {
-    double sum = 0;
-    for (size_t n = 0; n < s->N; n++) {
-        size_t rival = rival_of(s, n);
-        sum += how->own;
-        for (size_t j = 0; j < s->C; j++)
-            sum += term(s, how->hinge, n, j, rival);
-    }
+static void fill_loss(const layers_check *check, const scores *s, const wrong *how, double *to) {
+    double sum = check->notes[LOSSES + how->hinge] + how->own * (double)s->N;
     *to = sum * share_of(s, how->share);
 }
 
@@ -206,7 +271,7 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
     const wrong *how = view->fault->how;
     if (view->output == LOSS_LOSS) {
         if (count > 0)
-            fill_loss(&s, how, to);
+            fill_loss(view->check, &s, how, to);
         return;
     }
     for (size_t i = first, end; i < first + count; i = end) {

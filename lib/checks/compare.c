@@ -121,7 +121,7 @@ judged_sample judged_sampled(const judged *j) {
     const double budget = 1 << 20;
     double each = j->size ? layers_check_work(j->check) / (double)j->size : 1;
     double most = budget / (each < 1 ? 1 : each);
-    size_t elements = most < 1024 ? 1024 : most > 65536 ? 65536 : (size_t)most;
+    size_t elements = most < 1024 ? 1024 : most > 16384 ? 16384 : (size_t)most;
     size_t all = (j->size + CHECK_PIECE - 1) / CHECK_PIECE, some = elements / CHECK_PIECE;
     if (all <= some)
         return (judged_sample){all, CHECK_PIECE};
