@@ -6,6 +6,7 @@
  * gradient is a count over N. A margin that is within its rounding of 0 may count or not: then the
  * gradient there is 0 or 1/N, and at the label the count is one more or less. */
 #include <math.h>
+#include <string.h>
 
 #include "blocks.h"
 #include "checks/check.h"
@@ -57,57 +58,69 @@ INLINED double doubt(double margin, double width, double unit) {
     return (double)((fabs(margin) <= reach) & (reach < INFINITY));
 }
 
-enum { ABREAST = 8 }; /* sums at once, for vector registers */
+enum { ABREAST = 8 }; /* classes at once, for vector registers */
 
-/* Adds some classes of a row, the label not among them, and the largest x_j − x_y to *largest. */
-KERNEL void add_classes(size_t count, const double *x, double right, double unit, sums *to,
-                        double *largest) {
-    double hinge[ABREAST] = {0}, missing[ABREAST] = {0}, negated[ABREAST] = {0},
-           free[ABREAST] = {0}, squared[ABREAST] = {0}, widths[ABREAST] = {0},
-           doubtful[ABREAST] = {0}, most[ABREAST];
-    double base = fabs(right) + 1, lead[ABREAST];
-    for (size_t l = 0; l < ABREAST; l++)
-        most[l] = -INFINITY;
-    for (size_t j = 0; j < count; j += ABREAST) {
-        size_t some = at_most(ABREAST, count - j);
-        for (size_t l = 0; l < ABREAST; l++) /* what is not there counts for nothing */
-            lead[l] = l < some ? x[j + l] - right : -INFINITY;
-        for (size_t l = 0; l < ABREAST; l++) {
-            bool there = l < some;
-            double margin = lead[l] + 1, width = there ? fabs(x[j + (there ? l : 0)]) + base : 0;
-            double positive = margin <= 0 ? 0 : margin,
-                   near = there ? doubt(margin, width, unit) : 0;
-            hinge[l] += positive;
-            missing[l] += lead[l] <= 0 ? 0 : lead[l];
-            negated[l] += lead[l] - 1 <= 0 ? 0 : lead[l] - 1;
-            free[l] += there ? margin : 0;
-            squared[l] += positive * positive;
-            widths[l] += positive > 0 || near > 0 ? width : 0;
-            doubtful[l] += near;
-            most[l] = lead[l] > most[l] ? lead[l] : most[l];
-        }
-    }
+/* What `sums` holds, of every ABREAST-th class. */
+typedef struct {
+    double loss[HINGES][ABREAST], widths[ABREAST], doubtful[ABREAST], largest[ABREAST];
+} lanes;
+
+/* A score of −inf counts for nothing. */
+INLINED void add_abreast(const double *x, double right, double unit, lanes *to) {
+    double base = fabs(right) + 1;
     for (size_t l = 0; l < ABREAST; l++) {
-        to->loss[HINGE] += hinge[l];
-        to->loss[MARGIN_MISSING] += missing[l];
-        to->loss[MARGIN_NEGATED] += negated[l];
-        to->loss[NOT_CLAMPED] += free[l];
-        to->loss[SQUARED] += squared[l];
-        to->widths += widths[l];
-        to->doubtful += doubtful[l];
-        *largest = most[l] > *largest ? most[l] : *largest;
+        double lead = x[l] - right, margin = lead + 1, width = fabs(x[l]) + base;
+        double positive = margin <= 0 ? 0 : margin, near = doubt(margin, width, unit);
+        to->loss[HINGE][l] += positive;
+        to->loss[MARGIN_MISSING][l] += lead <= 0 ? 0 : lead;
+        to->loss[MARGIN_NEGATED][l] += lead <= 1 ? 0 : lead - 1;
+        to->loss[NOT_CLAMPED][l] += margin == -INFINITY ? 0 : margin;
+        to->loss[SQUARED][l] += positive * positive;
+        to->widths[l] += (positive > 0) | (near > 0) ? width : 0;
+        to->doubtful[l] += near;
+        to->largest[l] = lead > to->largest[l] ? lead : to->largest[l];
     }
+}
+
+/* Adds some classes of a row, the label not among them. */
+KERNEL void add_classes(size_t count, const double *x, double right, double unit, lanes *to) {
+    lanes own = *to;
+    size_t j = 0;
+    for (; j + ABREAST <= count; j += ABREAST)
+        add_abreast(x + j, right, unit, &own);
+    if (j < count) {
+        double rest[ABREAST];
+        for (size_t l = 0; l < ABREAST; l++)
+            rest[l] = j + l < count ? x[j + l] : -INFINITY;
+        add_abreast(rest, right, unit, &own);
+    }
+    *to = own;
+}
+
+static double sum_of(const double lane[ABREAST]) {
+    double number[ABREAST];
+    memcpy(number, lane, sizeof number);
+    return pairwise_sum(number, ABREAST);
 }
 
 /* Adds a row, and returns how many of its margins are doubtful. */
 static double add_row(const scores *s, size_t n, double unit, sums *to) {
     const double *x = s->x + n * s->C;
     size_t label = label_of(s, n);
-    double before = to->doubtful, largest = -INFINITY;
-    add_classes(label, x, x[label], unit, to, &largest);
-    add_classes(s->C - label - 1, x + label + 1, x[label], unit, to, &largest);
+    double largest = -INFINITY, doubtful;
+    lanes row = {0};
+    for (size_t l = 0; l < ABREAST; l++)
+        row.largest[l] = -INFINITY;
+    add_classes(label, x, x[label], unit, &row);
+    add_classes(s->C - label - 1, x + label + 1, x[label], unit, &row);
+    for (size_t l = 0; l < ABREAST; l++)
+        largest = row.largest[l] > largest ? row.largest[l] : largest;
+    for (int kind = 0; kind < LARGEST_RIVAL; kind++)
+        to->loss[kind] += sum_of(row.loss[kind]);
     to->loss[LARGEST_RIVAL] += largest + 1 <= 0 ? 0 : largest + 1;
-    return to->doubtful - before;
+    to->widths += sum_of(row.widths);
+    to->doubtful += doubtful = sum_of(row.doubtful);
+    return doubtful;
 }
 
 /* ---- bounds ------------------------------------------------------------------------------------
