@@ -6,10 +6,12 @@
  * (Sums that go through a transform, FFT or Winograd, are right in these norms alone.) The norms of
  * windows are sums of squares down the columns, then along the row that these make: nothing is
  * subtracted, so that nothing cancels. */
+#include <float.h>
 #include <math.h>
 
 #include "answers/conv.h"
 #include "answers/sums.h"
+#include "kernel.h"
 
 convolution convolution_of(const layers_check *check) {
     return (convolution){
@@ -65,15 +67,25 @@ size_t conv_notes(const layers_check *check) {
     return (size_t)(g.backward ? backward + (g.W > g.Q ? g.W : g.Q) : forward);
 }
 
-/* ---- squares -----------------------------------------------------------------------------------
+/* ---- sums --------------------------------------------------------------------------------------
  */
+
+enum { LANES = 8 };
 
 /* The power of two that brings the largest of the finite numbers near 1, so that no square of it
  * overflows or vanishes. */
-static double scale_of(const double *a, int64_t count) {
-    double largest = 0;
-    for (int64_t i = 0; i < count; i++)
+KERNEL double scale_of(const double *a, int64_t count) {
+    double lane[LANES] = {0}, largest = 0;
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int64_t l = 0; l < LANES; l++) {
+            double size = fabs(a[i + l]) <= DBL_MAX ? fabs(a[i + l]) : 0;
+            lane[l] = size > lane[l] ? size : lane[l];
+        }
+    for (; i < count; i++)
         largest = fabs(a[i]) > largest && isfinite(a[i]) ? fabs(a[i]) : largest;
+    for (int64_t l = 0; l < LANES; l++)
+        largest = lane[l] > largest ? lane[l] : largest;
     return largest > 0 ? ldexp(1, -(int)fmax(ilogb(largest), -1022)) : 1;
 }
 
@@ -82,27 +94,44 @@ static void set_zero(double *to, int64_t count) {
         to[i] = 0;
 }
 
-static void add(double *to, const double *a, int64_t count) {
+KERNEL void add(double *to, const double *a, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         to[i] += a[i];
 }
 
-static void add_squares(double *to, const double *a, double scale, int64_t count) {
+KERNEL void add_squares(double *to, const double *a, double scale, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         double scaled = a[i] * scale;
         to[i] += scaled * scaled;
     }
 }
 
-static double sum_of_squares(const double *a, double scale, int64_t count) {
-    double lane[4] = {0};
+/* Adds Σa² and Σ|a|, of what is scaled and of what is not. */
+KERNEL void add_sums(double *squares, double *absolutes, const double *a, double scale,
+                     int64_t count) {
+    double square[LANES] = {0}, absolute[LANES] = {0};
     int64_t i = 0;
-    for (; i + 4 <= count; i += 4)
-        for (int64_t l = 0; l < 4; l++)
-            lane[l] += a[i + l] * scale * (a[i + l] * scale);
-    for (; i < count; i++)
-        lane[0] += a[i] * scale * (a[i] * scale);
-    return lane[0] + lane[1] + (lane[2] + lane[3]);
+    for (; i + LANES <= count; i += LANES)
+        for (int64_t l = 0; l < LANES; l++) {
+            double scaled = a[i + l] * scale;
+            square[l] += scaled * scaled;
+            absolute[l] += fabs(a[i + l]);
+        }
+    for (; i < count; i++) {
+        square[0] += a[i] * scale * (a[i] * scale);
+        absolute[0] += fabs(a[i]);
+    }
+    for (int64_t l = 0; l < LANES; l++) {
+        *squares += square[l];
+        *absolutes += absolute[l];
+    }
+}
+
+/* Sums of scaled squares to norms. */
+KERNEL void take_roots(double *norm, double scale, int64_t count) {
+    double back = 1 / scale;
+    for (int64_t i = 0; i < count; i++)
+        norm[i] = sqrt(norm[i]) * back;
 }
 
 /* ---- norms -------------------------------------------------------------------------------------
@@ -124,63 +153,66 @@ static span inside(int64_t from, int64_t step, int64_t count, int64_t length) {
     return (span){least(first, count), least(end, count)};
 }
 
+/* Adds to each window in a row what it has of x's row of sums; or to each element of a row what
+ * the windows that it is in have. */
+static void add_across(const convolution *g, double *to, const double *from, bool to_windows) {
+    for (int64_t s = 0; s < g->S; s++) {
+        int64_t left = s - g->pad;
+        span windows = inside(left, g->stride, g->Q, g->W);
+        int64_t first = windows.first, count = windows.end - first;
+        if (g->stride == 1 && count > 0)
+            add(to + (to_windows ? first : first + left),
+                from + (to_windows ? first + left : first), count);
+        for (int64_t q = first; q < windows.end && g->stride > 1; q++)
+            if (to_windows)
+                to[q] += from[q * g->stride + left];
+            else
+                to[q * g->stride + left] += from[q];
+    }
+}
+
 /* Of each window of x, over the channels: norm (N, P, Q). */
 static void window_norms(const convolution *g, const norms *to) {
     double scale = scale_of(g->x, g->N * g->C * g->H * g->W), *norm = to->windows;
+    set_zero(norm, g->N * g->P * g->Q);
     for (int64_t n = 0; n < g->N; n++) {
         set_zero(to->plane, g->H * g->W);
         for (int64_t c = 0; c < g->C; c++)
             add_squares(to->plane, g->x + (n * g->C + c) * g->H * g->W, scale, g->H * g->W);
-        for (int64_t p = 0; p < g->P; p++) {
+        for (int64_t p = 0; p < g->P; p++, norm += g->Q) {
             int64_t top = p * g->stride - g->pad;
             span rows = inside(top, 1, g->R, g->H);
             set_zero(to->row, g->W);
             for (int64_t r = rows.first; r < rows.end; r++)
                 add(to->row, to->plane + (top + r) * g->W, g->W);
-            for (int64_t q = 0; q < g->Q; q++) {
-                int64_t left = q * g->stride - g->pad;
-                span columns = inside(left, 1, g->S, g->W);
-                double sum = 0;
-                for (int64_t s = columns.first; s < columns.end; s++)
-                    sum += to->row[left + s];
-                *norm++ = sqrt(sum) / scale;
-            }
+            add_across(g, norm, to->row, true);
         }
     }
+    take_roots(to->windows, scale, g->N * g->P * g->Q);
 }
 
-/* The windows, along one direction, that meet an element: the first of them, and which tap of it.
- * The next ones are the windows before, each a stride further on in its taps. */
-typedef struct {
-    int64_t window, tap;
-} meeting;
-
-static meeting last_meeting(const convolution *g, int64_t at, int64_t windows) {
-    int64_t window = least((at + g->pad) / g->stride, windows - 1);
-    return (meeting){window, at + g->pad - window * g->stride};
+/* Adds up the rows of windows that have row h of x. */
+static void add_met_rows(const convolution *g, const norms *to, int64_t h) {
+    int64_t p = least((h + g->pad) / g->stride, g->P - 1), r = h + g->pad - p * g->stride;
+    set_zero(to->row, g->Q);
+    for (; p >= 0 && r < g->R; p--, r += g->stride)
+        add(to->row, to->plane + p * g->Q, g->Q);
 }
 
 /* Of what of dout meets each element of x, over its channels: norm (N, H, W). */
 static void met_norms(const convolution *g, const norms *to) {
     double scale = scale_of(g->dout, g->N * g->F * g->P * g->Q), *norm = to->met;
+    set_zero(norm, g->N * g->H * g->W);
     for (int64_t n = 0; n < g->N; n++) {
         set_zero(to->plane, g->P * g->Q);
         for (int64_t f = 0; f < g->F; f++)
             add_squares(to->plane, g->dout + (n * g->F + f) * g->P * g->Q, scale, g->P * g->Q);
-        for (int64_t h = 0; h < g->H; h++) {
-            set_zero(to->row, g->Q);
-            for (meeting m = last_meeting(g, h, g->P); m.window >= 0 && m.tap < g->R;
-                 m.window--, m.tap += g->stride)
-                add(to->row, to->plane + m.window * g->Q, g->Q);
-            for (int64_t w = 0; w < g->W; w++) {
-                double sum = 0;
-                for (meeting m = last_meeting(g, w, g->Q); m.window >= 0 && m.tap < g->S;
-                     m.window--, m.tap += g->stride)
-                    sum += to->row[m.window];
-                *norm++ = sqrt(sum) / scale;
-            }
+        for (int64_t h = 0; h < g->H; h++, norm += g->W) {
+            add_met_rows(g, to, h);
+            add_across(g, norm, to->row, false);
         }
     }
+    take_roots(to->met, scale, g->N * g->H * g->W);
 }
 
 /* Of what of x meets each tap of the kernel: norm (C, R, S). */
@@ -195,27 +227,26 @@ static void tap_norms(const convolution *g, const norms *to) {
                     int64_t h = p * g->stride + r - g->pad;
                     add_squares(to->row, g->x + ((n * g->C + c) * g->H + h) * g->W, scale, g->W);
                 }
-            for (int64_t s = 0; s < g->S; s++) {
+            for (int64_t s = 0; s < g->S; s++, norm++) {
                 span columns = inside(s - g->pad, g->stride, g->Q, g->W);
-                double sum = 0;
+                *norm = 0;
                 for (int64_t q = columns.first; q < columns.end; q++)
-                    sum += to->row[q * g->stride + s - g->pad];
-                *norm++ = sqrt(sum) / scale;
+                    *norm += to->row[q * g->stride + s - g->pad];
             }
         }
+    take_roots(to->taps, scale, g->C * g->R * g->S);
 }
 
 /* Of every filter (F), or of every channel of all of them (C). */
 static void weight_norms(const convolution *g, bool by_filter, double *norm) {
     int64_t kernel = g->R * g->S, count = by_filter ? g->F : g->C;
-    double scale = scale_of(g->w, g->F * g->C * kernel);
+    double scale = scale_of(g->w, g->F * g->C * kernel), unused = 0;
     set_zero(norm, count);
     for (int64_t f = 0; f < g->F; f++)
         for (int64_t c = 0; c < g->C; c++)
-            norm[by_filter ? f : c] +=
-                sum_of_squares(g->w + (f * g->C + c) * kernel, scale, kernel);
-    for (int64_t i = 0; i < count; i++)
-        norm[i] = sqrt(norm[i]) / scale;
+            add_sums(&norm[by_filter ? f : c], &unused, g->w + (f * g->C + c) * kernel, scale,
+                     kernel);
+    take_roots(norm, scale, count);
 }
 
 /* Of each channel of dout (F), and its sum of absolute values. */
@@ -225,14 +256,9 @@ static void dout_norms(const convolution *g, double *norm, double *sum) {
     set_zero(norm, g->F);
     set_zero(sum, g->F);
     for (int64_t n = 0; n < g->N; n++)
-        for (int64_t f = 0; f < g->F; f++) {
-            const double *dout = g->dout + (n * g->F + f) * plane;
-            norm[f] += sum_of_squares(dout, scale, plane);
-            for (int64_t i = 0; i < plane; i++)
-                sum[f] += fabs(dout[i]);
-        }
-    for (int64_t f = 0; f < g->F; f++)
-        norm[f] = sqrt(norm[f]) / scale;
+        for (int64_t f = 0; f < g->F; f++)
+            add_sums(&norm[f], &sum[f], g->dout + (n * g->F + f) * plane, scale, plane);
+    take_roots(norm, scale, g->F);
 }
 
 void conv_note(const layers_check *check, double *notes) {
@@ -300,46 +326,75 @@ static bool is_unclear_dw(const convolution *g, place at) {
 /* ---- bounds ------------------------------------------------------------------------------------
  */
 
-/* Of a sum of k products of numbers of these norms, and what is added to it. */
+/* A row of what is claimed: sums of k products of numbers of these norms, and what is added. */
 typedef struct {
+    place at;           /* of its first element */
+    const double *left; /* of each element */
+    double right, added;
     int64_t k;
-    double left, right, added;
-    bool unclear;
-} product;
+    bool (*is_unclear)(const convolution *g, place at); /* NULL: none is */
+} row;
 
-static product product_of(const convolution *g, const norms *n, int output, size_t i) {
+static int64_t row_length(const convolution *g, int output) {
+    return !g->backward ? g->Q : output == DX ? g->W : output == DW ? g->S : g->F;
+}
+
+static row row_of(const convolution *g, const norms *n, int output, size_t i) {
     if (!g->backward) {
         place at = place_of(i, g->F, g->P, g->Q);
         double filter = n->filters[at.b];
-        return (product){g->C * g->R * g->S, n->windows[(at.a * g->P + at.c) * g->Q + at.d], filter,
-                         fabs(g->b[at.b]), !isfinite(filter) && is_unclear_out(g, at)};
+        return (row){at,
+                     n->windows + (at.a * g->P + at.c) * g->Q,
+                     filter,
+                     fabs(g->b[at.b]),
+                     g->C * g->R * g->S,
+                     isfinite(filter) ? NULL : is_unclear_out};
     }
     if (output == DX) {
         place at = place_of(i, g->C, g->H, g->W);
         double channel = n->channels[at.b];
-        return (product){g->F * g->R * g->S, n->met[(at.a * g->H + at.c) * g->W + at.d], channel, 0,
-                         !isfinite(channel) && is_unclear_dx(g, at)};
+        return (row){at,
+                     n->met + (at.a * g->H + at.c) * g->W,
+                     channel,
+                     0,
+                     g->F * g->R * g->S,
+                     isfinite(channel) ? NULL : is_unclear_dx};
     }
     if (output == DW) {
         place at = place_of(i, g->C, g->R, g->S);
         double dout = n->douts[at.a];
-        return (product){g->N * g->P * g->Q, n->taps[(at.b * g->R + at.c) * g->S + at.d], dout, 0,
-                         !isfinite(dout) && is_unclear_dw(g, at)};
+        return (row){at,
+                     n->taps + (at.b * g->R + at.c) * g->S,
+                     dout,
+                     0,
+                     g->N * g->P * g->Q,
+                     isfinite(dout) ? NULL : is_unclear_dw};
     }
-    return (product){g->N * g->P * g->Q, n->sums[i], 1, 0, false};
+    return (row){{0}, n->sums, 1, 0, g->N * g->P * g->Q, NULL};
+}
+
+/* What is not finite is matched in kind, whatever the bound. */
+KERNEL void row_bounds(const layers_check *check, const row *row, size_t first, size_t count,
+                       const double *right, double *to) {
+    for (size_t i = 0; i < count; i++) {
+        double g = row->left[first + i] * row->right + row->added;
+        double bound = sum_bound(check, (size_t)row->k, g, right[i]);
+        to[i] = fabs(right[i]) <= DBL_MAX ? bound : 0;
+    }
 }
 
 void conv_bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
     convolution g = convolution_of(check);
     norms n = norms_of(&g, check->notes);
     const double *right = check_values(check, output);
-    for (size_t i = first; i < first + count; i++) {
-        product sum = product_of(&g, &n, output, i);
-        double bound = INFINITY;
-        if (!sum.unclear && !isfinite(right[i]))
-            bound = 0; /* matched in kind */
-        else if (!sum.unclear)
-            bound = sum_bound(check, (size_t)sum.k, sum.left * sum.right + sum.added, right[i]);
-        to[i - first] = bound;
+    size_t length = (size_t)row_length(&g, output), end = first + count;
+    for (size_t i = first, some; i < end; i += some, to += some) {
+        row row = row_of(&g, &n, output, i);
+        size_t skipped = i % length;
+        some = length - skipped < end - i ? length - skipped : end - i;
+        row_bounds(check, &row, skipped, some, right + i, to);
+        for (size_t j = 0; j < some && row.is_unclear; j++, row.at.d++)
+            if (row.is_unclear(&g, row.at))
+                to[j] = INFINITY;
     }
 }

@@ -60,12 +60,16 @@ static double dx_value(const convolution *g, const conv_way *v, place at) {
                 if (p >= 0 && q >= 0)
                     sum += gradient(g, v, at.a, f, p, q) * weight(g, v, f, at.b, r, s);
             }
-    return v->mean ? sum / (double)g->N : sum;
+    return sum;
 }
 
-static double dw_value(const convolution *g, const conv_way *v, place at) {
-    int64_t r = v->exchanged ? at.d : v->flipped ? g->R - 1 - at.c : at.c;
-    int64_t s = v->exchanged ? at.c : v->flipped ? g->S - 1 - at.d : at.d;
+/* The right gradient of another tap, or another sum. */
+static double dw_value(const convolution *g, const conv_way *v, const double *right, place at) {
+    int64_t plane = (at.a * g->C + at.b) * g->R, r = at.c, s = at.d;
+    if (v->exchanged)
+        return right[(plane + s) * g->S + r];
+    if (v->flipped)
+        return right[(plane + g->R - 1 - r) * g->S + g->S - 1 - s];
     double sum = 0;
     for (int64_t n = v->last_example ? g->N - 1 : 0; n < g->N; n++)
         for (int64_t p = v->last_window ? g->P - 1 : 0; p < g->P; p++)
@@ -75,7 +79,7 @@ static double dw_value(const convolution *g, const conv_way *v, place at) {
                 if (!is_left_out(g, v, h, w))
                     sum += x_at(g, n, at.b, h + r, w + s) * gradient(g, v, n, at.a, p, q);
             }
-    return v->mean ? sum / (double)g->N : sum;
+    return sum;
 }
 
 /* Σ of what of dout has one index at `i`: that of its filters, or of another axis. */
@@ -97,20 +101,23 @@ static double db_value(const convolution *g, const conv_way *v, int64_t i) {
             for (int64_t p = first[2]; p < end[2]; p++)
                 for (int64_t q = first[3]; q < end[3]; q++)
                     sum += dout_at(g, n, f, p, q);
-    return v->mean ? sum / (double)g->N : v->mean_all ? sum / (double)(g->N * g->P * g->Q) : sum;
+    return sum;
 }
 
 void conv_fault(const fault_view *view, size_t first, size_t count, double *to) {
     convolution g = convolution_of(view->check);
     const conv_way *v = view->fault->how;
+    const double *right = check_values(view->check, view->output);
     for (size_t i = first; i < first + count; i++) {
         double *value = &to[i - first];
-        if (!g.backward)
+        if (v->mean || v->mean_all)
+            *value = right[i] / (double)(v->mean ? g.N : g.N * g.P * g.Q);
+        else if (!g.backward)
             *value = out_value(&g, v, place_of(i, g.F, g.P, g.Q));
         else if (view->output == DX)
             *value = dx_value(&g, v, place_of(i, g.C, g.H, g.W));
         else if (view->output == DW)
-            *value = dw_value(&g, v, place_of(i, g.C, g.R, g.S));
+            *value = dw_value(&g, v, right, place_of(i, g.C, g.R, g.S));
         else
             *value = db_value(&g, v, (int64_t)i);
     }

@@ -56,26 +56,27 @@ static span windows_over(int64_t at, int64_t size, int64_t stride, int64_t windo
 /* ---- bounds ------------------------------------------------------------------------------------
  */
 
-/* Of the numbers of a window, the mean of the absolute values. */
-static double mean_size(const pooling *g, int64_t plane, int64_t p, int64_t q) {
+/* Of the numbers of the window that starts at x, the mean of the absolute values. */
+static double mean_size(const pooling *g, const double *x) {
     double sum = 0, share = 1 / ((double)g->R * (double)g->S);
-    for (int64_t r = 0; r < g->R; r++) {
-        const double *x = g->x + (plane * g->H + p * g->stride + r) * g->W + q * g->stride;
+    for (int64_t r = 0; r < g->R; r++, x += g->W)
         for (int64_t s = 0; s < g->S; s++)
             sum += isfinite(x[s]) ? fabs(x[s]) * share : 0;
-    }
     return sum;
 }
 
 static void forward_bound(const layers_check *check, int output, size_t first, size_t count,
                           double *to) {
     pooling g = pooling_of(check);
-    const double *right = check_values(check, output);
-    for (size_t i = first; i < first + count; i++) {
-        int64_t at = (int64_t)i;
-        double mean = mean_size(&g, at / g.Q / g.P, at / g.Q % g.P, at % g.Q);
-        double most = isfinite(right[i]) && check->rounded ? fabs(right[i]) : 0;
-        to[i - first] = check->unit * (8 * mean + 2 * most) + (check->rounded ? check->tiny : 0);
+    const double *right = check_values(check, output) + first;
+    int64_t row = (int64_t)first / g.Q, q = (int64_t)first % g.Q;
+    for (size_t i = 0; i < count; row++, q = 0) {
+        const double *x = g.x + (row / g.P * g.H + row % g.P * g.stride) * g.W;
+        for (; q < g.Q && i < count; q++, i++) {
+            double most = isfinite(right[i]) && check->rounded ? fabs(right[i]) : 0;
+            to[i] = check->unit * (8 * mean_size(&g, x + q * g.stride) + 2 * most) +
+                    (check->rounded ? check->tiny : 0);
+        }
     }
 }
 
@@ -98,30 +99,49 @@ static bool is_in_doubt(const layers_check *check, const pooling *g, int64_t pla
     return differ && same > 1;
 }
 
-static double dx_bound(const layers_check *check, const pooling *g, size_t i, double right) {
-    int64_t at = (int64_t)i, w = at % g->W, h = at / g->W % g->H, plane = at / g->W / g->H;
-    span down = windows_over(h, g->R, g->stride, g->P);
-    span across = windows_over(w, g->S, g->stride, g->Q);
-    size_t terms = 0;
-    double sum = 0;
+/* Whether it is in doubt for an element if it is the largest of some window. */
+static bool is_doubtful(const layers_check *check, const pooling *g, int64_t plane, span down,
+                        span across, double x) {
     for (int64_t p = down.first; p < down.end; p++)
-        for (int64_t q = across.first; q < across.end; q++, terms++) {
-            int64_t window = (plane * g->P + p) * g->Q + q;
-            double largest = g->out[window];
-            if ((check->rounded || isnan(largest)) && is_same(check, g->x[i], largest) &&
-                is_in_doubt(check, g, plane, p, q, largest))
-                return INFINITY;
-            sum += isfinite(g->dout[window]) ? fabs(g->dout[window]) : 0;
+        for (int64_t q = across.first; q < across.end; q++) {
+            double largest = g->out[(plane * g->P + p) * g->Q + q];
+            if (is_same(check, x, largest) && is_in_doubt(check, g, plane, p, q, largest))
+                return true;
         }
-    return isfinite(right) && sum > 0 ? sum_bound(check, terms, sum, right) : 0;
+    return false;
+}
+
+/* Σ|dout| over windows, of those that are finite. */
+static double gradients(const pooling *g, int64_t plane, span down, span across) {
+    double sum = 0;
+    for (int64_t p = down.first; p < down.end; p++) {
+        const double *dout = g->dout + (plane * g->P + p) * g->Q;
+        for (int64_t q = across.first; q < across.end; q++)
+            sum += isfinite(dout[q]) ? fabs(dout[q]) : 0;
+    }
+    return sum;
 }
 
 static void backward_bound(const layers_check *check, int output, size_t first, size_t count,
                            double *to) {
     pooling g = pooling_of(check);
-    const double *right = check_values(check, output);
-    for (size_t i = first; i < first + count; i++)
-        to[i - first] = dx_bound(check, &g, i, right[i]);
+    const double *right = check_values(check, output) + first, *x = g.x + first;
+    int64_t row = (int64_t)first / g.W, w = (int64_t)first % g.W;
+    for (size_t i = 0; i < count; row++, w = 0) {
+        int64_t plane = row / g.H;
+        span down = windows_over(row % g.H, g.R, g.stride, g.P);
+        span across = windows_over(w, g.S, g.stride, g.Q);
+        for (; w < g.W && i < count; i++, w++) {
+            across.first += w >= across.first * g.stride + g.S;
+            across.end += across.end < g.Q && w >= across.end * g.stride;
+            double sum = gradients(&g, plane, down, across);
+            size_t terms = (size_t)((down.end - down.first) * (across.end - across.first));
+            to[i] = isfinite(right[i]) && sum > 0 ? sum_bound(check, terms, sum, right[i]) : 0;
+            if ((check->rounded || isnan(x[i])) &&
+                is_doubtful(check, &g, plane, down, across, x[i]))
+                to[i] = INFINITY;
+        }
+    }
 }
 
 /* ---- faults ------------------------------------------------------------------------------------
