@@ -101,6 +101,16 @@ const document documents[] = {
         .queries = QUERY_DETAIL,
     },
     {
+        .path = "/challenge",
+        .allow = "GET, HEAD, POST",
+        .get = handle_challenges,
+        .post = handle_challenge,
+        .name = "challenge",
+        .summary = "Of what there are challenges.",
+        .content_type = "application/json",
+        .scope = SCOPE_CHECK,
+    },
+    {
         .path = "/cache/",
         .allow = "GET, HEAD, DELETE",
         .get = handle_cache_info,
