@@ -14,13 +14,16 @@ static bool wrong_type(const char *name, const char *kind, problem *problem) {
 }
 
 /* What is wrong with numbers where only texts may stand: that they stand there. Always false. */
-static bool blame(problem *problem) {
+static bool blame(const json_source *source, problem *problem) {
     const uint64_t of_numbers =
         PROBLEM_BIT(PROBLEM_WRONG_TYPE) | PROBLEM_BIT(PROBLEM_RAGGED_ARRAY) |
         PROBLEM_BIT(PROBLEM_INVALID_SHAPE) | PROBLEM_BIT(PROBLEM_NUMBER_OUT_OF_RANGE);
     char name[FORM_POINTER];
     if (!(of_numbers & PROBLEM_BIT(problem->kind)) || *problem->pointer != '/')
         return false;
+    if (source->text[strspn(source->text, " \t\r\n")] == '[')
+        return problem_set(problem, PROBLEM_WRONG_TYPE, NULL,
+                           "the body is a list, but must be an object");
     size_t length = strcspn(problem->pointer + 1, "/");
     bool inside = problem->pointer[1 + length] != '\0';
     snprintf(name, sizeof name, "%.*s", (int)length, problem->pointer + 1);
@@ -50,7 +53,7 @@ bool challenge_read_json(const layers_tensor *body, charge *charge, challenge_as
     const char *texts[ASKED];
     json_document document;
     if (!json_document_read(&document, &source, problem))
-        return blame(problem);
+        return blame(&source, problem);
     bool good =
         read_texts(&document, texts, problem) && challenge_asked_read(texts, asked, problem);
     json_document_free(&document);
