@@ -7,49 +7,12 @@
 
 #include "handlers.h"
 
-/* Whether a parameter that is no tensor is another after the call, as a count of steps is: then the
- * right answer is not what it was. */
-static layers_code is_changed(const layers_question *question, const layers_check *check,
-                              const layers_call *asked, int i, bool *changed, layers_error *error) {
-    const layers_param *param = &question->takes.params[i];
-    layers_value before = asked->params[i];
-    layers_finding finding = {.verdict = LAYERS_RIGHT};
-    layers_code code = LAYERS_OK;
-    if (!before.given && param->has_fallback)
-        before.number = param->fallback;
-    if (before.given || param->has_fallback)
-        code = layers_check_judge(check, LAYERS_MAX_TENSORS + i, &before, NULL, &finding, error);
-    *changed = finding.verdict != LAYERS_RIGHT;
-    return code;
-}
-
-layers_code challenge_claims(const layers_question *question, const layers_check *check,
-                             const layers_call *asked, unsigned *claims, layers_error *error) {
-    const layers_operation *all = &question->claims;
-    layers_code code = LAYERS_OK;
-    *claims = 0;
-    for (int i = 0; all->inputs[i].name; i++)
-        *claims |= 1U << i;
-    for (int i = 0; all->params_name && all->params[i].name && code == LAYERS_OK; i++) {
-        bool claimed = layers_is_tensor(&all->params[i]);
-        if (!claimed)
-            code = is_changed(question, check, asked, i, &claimed, error);
-        *claims |= (unsigned)claimed << (LAYERS_MAX_TENSORS + i);
-    }
-    return code;
-}
-
-/* ---- giving one --------------------------------------------------------------------------------
- */
-
 /* One request on its way. */
 typedef struct {
     challenge_asked asked;
     challenge_stream stream;
     char text[CHALLENGE_TEXT];
-    layers_question question;
-    layers_call drawn;
-    layers_check *check;
+    challenge_drawn drawn;
     /* The inputs as what an operation gives, with the parameters that were drawn. */
     layers_operation shows;
     layers_param params[LAYERS_MAX_PARAMS + 1];
@@ -58,17 +21,18 @@ typedef struct {
 } giving;
 
 static void show_inputs(giving *g) {
-    const layers_operation *takes = &g->question.takes;
+    const layers_operation *takes = &g->drawn.question.takes;
+    const layers_call *inputs = &g->drawn.inputs;
     int count = 0;
     for (int i = 0; i < LAYERS_MAX_TENSORS; i++)
-        g->shown.outputs[i] = g->drawn.inputs[i];
+        g->shown.outputs[i] = inputs->inputs[i];
     for (int i = 0; takes->params_name && takes->params[i].name; i++) {
-        if (!g->drawn.params[i].given)
+        if (!inputs->params[i].given)
             continue;
         g->params[count] = takes->params[i];
         if (layers_is_tensor(&g->params[count]))
             g->params[count].kind = LAYERS_TENSOR; /* a mask goes as it came */
-        g->shown.params[count++] = g->drawn.params[i];
+        g->shown.params[count++] = inputs->params[i];
     }
     g->shows = (layers_operation){.layer = takes->layer,
                                   .name = takes->name,
@@ -77,32 +41,24 @@ static void show_inputs(giving *g) {
                                   .params = g->params,
                                   .params_back = count > 0};
     g->shown.operation = &g->shows;
-    g->shown.dtype = g->drawn.dtype;
+    g->shown.dtype = inputs->dtype;
 }
 
-static void name_claims(challenge_given *given, const layers_operation *claims, unsigned bits) {
-    for (int i = 0; i < LAYERS_MAX_CLAIMS; i++) {
-        bool output = i < LAYERS_MAX_TENSORS;
-        if (!(bits & 1U << i))
-            continue;
-        snprintf(given->claims[given->claim_count++], CLAIM_NAME, "%s%s%s",
-                 output ? "" : claims->params_name, output ? "" : ".",
-                 output ? claims->inputs[i].name : claims->params[i - LAYERS_MAX_TENSORS].name);
-    }
+static void name_claims(giving *g) {
+    for (int place = 0; place < LAYERS_MAX_CLAIMS; place++)
+        if (g->drawn.claims & 1U << place)
+            challenge_claim_name(&g->drawn.question.claims, place, '.',
+                                 g->given.claims[g->given.claim_count++]);
 }
 
 static bool draw(giving *g, caller *caller, problem *problem) {
-    const layers_source source = {challenge_stream_next, &g->stream};
     layers_error error;
-    unsigned claims;
-    layers_question_make(&g->question, g->asked.operation);
-    if (layers_challenge_make(&g->check, &g->question, g->asked.challenge.name, g->asked.dtype,
-                              &source, &g->drawn, &error) != LAYERS_OK ||
-        challenge_claims(&g->question, g->check, &g->drawn, &claims, &error) != LAYERS_OK)
+    layers_question_make(&g->drawn.question, g->asked.operation);
+    if (challenge_draw(&g->drawn, &g->asked, &g->stream, &error) != LAYERS_OK)
         return problem_set_layers(problem, &error);
-    name_claims(&g->given, &g->question.claims, claims);
+    name_claims(g);
     show_inputs(g);
-    return caller_work(caller, 2 * layers_check_work(g->check), problem);
+    return caller_work(caller, 2 * layers_check_work(g->drawn.check), problem);
 }
 
 static bool answer(giving *g, const form *form, charge *charge, reply *reply, problem *problem) {
@@ -137,8 +93,7 @@ bool handle_challenge(service *service, const route *route, const request *reque
     reply->read_ms = read - start;
     reply->compute_ms = computed - read;
     reply->write_ms = clock_ms() - computed;
-    layers_check_free(g.check);
-    layers_call_clear(&g.drawn);
+    challenge_drawn_clear(&g.drawn);
     secret_wipe(&g.stream, sizeof g.stream);
     return good;
 }

@@ -46,10 +46,25 @@ typedef struct challenge_given {
 /* Whether challenges of an operation can be drawn. */
 bool challenge_has_cases(const layers_operation *operation);
 
-/* The claims that an answer holds, each as a bit of its place: outputs, and of the parameters that
- * come back those that a call changes. */
-layers_code challenge_claims(const layers_question *question, const layers_check *check,
-                             const layers_call *asked, unsigned *claims, layers_error *error);
+/* What is drawn for one; zeros at first, but for the question. Not to be copied. */
+typedef struct {
+    layers_question question;
+    layers_call inputs;
+    layers_check *check; /* which has been run */
+    /* What an answer has to claim, each as a bit of its place: outputs, and of the parameters that
+     * come back those that a call changes. */
+    unsigned claims;
+} challenge_drawn;
+
+/* Draws from a stream that has begun. Errors are those of layers_challenge_make. */
+layers_code challenge_draw(challenge_drawn *drawn, const challenge_asked *asked,
+                           challenge_stream *stream, layers_error *error);
+void challenge_drawn_clear(challenge_drawn *drawn);
+
+/* "bn_param.running_mean", or as a pointer "/bn_param/running_mean": a claim by its place. Returns
+ * the name. */
+const char *challenge_claim_name(const layers_operation *claims, int place, char separator,
+                                 char name[CLAIM_NAME]);
 
 /* What each form does: reads a request; tells the most bytes of an answer; writes it and returns
  * its end. */
