@@ -8,6 +8,7 @@ handler handle_operation; /* calls/operation.c: POST /<layer>/<operation> */
 handler handle_graph;     /* calls/graph.c: POST /graph */
 handler handle_check;     /* calls/check.c: POST /check/<layer>/<operation> */
 handler handle_challenge; /* calls/challenge.c: POST /challenge */
+handler handle_answer;    /* calls/challenge_answer.c: POST /challenge/answer */
 handler handle_cache_info,
     handle_cache_remove; /* documents/caches.c: GET, DELETE /cache/<handle> */
 handler handle_health, handle_ready, handle_version; /* documents/about.c: GET /healthz, ... */
