@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +108,32 @@ static int print_new_token(const char *name) {
     return 0;
 }
 
+/* Opens the tokens and the challenges: 0, or the exit status. */
+static int open_access(const options *options, tokens **tokens, challenges *challenges) {
+    char fault[FILE_FAULT];
+    if (*options->tokens && !(*tokens = tokens_open(options->tokens, fault))) {
+        fprintf(stderr, "layerd: --tokens %s: %s\n", options->tokens, fault);
+        return EXIT_USAGE;
+    }
+    const char *key = options->challenge_key;
+    if (*key)
+        prctl(PR_SET_DUMPABLE, 0); /* nor may another process of this user read its memory */
+    switch (challenges_open(challenges, key, (int64_t)options->challenge_lifetime,
+                            options->challenges, fault)) {
+    case CHALLENGES_OPEN:
+        break;
+    case CHALLENGES_WRONG_FILE:
+        fprintf(stderr, "layerd: --challenge-key %s: %s\n", key, fault);
+        return EXIT_USAGE;
+    case CHALLENGES_NO_MEMORY:
+        log_line(LOG_ERROR, "cannot start: no memory, or no random numbers, for challenges");
+        return EXIT_START;
+    }
+    if (challenges->keys.is_readable)
+        log_line(LOG_WARN, "%s, the key of challenges, can be read by everyone: chmod o-r", key);
+    return 0;
+}
+
 /* Serves until a signal comes and what runs is finished. False where it cannot begin. */
 static bool serve(service *service, const sigset_t *signals) {
     turns_to_answer(false); /* the workers have started */
@@ -163,11 +190,10 @@ int main(int argc, char **argv) {
     raise_descriptor_limit();
 
     tokens *tokens = NULL;
-    char fault[TOKENS_FAULT];
-    if (*options.tokens && !(tokens = tokens_open(options.tokens, fault))) {
-        fprintf(stderr, "layerd: --tokens %s: %s\n", options.tokens, fault);
-        return EXIT_USAGE;
-    }
+    challenges challenges;
+    int refused = open_access(&options, &tokens, &challenges);
+    if (refused)
+        return refused;
     layers_error error;
     if (layers_check_blas(&error) != LAYERS_OK) {
         log_line(LOG_ERROR, "cannot start: %s", error.message);
@@ -178,6 +204,7 @@ int main(int argc, char **argv) {
         .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
         .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
         .tokens = tokens,
+        .challenges = &challenges,
         .memory = {.limit = options.memory},
         .metrics = metrics_make(route_count()),
     };
@@ -190,6 +217,7 @@ int main(int argc, char **argv) {
     if (service.store)
         service.store->close(service.store);
     metrics_free(service.metrics);
+    challenges_close(&challenges);
     tokens_close(tokens);
     return started ? 0 : EXIT_START;
 }

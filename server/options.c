@@ -97,6 +97,12 @@ static const struct option {
      "file of the tokens that one may call with; else everyone may"},
     {"public", offsetof(options, public_paths), paths, false,
      "/healthz,/readyz,/version,/openapi.json,/", 0, 0, 0, "paths that need no token"},
+    {"challenge-key", offsetof(options, challenge_key), files, false, "", 0, 0, 0,
+     "file of the keys of challenges; else one drawn at the start"},
+    {"challenge-lifetime", offsetof(options, challenge_lifetime), times, false, "10min", 0, 1,
+     365UL * DAY_MS, "time after which a challenge cannot be answered"},
+    {"challenges", offsetof(options, challenges), counts, false, "100000", 0, 1, 1 << 24,
+     "remembered as spent until they expire; past it 503"},
     {"drain-time", offsetof(options, drain_time), times, false, "0s", 0, 0, DAY_MS,
      "that new work is still taken at SIGTERM, not ready"},
     {"grace", offsetof(options, grace), times, false, "10s", 0, 0, DAY_MS,
@@ -119,8 +125,8 @@ static const char *environment_name(const struct option *row, char name[64]) {
 }
 
 static void print_help(void) {
-    printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP\n"
-           "usage: layerd [--option value]...\n\n");
+    printf("layerd " LAYERS_VERSION ": neural-network layers over HTTP; usage: layerd [--option "
+           "value]...\n");
     for (const struct option *row = rows; row < rows + ROWS; row++)
         printf("  --%-19s %-14s %s\n", row->name, row->initial ? row->initial : "", row->help);
     static const char *const others[][2] = {
@@ -131,7 +137,7 @@ static void print_help(void) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         printf("  --%-19s %-14s %s\n", others[i][0], "", others[i][1]);
     printf(
-        "\nSizes take KiB, MiB, GiB; work M, G, T; times ms, s, min, h. The environment may have "
+        "Sizes take KiB, MiB, GiB; work M, G, T; times ms, s, min, h. The environment may have "
         "each\noption, as LAYERD_LISTEN or LAYERD_BODY_LIMIT; the command line goes before it.\n");
 }
 

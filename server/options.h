@@ -22,6 +22,9 @@ typedef struct {
     const char *cors_origin;    /* origins whose pages may call, by commas, or "*"; "" for none */
     const char *tokens;         /* the file of those who may call; "" where everyone may */
     const char *public_paths;   /* for which no token is needed, by commas */
+    const char *challenge_key;  /* the file of the keys of challenges; "" for one that is drawn */
+    size_t challenge_lifetime;  /* milliseconds */
+    size_t challenges;          /* that are remembered as spent at once */
     const char *new_token;      /* the name of one that is to be made, and no more; NULL */
     size_t drain_time;          /* milliseconds that new work is taken after SIGTERM */
     size_t grace;               /* milliseconds for running requests at the stop */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "access/challenges.h"
 #include "access/tokens.h"
 #include "base/budget.h"
 #include "base/problem.h"
@@ -17,7 +18,8 @@ typedef struct {
     store *store;
     workers *workers; /* compute what is dear */
     tokens *tokens;   /* of those who may call; NULL where everyone may */
-    budget memory;    /* of all requests in flight */
+    challenges *challenges;
+    budget memory; /* of all requests in flight */
     struct metrics *metrics;
     atomic_bool stopping; /* the process is about to stop: each answer is its connection's last */
     atomic_bool draining; /* and takes no new work */

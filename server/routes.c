@@ -101,6 +101,26 @@ const document documents[] = {
         .queries = QUERY_DETAIL,
     },
     {
+        .path = "/challenge",
+        .allow = "GET, HEAD, POST",
+        .get = handle_challenges,
+        .post = handle_challenge,
+        .name = "challenge",
+        .summary = "Of what there are challenges.",
+        .content_type = "application/json",
+        .scope = SCOPE_CHECK,
+        .queries = QUERY_TENSORS,
+    },
+    {
+        .path = "/challenge/answer",
+        .allow = "POST",
+        .post = handle_answer,
+        .name = "challenge_answer",
+        .summary = "Tells whether the answer to a challenge is right, not what is right.",
+        .scope = SCOPE_CHECK,
+        .queries = QUERY_DETAIL,
+    },
+    {
         .path = "/cache/",
         .allow = "GET, HEAD, DELETE",
         .get = handle_cache_info,
@@ -173,14 +193,14 @@ bool document_is_public(const document *document, const char *paths) {
     return false;
 }
 
-/* Caches are their tenants'. */
+/* Caches and challenges are their tenants'. */
 bool documents_are_public(const char *paths) {
     for (size_t length; *paths; paths += length) {
         const document *row = documents;
         length = strcspn(paths, ",");
         while (row->path && (strlen(row->path) != length || memcmp(row->path, paths, length) != 0))
             row++;
-        if (!row->path || row->scope == SCOPE_COMPUTE)
+        if (!row->path || row->scope & (SCOPE_COMPUTE | SCOPE_CHECK))
             return false;
         length += paths[length] == ',' && paths[length + 1];
     }
@@ -408,8 +428,11 @@ route_label route_label_of(size_t row) {
         return (route_label){"", "other", (int)strlen("other"), false};
     if (row < FIRST_DOCUMENT + DOCUMENTS) {
         const document *document = &documents[row - FIRST_DOCUMENT];
-        const char *name = document->path[1] ? document->path + 1 : document->name;
-        return (route_label){"", name, (int)strcspn(name, "/"), document->post};
+        const char *name = document->path + 1;
+        size_t length = strcspn(name, "/");
+        if (length == 0 || (name[length] && name[length + 1])) /* "/", or one of several words */
+            length = strlen(name = document->name);
+        return (route_label){"", name, (int)length, document->post};
     }
     const layers_operation *operation = layers_operations[row - FIRST_DOCUMENT - DOCUMENTS];
     return (route_label){operation->layer, operation->name, (int)strlen(operation->name), true};

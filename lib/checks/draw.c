@@ -232,7 +232,7 @@ static layers_code measure_all(const layers_check *check, bool *good, layers_err
  */
 
 const char *layers_challenge_case(const layers_operation *operation, size_t i) {
-    return operation->answers->cases[i].name;
+    return operation->answers ? operation->answers->cases[i].name : NULL;
 }
 
 /* What was drawn, to be given away: tensors of the dtype that is wanted. */

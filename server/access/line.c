@@ -1,20 +1,15 @@
 /* The file of tokens, line by line: what is not wholly understood is refused. */
 #include "access/line.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     WORDS_MOST = 4 + 7, /* the longest line there is */
     COUNT_MOST = 1000000000,
-    FILE_MOST = 256 << 20,
 };
 
 typedef struct {
@@ -243,59 +238,4 @@ line_kind line_read(const char *text, size_t length, token_line *line, char faul
     if (count == 0)
         return LINE_EMPTY;
     return read_words(words, count, line, fault) ? LINE_TOKEN : LINE_WRONG;
-}
-
-/* ---- the file ----------------------------------------------------------------------------------
- */
-
-static bool may_be_read(const struct stat *file, char fault[TOKENS_FAULT]) {
-    if (!S_ISREG(file->st_mode))
-        return wrong(fault, "it is not a regular file");
-    if (file->st_mode & (S_IWGRP | S_IWOTH))
-        return wrong(fault, "others than its owner may write it, and so give themselves tokens: "
-                            "chmod go-w");
-    return file->st_size <= FILE_MOST || wrong(fault, "it is larger than 256 MiB");
-}
-
-static bool is_same(const struct stat *a, const struct stat *b) {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Reads as many bytes as the file has, and sees that it has no more. */
-static bool read_all(int fd, char *text, size_t size) {
-    size_t have = 0;
-    ssize_t got;
-    while ((got = read(fd, text + have, size + 1 - have)) > 0 && have <= size)
-        have += (size_t)got;
-    return got == 0 && have == size;
-}
-
-static char *read_open(int fd, size_t *length, char fault[TOKENS_FAULT]) {
-    struct stat before, after;
-    if (fstat(fd, &before) < 0 || !may_be_read(&before, fault))
-        return NULL;
-    *length = (size_t)before.st_size;
-    char *text = malloc(*length + 1);
-    if (!text) {
-        wrong(fault, "there is no memory for it");
-        return NULL;
-    }
-    if (read_all(fd, text, *length) && fstat(fd, &after) == 0 && is_same(&before, &after))
-        return text;
-    wrong(fault, "it changes while it is read");
-    free(text);
-    return NULL;
-}
-
-char *line_read_file(const char *path, size_t *length, char fault[TOKENS_FAULT]) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        wrong(fault, "%s", strerror(errno));
-        return NULL;
-    }
-    snprintf(fault, TOKENS_FAULT, "it cannot be read");
-    char *text = read_open(fd, length, fault);
-    close(fd);
-    return text;
 }

@@ -1,4 +1,4 @@
-/* A line of the file of tokens, and the file. */
+/* A line of the file of tokens. */
 #ifndef ACCESS_LINE_H
 #define ACCESS_LINE_H
 
@@ -27,9 +27,5 @@ line_kind line_read(const char *text, size_t length, token_line *line, char faul
 
 /* Whether a name is one that a line may have. */
 bool line_is_name(const char *text);
-
-/* The bytes of a file that nobody else may write, and that nobody writes meanwhile; to be freed.
- * NULL with what is wrong. */
-char *line_read_file(const char *path, size_t *length, char fault[TOKENS_FAULT]);
 
 #endif

@@ -182,16 +182,20 @@ void hex_write(const unsigned char digest[SHA256_BYTES], char text[SHA256_HEX + 
     *text = '\0';
 }
 
-bool hex_read(const char *text, size_t length, unsigned char digest[SHA256_BYTES]) {
+bool hex_decode(const char *text, size_t length, unsigned char *bytes) {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    if (length != SHA256_HEX)
+    if (length % 2 != 0)
         return false;
-    for (size_t i = 0; i < SHA256_HEX; i++) {
+    for (size_t i = 0; i < length; i++) {
         const char *digit = memchr(digits, text[i], sizeof digits - 1);
         if (!digit)
             return false;
         unsigned value = (unsigned)(digit - digits) % 16;
-        digest[i / 2] = (unsigned char)(i % 2 ? digest[i / 2] << 4 | value : value);
+        bytes[i / 2] = (unsigned char)(i % 2 ? bytes[i / 2] << 4 | value : value);
     }
     return true;
+}
+
+bool hex_read(const char *text, size_t length, unsigned char digest[SHA256_BYTES]) {
+    return length == SHA256_HEX && hex_decode(text, length, digest);
 }

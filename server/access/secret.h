@@ -51,7 +51,11 @@ bool token_is_whole(const char *text);
 /* 64 hexadecimal digits, and a terminator. */
 void hex_write(const unsigned char digest[SHA256_BYTES], char text[SHA256_HEX + 1]);
 
-/* False where `length` characters are not just these digits, in either case. */
+/* The bytes of so many hexadecimal digits, in either case, two a byte. False where they are not
+ * just these, or an odd number. */
+bool hex_decode(const char *text, size_t length, unsigned char *bytes);
+
+/* The same of 64 digits, and false for another number. */
 bool hex_read(const char *text, size_t length, unsigned char digest[SHA256_BYTES]);
 
 #endif

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/file.h"
 #include "access/name_list.h"
 
 enum {
     DOORS = 16,
     CACHE_LINE = 64,
     RECENT = 32, /* tokens that a thread remembers */
+    FILE_MOST = 256 << 20,
 };
 
 typedef struct {
@@ -255,11 +257,11 @@ static void take_limits(tokens *tokens) {
 
 bool tokens_reload(tokens *tokens, char fault[TOKENS_FAULT]) {
     making m = {.tokens = tokens, .fault = fault};
-    size_t length;
-    char *text = line_read_file(tokens->path, &length, fault);
+    access_file file = {0};
+    bool good = access_file_read(&file, tokens->path, FILE_MOST, fault);
     for (size_t i = 0; i < tokens->tenant_names.count; i++)
         tokens->tenants[i]->said = 0;
-    bool good = text && make_room(&m, text, length) && add_lines(&m, text, length);
+    good = good && make_room(&m, file.bytes, file.length) && add_lines(&m, file.bytes, file.length);
     table old = m.table;
     if (good) {
         take_limits(tokens);
@@ -270,7 +272,7 @@ bool tokens_reload(tokens *tokens, char fault[TOKENS_FAULT]) {
     }
     clear_table(&old);
     free(m.lines);
-    free(text);
+    access_file_free(&file);
     return good;
 }
 

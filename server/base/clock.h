@@ -1,4 +1,4 @@
-/* Monotonic milliseconds. */
+/* Monotonic milliseconds, and how a time is told. */
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H
 
@@ -18,5 +18,10 @@ static inline int64_t clock_coarse_ms(void) {
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+enum { CLOCK_TEXT = 32 };
+
+/* RFC 3339, to the millisecond, of milliseconds since 1970. Returns `text`. */
+const char *clock_text(int64_t milliseconds, char text[CLOCK_TEXT]);
 
 #endif

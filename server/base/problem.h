@@ -21,6 +21,8 @@
     X(PROBLEM_UNKNOWN_CACHE, 404, "unknown_cache", "The cache handle is not known")                \
     X(PROBLEM_METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The path has other methods")         \
     X(PROBLEM_NOT_ACCEPTABLE, 406, "not_acceptable", "No acceptable form of the answer")           \
+    X(PROBLEM_CHALLENGE_SPENT, 409, "challenge_spent", "The challenge was answered otherwise")     \
+    X(PROBLEM_CHALLENGE_EXPIRED, 410, "challenge_expired", "The challenge has expired")            \
     X(PROBLEM_BODY_TOO_LARGE, 413, "body_too_large", "The body is too large")                      \
     X(PROBLEM_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "The body's type is unknown") \
     X(PROBLEM_MISSING_FIELD, 422, "missing_field", "A field is missing")                           \
@@ -34,6 +36,7 @@
     X(PROBLEM_NUMBER_OUT_OF_RANGE, 422, "number_out_of_range", "A number is too large")            \
     X(PROBLEM_WRONG_CACHE, 422, "wrong_cache", "The cache is another layer's")                     \
     X(PROBLEM_INVALID_GRAPH, 422, "invalid_graph", "The graph cannot be computed")                 \
+    X(PROBLEM_INVALID_CHALLENGE, 422, "invalid_challenge", "The challenge is not known")           \
     X(PROBLEM_RESULT_TOO_LARGE, 422, "result_too_large", "The result would be too large")          \
     X(PROBLEM_RATE_LIMITED, 429, "rate_limited", "Too much from one caller")                       \
     X(PROBLEM_HEADERS_TOO_LARGE, 431, "headers_too_large", "The headers are too large")            \
@@ -41,6 +44,7 @@
     X(PROBLEM_NOT_IMPLEMENTED, 501, "not_implemented", "The server does not know how to do that")  \
     X(PROBLEM_OVERLOADED, 503, "overloaded", "The server has too much to do")                      \
     X(PROBLEM_CACHE_FULL, 503, "cache_full", "The cache is full")                                  \
+    X(PROBLEM_CHALLENGES_FULL, 503, "challenges_full", "Too many challenges are spent")            \
     X(PROBLEM_DRAINING, 503, "draining", "The server is about to stop")
 
 #define PROBLEM_ENUMERATOR(name, status, code, title) name,

@@ -44,6 +44,8 @@ typedef struct {
 } form_answer;
 
 struct graph_call;
+struct challenge_asked;
+struct challenge_given;
 
 typedef struct form {
     const char *media_type; /* "application/json" */
@@ -60,6 +62,11 @@ typedef struct form {
     bool (*open_graph)(struct graph_call *call);
     size_t (*bound_graph)(struct graph_call *call);
     char *(*write_graph)(char *out, struct graph_call *call);
+    /* The same of a challenge that is asked for, and that is given (challenge.h). */
+    bool (*read_challenge)(const layers_tensor *body, charge *charge, struct challenge_asked *asked,
+                           problem *problem);
+    size_t (*bound_challenge)(const struct challenge_given *given);
+    char *(*write_challenge)(char *out, const struct challenge_given *given);
 } form;
 
 extern const form form_json, form_safetensors;

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calls/challenge.h"
 #include "calls/claim.h"
 #include "calls/fields_json.h"
+#include "calls/form.h"
 #include "calls/graph.h"
 #include "calls/kept.h"
 #include "codec/json_read.h"
@@ -258,4 +260,7 @@ const form form_json = {
     .open_graph = graph_open_json,
     .bound_graph = graph_bound_json,
     .write_graph = graph_write_json,
+    .read_challenge = challenge_read_json,
+    .bound_challenge = challenge_bound_json,
+    .write_challenge = challenge_write_json,
 };

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calls/challenge.h"
 #include "calls/claim.h"
+#include "calls/form.h"
 #include "calls/graph.h"
 #include "calls/kept.h"
 #include "codec/json_array.h"
@@ -436,9 +438,7 @@ typedef struct {
 /* Its text is written by the caller. */
 static char *add_text(safetensors_contents *contents, const char *owner, const char *name) {
     safetensors_text_named *named = &contents->texts[contents->text_count++];
-    named->owner = owner;
-    named->name = name;
-    *named->text = '\0';
+    *named = (safetensors_text_named){.owner = owner, .name = name};
     return named->text;
 }
 
@@ -504,4 +504,7 @@ const form form_safetensors = {
     .open_graph = graph_open_safetensors,
     .bound_graph = graph_bound_safetensors,
     .write_graph = graph_write_safetensors,
+    .read_challenge = challenge_read_safetensors,
+    .bound_challenge = challenge_bound_safetensors,
+    .write_challenge = challenge_write_safetensors,
 };

@@ -23,9 +23,11 @@ static size_t name_bound(const char *owner, const char *name) {
 
 size_t safetensors_bound(const safetensors_contents *contents) {
     size_t bound = LENGTH_BYTES + sizeof "{'__metadata__':{}}" + ALIGNMENT;
-    for (size_t i = 0; i < contents->text_count; i++)
-        bound += name_bound(contents->texts[i].owner, contents->texts[i].name) + SAFETENSORS_TEXT +
-                 sizeof "'':'',";
+    for (size_t i = 0; i < contents->text_count; i++) {
+        const safetensors_text_named *named = &contents->texts[i];
+        bound += name_bound(named->owner, named->name) + sizeof "'':''," +
+                 (named->longer ? strlen(named->longer) : SAFETENSORS_TEXT);
+    }
     for (size_t i = 0; i < contents->tensor_count; i++) {
         const safetensors_tensor_named *named = &contents->tensors[i];
         bound += name_bound(named->owner, named->name) +
@@ -48,10 +50,11 @@ static char *write_name(char *out, const char *owner, const char *name) {
 static char *write_texts(char *out, const safetensors_contents *contents) {
     out = stpcpy(out, "\"__metadata__\":{");
     for (size_t i = 0; i < contents->text_count; i++) {
+        const safetensors_text_named *named = &contents->texts[i];
         if (i > 0)
             *out++ = ',';
-        out = write_name(out, contents->texts[i].owner, contents->texts[i].name);
-        out += sprintf(out, "\"%s\"", contents->texts[i].text);
+        out = write_name(out, named->owner, named->name);
+        out += sprintf(out, "\"%s\"", named->longer ? named->longer : named->text);
     }
     return stpcpy(out, "}");
 }

@@ -17,6 +17,7 @@ typedef struct {
 
 typedef struct {
     const char *owner, *name;
+    const char *longer; /* in the place of `text`, of any length; NULL for none */
     char text[SAFETENSORS_TEXT];
 } safetensors_text_named;
 

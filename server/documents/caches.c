@@ -1,23 +1,11 @@
 /* GET and DELETE /cache/<handle>: what a handle stands for, and giving it up. */
-#include <stdio.h>
-#include <time.h>
-
+#include "base/clock.h"
 #include "documents/reply.h"
 #include "handlers.h"
 
 static bool unknown(problem *problem) {
     return problem_set(problem, PROBLEM_UNKNOWN_CACHE, NULL,
                        "the handle is not known: it was never given, has expired, or was deleted");
-}
-
-/* RFC 3339, to the millisecond. */
-static const char *time_text(int64_t milliseconds, char text[32]) {
-    time_t seconds = (time_t)(milliseconds / 1000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    size_t used = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + used, 32 - used, ".%03dZ", (int)(milliseconds % 1000));
-    return text;
 }
 
 /* NULL where there is no memory. */
@@ -32,15 +20,15 @@ bool handle_cache_info(service *service, const route *route, const request *requ
                        problem *problem) {
     store store = store_for(service->store, request_owner(request));
     store_info info;
-    char created[32], expires[32];
+    char created[CLOCK_TEXT], expires[CLOCK_TEXT];
     if (!store.info(&store, route->rest, &info))
         return unknown(problem);
     return reply_document(
         reply,
         json_pack("{ss? ss so* sI ss ss}", "layer", info.layer, "dtype",
                   layers_dtype_name(info.dtype), "shape", info.layer ? NULL : shape_of(&info),
-                  "bytes", (json_int_t)info.bytes, "created", time_text(info.created, created),
-                  "expires", time_text(info.expires, expires)),
+                  "bytes", (json_int_t)info.bytes, "created", clock_text(info.created, created),
+                  "expires", clock_text(info.expires, expires)),
         problem);
 }
 

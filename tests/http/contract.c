@@ -9,17 +9,18 @@ static const struct {
     const char *code;
     int status;
 } codes[] = {
-    {"invalid_json", 400},    {"invalid_safetensors", 400}, {"invalid_query", 400},
-    {"invalid_request", 400}, {"unauthorized", 401},        {"forbidden", 403},
-    {"not_found", 404},       {"unknown_cache", 404},       {"method_not_allowed", 405},
-    {"not_acceptable", 406},  {"body_too_large", 413},      {"unsupported_media_type", 415},
-    {"missing_field", 422},   {"unknown_field", 422},       {"wrong_type", 422},
-    {"ragged_array", 422},    {"invalid_shape", 422},       {"shape_mismatch", 422},
-    {"invalid_param", 422},   {"label_out_of_range", 422},  {"number_out_of_range", 422},
-    {"wrong_cache", 422},     {"result_too_large", 422},    {"invalid_graph", 422},
-    {"rate_limited", 429},    {"headers_too_large", 431},   {"internal", 500},
-    {"not_implemented", 501}, {"overloaded", 503},          {"cache_full", 503},
-    {"draining", 503},
+    {"invalid_json", 400},      {"invalid_safetensors", 400}, {"invalid_query", 400},
+    {"invalid_request", 400},   {"unauthorized", 401},        {"forbidden", 403},
+    {"not_found", 404},         {"unknown_cache", 404},       {"method_not_allowed", 405},
+    {"not_acceptable", 406},    {"body_too_large", 413},      {"unsupported_media_type", 415},
+    {"missing_field", 422},     {"unknown_field", 422},       {"wrong_type", 422},
+    {"ragged_array", 422},      {"invalid_shape", 422},       {"shape_mismatch", 422},
+    {"invalid_param", 422},     {"label_out_of_range", 422},  {"number_out_of_range", 422},
+    {"wrong_cache", 422},       {"result_too_large", 422},    {"invalid_graph", 422},
+    {"rate_limited", 429},      {"headers_too_large", 431},   {"internal", 500},
+    {"not_implemented", 501},   {"overloaded", 503},          {"cache_full", 503},
+    {"draining", 503},          {"challenge_spent", 409},     {"challenge_expired", 410},
+    {"invalid_challenge", 422}, {"challenges_full", 503},
 };
 
 int contract_status(const char *code) {

@@ -18,9 +18,10 @@ static int lines_of(const char *text) {
 
 Test(options, help_fits_a_screen) {
     static const char *const names[] = {
-        "--listen",         "--threads",     "--body-limit", "--answer-limit", "--cache-budget",
-        "--cache-lifetime", "--cors-origin", "--grace",      "--log-level",    "--drain-time",
-        "--log-format",     "--help",        "--version"};
+        "--listen",       "--threads",        "--body-limit",         "--answer-limit",
+        "--cache-budget", "--cache-lifetime", "--cors-origin",        "--grace",
+        "--log-level",    "--drain-time",     "--log-format",         "--help",
+        "--version",      "--challenge-key",  "--challenge-lifetime", "--challenges"};
     run help = daemon_run(OPTIONS("--help"));
     CHECK_EQUAL(help.status, 0);
     CHECK_TEXT(help.error, "");
@@ -79,6 +80,11 @@ Test(options, a_value_must_be_there_and_right) {
         {"--cache-lifetime", "0ms"},
         {"--cache-lifetime", "3d"},
         {"--cache-lifetime", "9000h"},
+        {"--challenge-lifetime", "0ms"},
+        {"--challenge-lifetime", "10"},
+        {"--challenges", "0"},
+        {"--challenges", "16777217"},
+        {"--challenges", "1k"},
         {"--grace", "25h"},
         {"--grace", "s"},
         {"--log-level", "loud"},

@@ -78,8 +78,17 @@ static void mask_handles(served *answer, handles *handles) {
     }
 }
 
-/* What differs from run to run: handles that are given, and the times that end a handle's document.
- * Overwrites both. */
+/* Overwrites a challenge and the time behind it, which begin an answer or a file's texts. */
+static void mask_challenge(served *answer) {
+    static const char challenge[] = "\"challenge\":\"lc1.", operation[] = "\"operation\":";
+    char *at = memmem(answer->body, answer->length, challenge, sizeof challenge - 1);
+    char *end = memmem(answer->body, answer->length, operation, sizeof operation - 1);
+    if (at && end > at)
+        memset(at, '0', (size_t)(end - at));
+}
+
+/* What differs from run to run: handles that are given, challenges, and the times that end a
+ * handle's document. Overwrites them. */
 static void mask(const sent *sent, served *answer, handles *handles) {
     static const char created[] = "\"created\":\"";
     char *end = answer->body + answer->length, *at;
@@ -91,8 +100,10 @@ static void mask(const sent *sent, served *answer, handles *handles) {
         return;
     }
     bool calls = !strcmp(sent->head.method, "POST");
-    if (calls)
+    if (calls) {
         mask_handles(answer, handles);
+        mask_challenge(answer);
+    }
     if (!calls && (at = memmem(answer->body, answer->length, created, sizeof created - 1)))
         memset(at, '0', (size_t)(end - at));
 }
@@ -333,6 +344,9 @@ Test(allocation, of_every_operation) {
     serving_stop(&service);
 }
 
+#define SUBMISSION                                                                                 \
+    "\"submission\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\""
+
 /* Requests that end in a problem, or in a document. */
 Test(allocation, of_every_other_answer) {
     static const struct {
@@ -344,6 +358,11 @@ Test(allocation, of_every_other_answer) {
         {200, "GET", "/version", "", NULL, NULL},
         {200, "GET", "/metrics", "", NULL, NULL},
         {200, "GET", "/openapi.json", "", NULL, NULL},
+        {200, "GET", "/challenge", "", NULL, NULL},
+        {200, "POST", "/challenge", "{\"operation\":\"affine/forward\"," SUBMISSION "}", NULL,
+         NULL},
+        {200, "POST", "/challenge", "{\"operation\":\"affine/backward\"," SUBMISSION "}",
+         bytes_type, NULL},
         {404, "GET", "/nothing", "", NULL, NULL},
         {404, "GET", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
         {404, "DELETE", "/cache/0123456789abcdef0123456789abcdef", "", NULL, NULL},
@@ -371,6 +390,8 @@ Test(allocation, of_every_other_answer) {
          "{\"x\":[1],\"dropout_param\":{\"p\":2,\"mode\":\"train\"}}", NULL, NULL},
         {422, "POST", "/dropout/forward",
          "{\"x\":[1],\"dropout_param\":{\"p\":1,\"mode\":\"train\",\"mask\":[2]}}", NULL, NULL},
+        {422, "POST", "/challenge", "{\"operation\":\"affine/sideward\"}", NULL, NULL},
+        {422, "POST", "/challenge", "{\"operation\":[\"affine/forward\"]}", NULL, NULL},
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[5]}", NULL, NULL},
         {422, "POST", "/svm/loss", "{\"x\":[[1,2]],\"y\":[0.5]}", NULL, NULL},
     };

@@ -6,19 +6,26 @@
 #include "metrics.h"
 #include "routes.h"
 
+enum { LIFETIME = 600000, CHALLENGES = 1000 };
+
 bool serving_start(service *s, const options *options, size_t cache_budget) {
+    char fault[FILE_FAULT];
     *s = (service){.options = options,
                    .store = store_open_memory(cache_budget, 900000),
                    .workers = workers_start(1, 1, 1000),
+                   .challenges = malloc(sizeof *s->challenges),
                    .memory = {.limit = options->memory},
                    .metrics = metrics_make(route_count())};
-    return s->store && s->workers && s->metrics;
+    return s->store && s->workers && s->metrics && s->challenges &&
+           challenges_open(s->challenges, "", LIFETIME, CHALLENGES, fault) == CHALLENGES_OPEN;
 }
 
 void serving_stop(service *s) {
     workers_free(s->workers);
     s->store->close(s->store);
     metrics_free(s->metrics);
+    challenges_close(s->challenges);
+    free(s->challenges);
 }
 
 /* In memory of its own, of exactly its size, as a cache may share it. */

@@ -44,6 +44,10 @@ void problems_begin(openapi *o) {
     }
 }
 
+static const uint64_t of_challenges =
+    PROBLEM_BIT(PROBLEM_CHALLENGE_SPENT) | PROBLEM_BIT(PROBLEM_CHALLENGE_EXPIRED) |
+    PROBLEM_BIT(PROBLEM_INVALID_CHALLENGE) | PROBLEM_BIT(PROBLEM_CHALLENGES_FULL);
+
 static bool takes_labels(const layers_operation *operation) {
     for (const layers_field *field = operation->inputs; field->name; field++)
         if (field->labels)
@@ -70,7 +74,7 @@ uint64_t problems_of_post(const layers_operation *operation) {
     for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
         if (!operation || can_occur(operation, kind))
             problems |= PROBLEM_BIT(kind);
-    return problems;
+    return problems & ~of_challenges;
 }
 
 uint64_t problems_of_document(const document *document) {
