@@ -2,7 +2,7 @@
 #
 # Variables: CC (aarch64-linux-gnu-gcc to cross-compile), CXX, SAN=address,undefined (or thread),
 # WERROR=-Werror (as `make check` has it), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any
-# CBLAS in the place of OpenBLAS), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS
+# CBLAS in the place of OpenBLAS), JEMALLOC=-l:libjemalloc_pic.a (linked in), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS
 # and LDFLAGS add to what is here.
 
 .DEFAULT_GOAL := all
@@ -75,7 +75,8 @@ FUZZER := $(findstring fuzzer,$(SAN))
 FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
 
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
-SERVER_LIBS := $(if $(SAN),,-ljemalloc) -lmicrohttpd -ljansson -lpthread -lm
+JEMALLOC ?= -ljemalloc
+SERVER_LIBS := $(if $(SAN),,$(JEMALLOC)) -lmicrohttpd -ljansson -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
