@@ -2,8 +2,9 @@
 #
 # Variables: CC (aarch64-linux-gnu-gcc to cross-compile), CXX, SAN=address,undefined (or thread),
 # WERROR=-Werror (as `make check` has it), V=1 (to see the commands), PREFIX, DESTDIR, BLAS_LIBS (any
-# CBLAS in the place of OpenBLAS), JEMALLOC=-l:libjemalloc_pic.a (linked in), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS
-# and LDFLAGS add to what is here.
+# CBLAS in the place of OpenBLAS), JEMALLOC=-l:libjemalloc_pic.a (linked in, and no libstdc++ with
+# it), RUN=qemu-aarch64 (runs what was built); CPPFLAGS, CFLAGS, CXXFLAGS and LDFLAGS add to what is
+# here.
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
