@@ -52,10 +52,30 @@ typedef struct {
     double loss[HINGES], widths, doubtful;
 } sums;
 
+/* A row's label: its score, and the one whose margin over it is 0 in any order of summation, NaN
+ * where there is none. */
+typedef struct {
+    double score, sure, unit;
+} target;
+
+/* 1 less than its score, where that is exact in the claims' precision. */
+static target target_of(const layers_check *check, double score) {
+    double sure = score - 1;
+    bool exact = sure + 1 == score && score - sure == 1;
+    if (check->precision == LAYERS_F32)
+        exact &= (double)(float)sure == sure && (double)(float)score == score;
+    return (target){score, exact ? sure : NAN, check->unit};
+}
+
+/* |x_j| + |x_y| + 1 */
+INLINED double width_of(double x, const target *label) {
+    return fabs(x) + (fabs(label->score) + 1);
+}
+
 /* Whether a margin is too near 0 to tell its sign, as 1 or 0. */
-INLINED double doubt(double margin, double width, double unit) {
-    double reach = 6 * unit * width;
-    return (double)((fabs(margin) <= reach) & (reach < INFINITY));
+INLINED double doubt(double x, const target *label) {
+    double reach = 6 * label->unit * width_of(x, label), margin = x - label->score + 1;
+    return (double)((fabs(margin) <= reach) & (reach < INFINITY) & (x != label->sure));
 }
 
 enum { ABREAST = 8 }; /* classes at once, for vector registers */
@@ -66,11 +86,10 @@ typedef struct {
 } lanes;
 
 /* A score of −inf counts for nothing. */
-INLINED void add_abreast(const double *x, double right, double unit, lanes *to) {
-    double base = fabs(right) + 1;
+INLINED void add_abreast(const double *x, const target *label, lanes *to) {
     for (size_t l = 0; l < ABREAST; l++) {
-        double lead = x[l] - right, margin = lead + 1, width = fabs(x[l]) + base;
-        double positive = margin <= 0 ? 0 : margin, near = doubt(margin, width, unit);
+        double lead = x[l] - label->score, margin = lead + 1, width = width_of(x[l], label);
+        double positive = margin <= 0 ? 0 : margin, near = doubt(x[l], label);
         to->loss[HINGE][l] += positive;
         to->loss[MARGIN_MISSING][l] += lead <= 0 ? 0 : lead;
         to->loss[MARGIN_NEGATED][l] += lead <= 1 ? 0 : lead - 1;
@@ -83,16 +102,17 @@ INLINED void add_abreast(const double *x, double right, double unit, lanes *to) 
 }
 
 /* Adds some classes of a row, the label not among them. */
-KERNEL void add_classes(size_t count, const double *x, double right, double unit, lanes *to) {
+KERNEL void add_classes(size_t count, const double *x, const target *label, lanes *to) {
+    const target by = *label;
     lanes own = *to;
     size_t j = 0;
     for (; j + ABREAST <= count; j += ABREAST)
-        add_abreast(x + j, right, unit, &own);
+        add_abreast(x + j, &by, &own);
     if (j < count) {
         double rest[ABREAST];
         for (size_t l = 0; l < ABREAST; l++)
             rest[l] = j + l < count ? x[j + l] : -INFINITY;
-        add_abreast(rest, right, unit, &own);
+        add_abreast(rest, &by, &own);
     }
     *to = own;
 }
@@ -104,15 +124,16 @@ static double sum_of(const double lane[ABREAST]) {
 }
 
 /* Adds a row, and returns how many of its margins are doubtful. */
-static double add_row(const scores *s, size_t n, double unit, sums *to) {
+static double add_row(const layers_check *check, const scores *s, size_t n, sums *to) {
     const double *x = s->x + n * s->C;
     size_t label = label_of(s, n);
+    const target own = target_of(check, x[label]);
     double largest = -INFINITY, doubtful;
     lanes row = {0};
     for (size_t l = 0; l < ABREAST; l++)
         row.largest[l] = -INFINITY;
-    add_classes(label, x, x[label], unit, &row);
-    add_classes(s->C - label - 1, x + label + 1, x[label], unit, &row);
+    add_classes(label, x, &own, &row);
+    add_classes(s->C - label - 1, x + label + 1, &own, &row);
     for (size_t l = 0; l < ABREAST; l++)
         largest = row.largest[l] > largest ? row.largest[l] : largest;
     for (int kind = 0; kind < LARGEST_RIVAL; kind++)
@@ -138,7 +159,7 @@ static void note(const layers_check *check, double *to) {
     scores s = scores_of(check);
     sums all = {0};
     for (size_t n = 0; n < s.N; n++)
-        to[DOUBTS + n] = add_row(&s, n, check->unit, &all);
+        to[DOUBTS + n] = add_row(check, &s, n, &all);
     double terms = (double)s.N * (double)s.C + 3, each = check->rounded ? 2 : 1;
     to[LOSS_BOUND] = 4 * check->unit * (each * all.widths + terms * all.loss[HINGE]) / (double)s.N;
     for (int kind = 0; kind < HINGES; kind++)
@@ -146,13 +167,11 @@ static void note(const layers_check *check, double *to) {
 }
 
 /* Of some classes of a row, the label's place set as that of the others. */
-KERNEL void bound_classes(size_t count, const double *x, double right, double unit, double share,
+KERNEL void bound_classes(size_t count, const double *x, const target *label, double share,
                           const double *dx, double *to) {
-    double base = fabs(right) + 1;
-    for (size_t j = 0; j < count; j++) {
-        double doubtful = doubt(x[j] - right + 1, fabs(x[j]) + base, unit);
-        to[j] = 4 * unit * fabs(dx[j]) + (1 + 4 * unit) * doubtful * share;
-    }
+    const target by = *label;
+    for (size_t j = 0; j < count; j++)
+        to[j] = 4 * by.unit * fabs(dx[j]) + (1 + 4 * by.unit) * doubt(x[j], &by) * share;
 }
 
 static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
@@ -167,7 +186,8 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
     for (size_t i = first, end; i < first + count; i = end) {
         size_t n = i / s.C, label = n * s.C + label_of(&s, n);
         end = at_most((n + 1) * s.C, first + count);
-        bound_classes(end - i, s.x + i, s.x[label], check->unit, share, right + i, to + i - first);
+        const target own = target_of(check, s.x[label]);
+        bound_classes(end - i, s.x + i, &own, share, right + i, to + i - first);
         if (label < i || label >= end)
             continue;
         double shares = 1 + fabs(right[label]) * (double)s.N; /* 1/N added up */
@@ -342,12 +362,16 @@ static const layers_case cases[] = {
     {0},
 };
 
-#define BOTH (CLAIM_BIT(LOSS_LOSS) | CLAIM_BIT(LOSS_DX))
+#define LOSS         CLAIM_BIT(LOSS_LOSS)
+#define DX           CLAIM_BIT(LOSS_DX)
+
+#define MARGIN_SAYS  "a margin is max(0, x_j − x_y + 1): the 1 is missing"
+#define NEGATED_SAYS "a margin is max(0, x_j − x_y + 1): the 1 was subtracted"
 
 /* clang-format off */
-#define FAULT(name, where, words, ...)                                                             \
+#define FAULT(name, where, how_kind, words, ...)                                                             \
     {                                                                                              \
-        .code = (name), .says = (words), .outputs = (where),                                       \
+        .code = (name), .says = (words), .outputs = (where), .kind = (how_kind),                   \
         .how = &(const wrong){__VA_ARGS__}, .fill = fill,                                          \
     }
 /* clang-format on */
@@ -359,50 +383,50 @@ const layers_answers svm_loss_answers = {
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            FAULT("sum_not_mean", BOTH, "the rows were summed: loss and dx are means over N",
-                  .share = SUM),
-            FAULT("averaged_over_classes", BOTH,
+            FAULT("sum_not_mean", LOSS | DX, FAULT_PLAIN,
+                  "the rows were summed: loss and dx are means over N", .share = SUM),
+            FAULT("averaged_over_classes", LOSS | DX, FAULT_PLAIN,
                   "loss and dx were divided by the number of classes as well: they are means over "
                   "N alone",
                   .share = MEAN_OF_ALL),
-            FAULT("true_class_counted", CLAIM_BIT(LOSS_LOSS),
+            FAULT("true_class_counted", LOSS, FAULT_PLAIN,
                   "the right class's own margin, which is always 1, was added: leave j = y out",
                   .own = 1),
-            FAULT("true_class_counted", CLAIM_BIT(LOSS_DX),
+            FAULT("true_class_counted", DX, FAULT_PLAIN,
                   "the right class's own margin was counted in dx: leave j = y out of the count",
                   .label = MINUS_ONE_MORE),
-            FAULT("true_class_counted", CLAIM_BIT(LOSS_DX),
+            FAULT("true_class_counted", DX, FAULT_PLAIN,
                   "the right class's own margin was counted in dx: leave j = y out, so that only "
                   "the count of the others is subtracted there",
                   .label = MINUS_ONE_LESS),
-            FAULT("margin_missing", BOTH, "a margin is max(0, x_j − x_y + 1): the 1 is missing",
-                  .hinge = MARGIN_MISSING),
-            FAULT("margin_negated", BOTH, "a margin is max(0, x_j − x_y + 1): the 1 was subtracted",
-                  .hinge = MARGIN_NEGATED),
-            FAULT("not_clamped", BOTH,
+            FAULT("margin_missing", LOSS, FAULT_PLAIN, MARGIN_SAYS, .hinge = MARGIN_MISSING),
+            FAULT("margin_missing", DX, FAULT_SPECIAL, MARGIN_SAYS, .hinge = MARGIN_MISSING),
+            FAULT("margin_negated", LOSS, FAULT_PLAIN, NEGATED_SAYS, .hinge = MARGIN_NEGATED),
+            FAULT("margin_negated", DX, FAULT_SPECIAL, NEGATED_SAYS, .hinge = MARGIN_NEGATED),
+            FAULT("not_clamped", LOSS | DX, FAULT_SPECIAL,
                   "margins below 0 were counted: a margin is max(0, x_j − x_y + 1)",
                   .hinge = NOT_CLAMPED),
-            FAULT("one_hot_missing", CLAIM_BIT(LOSS_DX),
+            FAULT("one_hot_missing", DX, FAULT_PLAIN,
                   "at the right class dx is minus the row's count of positive margins over N: "
                   "nothing was subtracted there",
                   .label = NOTHING),
-            FAULT("one_hot_missing", CLAIM_BIT(LOSS_DX),
+            FAULT("one_hot_missing", DX, FAULT_PLAIN,
                   "at the right class dx is minus the row's count of positive margins over N: "
                   "nothing was subtracted there, and its own margin was counted",
                   .label = ONE),
-            FAULT("count_missing", CLAIM_BIT(LOSS_DX),
+            FAULT("count_missing", DX, FAULT_SPECIAL,
                   "at the right class 1 was subtracted once: subtract it for each positive margin "
                   "of the row",
                   .label = MINUS_ONE),
-            FAULT("count_added", CLAIM_BIT(LOSS_DX),
+            FAULT("count_added", DX, FAULT_PLAIN,
                   "at the right class the count of positive margins was added: subtract it",
                   .label = PLUS_COUNT),
-            FAULT("largest_rival_only", BOTH,
+            FAULT("largest_rival_only", LOSS | DX, FAULT_SPECIAL,
                   "only the largest of the other classes was counted: every positive margin counts",
                   .hinge = LARGEST_RIVAL),
-            FAULT("squared", BOTH, "margins were squared: the loss is their sum as they are",
-                  .hinge = SQUARED),
-            FAULT("gradient_sign", CLAIM_BIT(LOSS_DX), "dx has the wrong sign", .share = NEGATED),
+            FAULT("squared", LOSS | DX, FAULT_PLAIN,
+                  "margins were squared: the loss is their sum as they are", .hinge = SQUARED),
+            FAULT("gradient_sign", DX, FAULT_PLAIN, "dx has the wrong sign", .share = NEGATED),
             {0},
         },
 };

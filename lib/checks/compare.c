@@ -133,8 +133,9 @@ judged_sample judged_sampled(const judged *j) {
 static void match_piece(const judged *j, const judged_piece *piece, const double *fault,
                         fault_match *match) {
     for (size_t i = 0; i < piece->count; i++) {
-        double bound = piece->bound[i], rounding = 16 * j->check->unit * fabs(fault[i]);
-        match->claim &= judged_agree(j->check, piece->claim[i], fault[i], bound + rounding);
+        double bound = piece->bound[i], own = 16 * j->check->unit * fabs(fault[i]);
+        double loose = bound + (isfinite(own) ? own : 0);
+        match->claim &= judged_agree(j->check, piece->claim[i], fault[i], loose);
         match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
     }
 }
