@@ -16,7 +16,7 @@ typedef struct {
     int64_t N, C, H, W, F, R, S, P, Q;
     int64_t stride, pad;
     bool backward;
-    const double *x, *w, *b, *dout; /* dout backward alone */
+    const double *x, *w, *b, *dout; /* dout is NULL forward */
 } convolution;
 
 convolution convolution_of(const layers_check *check);

@@ -30,7 +30,7 @@ convolution convolution_of(const layers_check *check) {
         .x = check_input(check, X),
         .w = check_input(check, W),
         .b = check_input(check, B),
-        .dout = check->backward.operation ? check_dout(check) : NULL,
+        .dout = check_dout(check),
     };
 }
 
@@ -323,16 +323,22 @@ static bool is_unclear_dw(const convolution *g, place at) {
     return false;
 }
 
+static bool is_unclear(const convolution *g, int output, place at) {
+    return !g->backward   ? is_unclear_out(g, at)
+           : output == DX ? is_unclear_dx(g, at)
+                          : is_unclear_dw(g, at);
+}
+
 /* ---- bounds ------------------------------------------------------------------------------------
  */
 
 /* A row of what is claimed: sums of k products of numbers of these norms, and what is added. */
 typedef struct {
-    place at;           /* of its first element */
+    place at;           /* of the first element that is looked at */
     const double *left; /* of each element */
     double right, added;
     int64_t k;
-    bool (*is_unclear)(const convolution *g, place at); /* NULL: none is */
+    bool in_doubt; /* some may be unclear */
 } row;
 
 static int64_t row_length(const convolution *g, int output) {
@@ -348,7 +354,7 @@ static row row_of(const convolution *g, const norms *n, int output, size_t i) {
                      filter,
                      fabs(g->b[at.b]),
                      g->C * g->R * g->S,
-                     isfinite(filter) ? NULL : is_unclear_out};
+                     !isfinite(filter)};
     }
     if (output == DX) {
         place at = place_of(i, g->C, g->H, g->W);
@@ -358,7 +364,7 @@ static row row_of(const convolution *g, const norms *n, int output, size_t i) {
                      channel,
                      0,
                      g->F * g->R * g->S,
-                     isfinite(channel) ? NULL : is_unclear_dx};
+                     !isfinite(channel)};
     }
     if (output == DW) {
         place at = place_of(i, g->C, g->R, g->S);
@@ -368,9 +374,9 @@ static row row_of(const convolution *g, const norms *n, int output, size_t i) {
                      dout,
                      0,
                      g->N * g->P * g->Q,
-                     isfinite(dout) ? NULL : is_unclear_dw};
+                     !isfinite(dout)};
     }
-    return (row){{0}, n->sums, 1, 0, g->N * g->P * g->Q, NULL};
+    return (row){{0}, n->sums, 1, 0, g->N * g->P * g->Q, false};
 }
 
 /* What is not finite is matched in kind, whatever the bound. */
@@ -393,8 +399,8 @@ void conv_bound(const layers_check *check, int output, size_t first, size_t coun
         size_t skipped = i % length;
         some = length - skipped < end - i ? length - skipped : end - i;
         row_bounds(check, &row, skipped, some, right + i, to);
-        for (size_t j = 0; j < some && row.is_unclear; j++, row.at.d++)
-            if (row.is_unclear(&g, row.at))
+        for (size_t j = 0; j < some && row.in_doubt; j++, row.at.d++)
+            if (is_unclear(&g, output, row.at))
                 to[j] = INFINITY;
     }
 }

@@ -171,6 +171,44 @@ Test(answers_pools, nothing_is_lost_beyond_float32) {
     claim(&wide, VALUES((float)0.7, (float)0.7), LAYERS_WRONG, "float32_values");
 }
 
+enum { SIDE = 9, OUT = SIDE - 2 }; /* of a plane, and of windows of 3 by 3 in it */
+
+/* The place of the largest element of window o. */
+static size_t largest_of(const double *x, size_t o) {
+    size_t start = o / OUT * SIDE + o % OUT, best = start;
+    for (size_t i = 0; i < 9; i++) {
+        size_t here = start + i / 3 * SIDE + i % 3;
+        best = x[here] > x[best] ? here : best;
+    }
+    return best;
+}
+
+Test(answers_pools, gradients_add_up_in_any_order) {
+    double x[SIDE * SIDE], dout[OUT * OUT];
+    uint64_t seed = 5;
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        x[i] = uniform(&seed);
+    for (size_t i = 0; i < OUT * OUT; i++)
+        dout[i] = (i % 2 ? 1 : -1) * (1 + uniform(&seed));
+    pool p = {SIDE, SIDE, 3, 3, 1, x, dout, LAYERS_F64};
+    for (int backwards = 0; backwards < 2; backwards++) {
+        double dx[SIDE * SIDE] = {0};
+        float narrow[SIDE * SIDE] = {0};
+        for (size_t i = 0; i < OUT * OUT; i++) {
+            size_t o = backwards ? OUT * OUT - 1 - i : i;
+            dx[largest_of(x, o)] += dout[o];
+            narrow[largest_of(x, o)] += (float)dout[o];
+        }
+        p.precision = LAYERS_F64;
+        claim(&p, dx, LAYERS_RIGHT, NULL);
+        for (size_t i = 0; i < SIDE * SIDE; i++)
+            dx[i] = narrow[i];
+        claim(&p, dx, LAYERS_WRONG, "float32_values");
+        p.precision = LAYERS_F32;
+        claim(&p, dx, LAYERS_RIGHT, NULL);
+    }
+}
+
 Test(answers_pools, other_shapes_are_explained) {
     const pool p = {4, 6, 3, 2, 2, plane, NULL, LAYERS_F64};
     claim_shape(&p, SHAPE(1, 1, 3, 1), "height and width");
