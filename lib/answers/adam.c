@@ -15,44 +15,78 @@ enum {
 /* ---- bounds ------------------------------------------------------------------------------------
  */
 
-static double mean_loss(const layers_check *check, size_t i) {
-    return decay_loss(check, check_number(check, BETA1), check_before(check, M)[i],
-                      check_input(check, DW)[i], rounded_first(check));
+/* What the elements of a call have in common. */
+typedef struct {
+    double rate, beta1, beta2, epsilon;
+    double m_share, v_share; /* 1 − betaᵗ */
+    const double *w, *dw, *m, *v;
+} step;
+
+/* 1 − betaᵗ, where t is that of after the step, and so many more. */
+static double share_of(const layers_check *check, double beta, int ahead) {
+    return 1 - pow(beta, check_number(check, T) + ahead);
 }
 
-static double square_loss(const layers_check *check, size_t i) {
-    double dw = check_input(check, DW)[i];
-    return decay_loss(check, check_number(check, BETA2), check_before(check, V)[i], dw * dw,
-                      1 + 2 * rounded_first(check));
+static step step_of(const layers_check *check) {
+    double beta1 = check_number(check, BETA1), beta2 = check_number(check, BETA2);
+    return (step){.rate = check_number(check, LEARNING_RATE),
+                  .beta1 = beta1,
+                  .beta2 = beta2,
+                  .epsilon = check_number(check, EPSILON),
+                  .m_share = share_of(check, beta1, 0),
+                  .v_share = share_of(check, beta2, 0),
+                  .w = check_input(check, W),
+                  .dw = check_input(check, DW),
+                  .m = check_before(check, M),
+                  .v = check_before(check, V)};
 }
 
-/* A mean that is off by *lost, divided by 1 − betaᵗ; *lost becomes what the quotient is off by. */
-static double corrected(const layers_check *check, double beta, double mean, double *lost) {
-    double t = check_number(check, T), power = pow(beta, t), share = 1 - power;
-    double relative = check->unit * ((2 * t + 4) * power / share + 1);
-    *lost = *lost / share + fabs(mean) / share * (relative + 2 * check->unit);
-    if (!(relative < 0.25))
-        *lost = INFINITY;
-    return mean / share;
+static double mean_loss(const layers_check *check, const step *s, size_t i) {
+    return decay_loss(check, s->beta1, s->m[i], s->dw[i], rounded_first(check));
 }
 
-static double step_loss(const layers_check *check, size_t i) {
-    double mean = check_values(check, CLAIM_PARAM(M))[i], mean_lost = mean_loss(check, i);
-    double square = check_values(check, CLAIM_PARAM(V))[i], square_lost = square_loss(check, i);
-    if (isfinite(square) && square > 0.99 * check->huge)
-        return INFINITY;
-    mean = corrected(check, check_number(check, BETA1), mean, &mean_lost);
-    square = corrected(check, check_number(check, BETA2), square, &square_lost);
-    return quotient_loss(check, check_number(check, LEARNING_RATE), mean, mean_lost, sqrt(square),
-                         root_loss(check, square, square_lost), check_number(check, EPSILON));
+static double square_loss(const layers_check *check, const step *s, size_t i) {
+    return decay_loss(check, s->beta2, s->v[i], s->dw[i] * s->dw[i], 1 + 2 * rounded_first(check));
+}
+
+/* By what share of itself 1 − betaᵗ may be off; infinity where it may be 0. */
+static double share_loss(const layers_check *check, double share) {
+    double units = (2 * check_number(check, T) + 4) * (1 - share) / share + 1;
+    return check->unit * units < 0.25 ? check->unit * units : INFINITY;
+}
+
+/* What a mean that is off by `lost` is off by when it has been divided by 1 − betaᵗ. */
+static double corrected_loss(const layers_check *check, double mean, double lost, double share,
+                             double share_lost) {
+    return lost / share + fabs(mean) / share * (share_lost + 2 * check->unit);
+}
+
+static void bound_next(const layers_check *check, size_t first, size_t count, double *to) {
+    const double *m = check_values(check, CLAIM_PARAM(M)), *v = check_values(check, CLAIM_PARAM(V));
+    const double *next = check_values(check, 0);
+    const step s = step_of(check);
+    double m_share = share_loss(check, s.m_share), v_share = share_loss(check, s.v_share);
+    bool told = isfinite(m_share) && isfinite(v_share);
+    for (size_t i = first; i < first + count; i++) {
+        double mean = corrected_loss(check, m[i], mean_loss(check, &s, i), s.m_share, m_share);
+        double square = corrected_loss(check, v[i], square_loss(check, &s, i), s.v_share, v_share);
+        double root = root_loss(check, v[i] / s.v_share, square);
+        bool fits = told && !(isfinite(v[i]) && v[i] > 0.99 * check->huge);
+        double lost = fits ? quotient_loss(check, s.rate, m[i] / s.m_share, mean,
+                                           sqrt(v[i] / s.v_share), root, s.epsilon)
+                           : INFINITY;
+        to[i - first] = step_bound(check, s.w[i], next[i], lost);
+    }
 }
 
 static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
-    const double *w = check_input(check, W), *next = check_values(check, 0);
-    for (size_t i = first; i < first + count; i++)
-        to[i - first] = output == 0 ? step_bound(check, w[i], next[i], step_loss(check, i))
-                        : output == CLAIM_PARAM(M) ? 4 * mean_loss(check, i)
-                                                   : 4 * square_loss(check, i);
+    const step s = step_of(check);
+    if (output == 0)
+        bound_next(check, first, count, to);
+    for (size_t i = first; output == CLAIM_PARAM(M) && i < first + count; i++)
+        to[i - first] = 4 * mean_loss(check, &s, i);
+    for (size_t i = first; output == CLAIM_PARAM(V) && i < first + count; i++)
+        to[i - first] = 4 * square_loss(check, &s, i);
 }
 
 /* ---- faults ------------------------------------------------------------------------------------
@@ -83,101 +117,93 @@ enum {
     DECOUPLED_DECAY,
 };
 
-/* One element before the step, and the call's parameters; t is that of after the step. */
+/* The step that a fault makes, but for its formulas. */
+static step wrong_step(const fault_view *view) {
+    const layers_check *check = view->check;
+    int variant = view->fault->variant;
+    int ahead = variant == T_AHEAD ? 1 : variant == T_BEHIND ? -1 : 0;
+    step s = step_of(check);
+    if (variant == BETAS_SWAPPED) {
+        s.beta1 = check_number(check, BETA2);
+        s.beta2 = check_number(check, BETA1);
+    }
+    s.m_share = share_of(check, s.beta1, ahead);
+    s.v_share = share_of(check, s.beta2, ahead);
+    return s;
+}
+
+/* One element of it, before the step. */
 typedef struct {
-    double rate, beta1, beta2, epsilon, t;
     double w, dw, m, v;
 } element;
 
-static element element_of(const fault_view *view, size_t i) {
-    const layers_check *check = view->check;
-    element e = {.rate = check_number(check, LEARNING_RATE),
-                 .beta1 = check_number(check, BETA1),
-                 .beta2 = check_number(check, BETA2),
-                 .epsilon = check_number(check, EPSILON),
-                 .t = check_number(check, T),
-                 .w = check_input(check, W)[i],
-                 .dw = check_input(check, DW)[i],
-                 .m = check_before(check, M)[i],
-                 .v = check_before(check, V)[i]};
-    switch (view->fault->variant) {
-    case BETAS_SWAPPED:
-        e.beta1 = check_number(check, BETA2);
-        e.beta2 = check_number(check, BETA1);
-        break;
-    case WEIGHT_DECAY:
-        e.dw += *(const double *)view->fault->how * e.w;
-        break;
-    case T_AHEAD:
-        e.t += 1;
-        break;
-    case T_BEHIND:
-        e.t -= 1;
-        break;
-    }
-    return e;
+static element element_of(const step *s, const layers_fault *fault, size_t i) {
+    double decay = fault->variant == WEIGHT_DECAY ? *(const double *)fault->how * s->w[i] : 0;
+    return (element){s->w[i], s->dw[i] + decay, s->m[i], s->v[i]};
 }
 
 /* m and v after the step. */
-static double mean_of(const element *e, int variant) {
-    double stays = e->beta1 * e->m;
-    return variant == DECAY_SWAPPED ? (1 - e->beta1) * e->m + e->beta1 * e->dw
-           : variant == M_LOST      ? (1 - e->beta1) * e->dw
+static double mean_of(const step *s, const element *e, int variant) {
+    double stays = s->beta1 * e->m;
+    return variant == DECAY_SWAPPED ? (1 - s->beta1) * e->m + s->beta1 * e->dw
+           : variant == M_LOST      ? (1 - s->beta1) * e->dw
            : variant == NOT_WEIGHED ? stays + e->dw
-                                    : stays + (1 - e->beta1) * e->dw;
+                                    : stays + (1 - s->beta1) * e->dw;
 }
 
-static double square_of(const element *e, int variant) {
-    double stays = e->beta2 * e->v, square = variant == SQUARE_MISSING ? e->dw : e->dw * e->dw;
-    return variant == DECAY_SWAPPED ? (1 - e->beta2) * e->v + e->beta2 * square
-           : variant == V_LOST      ? (1 - e->beta2) * square
+static double square_of(const step *s, const element *e, int variant) {
+    double stays = s->beta2 * e->v, square = variant == SQUARE_MISSING ? e->dw : e->dw * e->dw;
+    return variant == DECAY_SWAPPED ? (1 - s->beta2) * e->v + s->beta2 * square
+           : variant == V_LOST      ? (1 - s->beta2) * square
            : variant == NOT_WEIGHED ? stays + square
-                                    : stays + (1 - e->beta2) * square;
+                                    : stays + (1 - s->beta2) * square;
 }
 
-static double next_of(const element *e, const layers_fault *fault) {
-    double m = mean_of(e, fault->variant), v = square_of(e, fault->variant);
-    double m_share = 1 - pow(e->beta1, e->t), v_share = 1 - pow(e->beta2, e->t);
-    double mean = m / m_share, root = sqrt(v / v_share);
+static double next_of(const step *s, const element *e, const layers_fault *fault) {
+    double m = mean_of(s, e, fault->variant), v = square_of(s, e, fault->variant);
+    double mean = m / s->m_share, square = v / s->v_share, epsilon = s->epsilon;
     switch (fault->variant) {
     case GRADIENT_SIGN:
-        return e->w + e->rate * mean / (root + e->epsilon);
+        return e->w + s->rate * mean / (sqrt(square) + epsilon);
     case RATE_MISSING:
-        return e->w - mean / (root + e->epsilon);
+        return e->w - mean / (sqrt(square) + epsilon);
     case EPS_BEFORE_CORRECTION:
-        return e->w - e->rate * sqrt(v_share) / m_share * m / (sqrt(v) + e->epsilon);
+        return e->w - s->rate * sqrt(s->v_share) / s->m_share * m / (sqrt(v) + epsilon);
     case EPS_INSIDE:
-        return e->w - e->rate * mean / sqrt(v / v_share + e->epsilon);
+        return e->w - s->rate * mean / sqrt(square + epsilon);
     case EPS_MISSING:
-        return e->w - e->rate * mean / root;
+        return e->w - s->rate * mean / sqrt(square);
     case NOT_CORRECTED:
-        return e->w - e->rate * m / (sqrt(v) + e->epsilon);
+        return e->w - s->rate * m / (sqrt(v) + epsilon);
     case ONLY_M_CORRECTED:
-        return e->w - e->rate * mean / (sqrt(v) + e->epsilon);
+        return e->w - s->rate * mean / (sqrt(v) + epsilon);
     case ONLY_V_CORRECTED:
-        return e->w - e->rate * m / (root + e->epsilon);
+        return e->w - s->rate * m / (sqrt(square) + epsilon);
     case MULTIPLIED:
-        return e->w - e->rate * m * m_share / (sqrt(v * v_share) + e->epsilon);
+        return e->w - s->rate * m * s->m_share / (sqrt(v * s->v_share) + epsilon);
     case ROOT_MISSING:
-        return e->w - e->rate * mean / (v / v_share + e->epsilon);
+        return e->w - s->rate * mean / (square + epsilon);
     case DECOUPLED_DECAY:
-        return e->w - e->rate * (mean / (root + e->epsilon) + *(const double *)fault->how * e->w);
+        return e->w -
+               s->rate * (mean / (sqrt(square) + epsilon) + *(const double *)fault->how * e->w);
     default:
-        return e->w - e->rate * mean / (root + e->epsilon);
+        return e->w - s->rate * mean / (sqrt(square) + epsilon);
     }
 }
 
 static void fill(const fault_view *view, size_t first, size_t count, double *to) {
+    const step s = wrong_step(view);
     int variant = view->fault->variant;
     bool mean = view->output == CLAIM_PARAM(M);
+    double share = mean ? s.m_share : s.v_share;
     for (size_t i = first; i < first + count; i++) {
-        element e = element_of(view, i);
-        double moved = mean ? mean_of(&e, variant) : square_of(&e, variant);
-        to[i - first] = view->output == 0 ? next_of(&e, view->fault)
-                        : variant == CORRECTED_STORED
-                            ? moved / (1 - pow(mean ? e.beta1 : e.beta2, e.t))
-                        : variant == NOT_STORED ? (mean ? e.m : e.v)
-                                                : moved;
+        element e = element_of(&s, view->fault, i);
+        double before = mean ? e.m : e.v;
+        double after = mean ? mean_of(&s, &e, variant) : square_of(&s, &e, variant);
+        to[i - first] = view->output == 0             ? next_of(&s, &e, view->fault)
+                        : variant == CORRECTED_STORED ? after / share
+                        : variant == NOT_STORED       ? before
+                                                      : after;
     }
 }
 

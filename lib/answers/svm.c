@@ -78,33 +78,41 @@ INLINED double doubt(double x, const target *label) {
     return (double)((fabs(margin) <= reach) & (reach < INFINITY) & (x != label->sure));
 }
 
-enum { ABREAST = 8 }; /* classes at once, for vector registers */
+/* Classes abreast, in vector registers: the compiler finds no such code by itself. */
+enum { ABREAST = 4 };
+
+typedef double lanes __attribute__((vector_size(32), aligned(8), may_alias));
+typedef int64_t bits __attribute__((vector_size(32), aligned(8), may_alias));
 
 /* What `sums` holds, of every ABREAST-th class. */
 typedef struct {
-    double loss[HINGES][ABREAST], widths[ABREAST], doubtful[ABREAST], largest[ABREAST];
-} lanes;
+    lanes loss[HINGES], widths, doubtful, largest;
+} sums_abreast;
 
 /* A score of −inf counts for nothing. */
-INLINED void add_abreast(const double *x, const target *label, lanes *to) {
-    for (size_t l = 0; l < ABREAST; l++) {
-        double lead = x[l] - label->score, margin = lead + 1, width = width_of(x[l], label);
-        double positive = margin <= 0 ? 0 : margin, near = doubt(x[l], label);
-        to->loss[HINGE][l] += positive;
-        to->loss[MARGIN_MISSING][l] += lead <= 0 ? 0 : lead;
-        to->loss[MARGIN_NEGATED][l] += lead <= 1 ? 0 : lead - 1;
-        to->loss[NOT_CLAMPED][l] += margin == -INFINITY ? 0 : margin;
-        to->loss[SQUARED][l] += positive * positive;
-        to->widths[l] += (positive > 0) | (near > 0) ? width : 0;
-        to->doubtful[l] += near;
-        to->largest[l] = lead > to->largest[l] ? lead : to->largest[l];
-    }
+INLINED void add_abreast(const double *x, const target *label, sums_abreast *to) {
+    const lanes one = 1 - (lanes){0};
+    lanes lead = *(const lanes *)x - label->score, margin = lead + 1;
+    lanes width = (lanes)(*(const bits *)x & INT64_MAX) + (fabs(label->score) + 1);
+    lanes distance = (lanes)((bits)margin & INT64_MAX), reach = 6 * label->unit * width;
+    bits near = (bits)(distance <= reach) & (bits)(reach < INFINITY) &
+                (bits)(*(const lanes *)x != label->sure);
+    lanes positive = (lanes)((bits)margin & ~(bits)(margin <= 0));
+    bits more = (bits)(lead > to->largest);
+    to->loss[HINGE] += positive;
+    to->loss[MARGIN_MISSING] += (lanes)((bits)lead & ~(bits)(lead <= 0));
+    to->loss[MARGIN_NEGATED] += (lanes)((bits)(lead - 1) & ~(bits)(lead <= 1));
+    to->loss[NOT_CLAMPED] += (lanes)((bits)margin & (bits)(margin != -INFINITY));
+    to->loss[SQUARED] += positive * positive;
+    to->widths += (lanes)((bits)width & ((bits)(positive > 0) | near));
+    to->doubtful += (lanes)((bits)one & near);
+    to->largest = (lanes)(((bits)lead & more) | ((bits)to->largest & ~more));
 }
 
 /* Adds some classes of a row, the label not among them. */
-KERNEL void add_classes(size_t count, const double *x, const target *label, lanes *to) {
+KERNEL void add_classes(size_t count, const double *x, const target *label, sums_abreast *to) {
     const target by = *label;
-    lanes own = *to;
+    sums_abreast own = *to;
     size_t j = 0;
     for (; j + ABREAST <= count; j += ABREAST)
         add_abreast(x + j, &by, &own);
@@ -117,7 +125,7 @@ KERNEL void add_classes(size_t count, const double *x, const target *label, lane
     *to = own;
 }
 
-static double sum_of(const double lane[ABREAST]) {
+static double sum_of(const lanes *lane) {
     double number[ABREAST];
     memcpy(number, lane, sizeof number);
     return pairwise_sum(number, ABREAST);
@@ -129,18 +137,16 @@ static double add_row(const layers_check *check, const scores *s, size_t n, sums
     size_t label = label_of(s, n);
     const target own = target_of(check, x[label]);
     double largest = -INFINITY, doubtful;
-    lanes row = {0};
-    for (size_t l = 0; l < ABREAST; l++)
-        row.largest[l] = -INFINITY;
+    sums_abreast row = {.largest = -INFINITY - (lanes){0}};
     add_classes(label, x, &own, &row);
     add_classes(s->C - label - 1, x + label + 1, &own, &row);
     for (size_t l = 0; l < ABREAST; l++)
         largest = row.largest[l] > largest ? row.largest[l] : largest;
     for (int kind = 0; kind < LARGEST_RIVAL; kind++)
-        to->loss[kind] += sum_of(row.loss[kind]);
+        to->loss[kind] += sum_of(&row.loss[kind]);
     to->loss[LARGEST_RIVAL] += largest + 1 <= 0 ? 0 : largest + 1;
-    to->widths += sum_of(row.widths);
-    to->doubtful += doubtful = sum_of(row.doubtful);
+    to->widths += sum_of(&row.widths);
+    to->doubtful += doubtful = sum_of(&row.doubtful);
     return doubtful;
 }
 
