@@ -56,6 +56,7 @@ typedef struct {
     handler *get, *remove, *post;         /* a POST has a body and an answer in one of the forms */
     const char *name;                     /* of the thing that is there: getVersion, deleteCache */
     const char *summary, *remove_summary; /* of GET or POST, and of DELETE */
+    const char *post_summary;             /* of POST, beside a GET */
     const char *content_type;             /* of what GET answers */
     const char *other_type;               /* and where Accept prefers it; NULL for none */
     const document_member *members;       /* of that, where it is a JSON object of fixed members */

@@ -307,8 +307,9 @@ Test(access, public_paths_are_those_that_are_named) {
     }
     daemon_stop(p);
     static const char *const wrong[] = {
-        "healthz", "/nothing", "/healthz,",     ",",
-        "/cache/", "/graph",   "/relu/forward", "/healthz,/Metrics"};
+        "healthz", "/nothing",      "/healthz,",         ",",          "/cache/",
+        "/graph",  "/relu/forward", "/healthz,/Metrics", "/challenge", "/challenge/answer",
+        "/check/"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         run r = daemon_run(OPTIONS("--public", wrong[i]));
         CHECK(r.status == 2 && strstr(r.error, "--public"), "%s: %d %s", wrong[i], r.status,

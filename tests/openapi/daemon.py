@@ -53,7 +53,8 @@ class Daemon:
 
     def computing(self):
         """(path, operation) of those of a layer, and of graphs."""
-        return [(path, o) for path, _, o in self.operations() if "requestBody" in o]
+        return [(path, o) for path, _, o in self.operations()
+                if "x-layerd" in o or path == "/graph"]
 
     def at(self, pointer):
         """What a "#/..." reference points at."""

@@ -5,7 +5,7 @@ import unittest
 import case
 import daemon
 
-MODULES = ("test_document", "test_examples", "test_schemas", "test_graphs",
+MODULES = ("test_document", "test_examples", "test_schemas", "test_graphs", "test_challenges",
            "test_problems")
 
 case.daemon = daemon.Daemon(sys.argv[1])

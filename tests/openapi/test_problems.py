@@ -3,6 +3,7 @@ import contextlib
 import copy
 import http.client
 import json
+import time
 
 from case import Case
 from daemon import Answer
@@ -180,6 +181,44 @@ class Problems(Case):
         self.expect_problem(path, operation, answer, 422, "number_out_of_range")
         answer = self.post(path, {"inputs": {"x": [0] * 10000}, "nodes": [], "give": ["x"]})
         self.expect_problem(path, operation, answer, 422, "result_too_large")
+
+    def expect_of_challenges(self, path, body, status, code):
+        name = "answerChallenge" if path.endswith("/answer") else "drawChallenge"
+        answer = self.post(path, body)
+        self.expect_problem(path, self.operation(name)[1], answer, status, code)
+
+    def test_challenges(self):
+        def give():
+            return self.post("/challenge", {"operation": "affine/forward"}).json["challenge"]
+
+        path = "/challenge/answer"
+        first, second = give(), give()
+        for challenge, out, status, code in ((first, [1], 200, None),
+                                             (first, [2], 409, "challenge_spent"),
+                                             (second, [1], 503, "challenges_full"),
+                                             (first[:-1], [1], 422, "invalid_challenge"),
+                                             (first, [[1], [2, 3]], 422, "ragged_array"),
+                                             (first, "text", 422, "wrong_type")):
+            answer = self.post(path, {"challenge": challenge, "claim": {"out": out}})
+            if code:
+                self.expect_problem(path, self.operation("answerChallenge")[1], answer, status,
+                                    code)
+            self.assertEqual(answer.status, status)
+        while self.post(path, {"challenge": first, "claim": {"out": [1]}}).status == 200:
+            time.sleep(0.05)
+        self.expect_of_challenges(path, {"challenge": first, "claim": {"out": [1]}}, 410,
+                                  "challenge_expired")
+
+    def test_requests_for_challenges(self):
+        for path, body, code in (("/challenge", {}, "missing_field"),
+                                 ("/challenge", {"operation": 1}, "wrong_type"),
+                                 ("/challenge", {"operation": "affine"}, "invalid_param"),
+                                 ("/challenge", {"z": 1}, "unknown_field"),
+                                 ("/challenge/answer", {}, "missing_field"),
+                                 ("/challenge/answer", {"z": 1}, "unknown_field")):
+            self.expect_of_challenges(path, body, 422, code)
+        for path in "/challenge", "/challenge/answer":
+            self.expect_of_challenges(path, b"{", 400, "invalid_json")
 
     def test_other_paths_and_methods(self):
         responses = self.document["components"]["responses"]

@@ -496,6 +496,42 @@ Test(allocation, of_a_graph) {
     serving_stop(&service);
 }
 
+/* A challenge of a submission, which may be answered any number of times. */
+static void give_challenge(service *service, char challenge[CHALLENGE_TEXT]) {
+    static const char asked[] = "{\"operation\":\"affine/backward\"," SUBMISSION "}";
+    served given = serve(service, &(sent){.head = {.method = "POST", .path = "/challenge"},
+                                          .body = asked,
+                                          .length = sizeof asked - 1});
+    const char *at = given.good ? strstr(given.body, "lc1.") : NULL;
+    cr_assert(at);
+    snprintf(challenge, CHALLENGE_TEXT, "%.*s", (int)strcspn(at, "\""), at);
+    free(given.body);
+}
+
+Test(allocation, of_an_answer_to_a_challenge) {
+    static const struct {
+        int status;
+        const char *claim;
+    } rows[] = {
+        {200, "{\"dx\":{\"shape\":[5,4],\"data\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]},"
+              "\"dw\":[1],\"db\":[0,0,0]}"},
+        {422, "{\"dx\":[[1]],\"db\":[1,2,3]}"},
+        {422, "{\"dx\":[[1],2],\"dw\":1,\"db\":[1,2,3]}"},
+    };
+    char challenge[CHALLENGE_TEXT], body[2 * CHALLENGE_TEXT];
+    service service;
+    start(&service, BUDGET);
+    give_challenge(&service, challenge);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        scenario s = {.service = &service, .about = rows[i].claim};
+        s.sent = (sent){.head = {.method = "POST", .path = "/challenge/answer"}, .body = body};
+        s.sent.length = (size_t)snprintf(body, sizeof body, "{\"challenge\":\"%s\",\"claim\":%s}",
+                                         challenge, rows[i].claim);
+        run_scenario(&s, rows[i].status);
+    }
+    serving_stop(&service);
+}
+
 /* cache_full and result_too_large are found before anything is computed. */
 Test(allocation, past_the_limits) {
     static const char small[] = "{\"x\":[1]}";

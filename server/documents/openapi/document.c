@@ -8,6 +8,7 @@
 
 #include "base/json_dump.h"
 #include "calls/form.h"
+#include "documents/openapi/challenges.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"
 #include "documents/openapi/graphs.h"
@@ -68,22 +69,41 @@ static json_t *links(openapi *o, const layers_operation *giver) {
     return links;
 }
 
-/* The query of an operation, or of a graph (NULL). */
-static json_t *parameters(openapi *o, const layers_operation *operation) {
+/* A key of the query with all values that it may have from this option on, each with its summary.
+ */
+static json_t *parameter(openapi *o, const query_option *first, unsigned queries,
+                         const layers_operation *operation) {
+    char description[512] = "";
+    size_t used = 0;
+    json_t *values = json_array();
+    for (const query_option *option = first; option->key && used < sizeof description; option++)
+        if (option->query == first->query && query_applies(option, queries, operation)) {
+            used += (size_t)snprintf(description + used, sizeof description - used, "%s%s",
+                                     used ? " " : "", option->summary);
+            openapi_add(o, values, json_string(option->value));
+        }
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:o}}", "name", first->key, "in", "query",
+                     "description", description, "schema", "type", "string", "enum", values);
+}
+
+/* The query of an operation, or of something else (NULL). */
+static json_t *parameters(openapi *o, unsigned queries, const layers_operation *operation) {
     json_t *parameters = json_array();
+    unsigned seen = 0;
     for (const query_option *option = query_options; option->key; option++)
-        if (query_applies(option, QUERY_OPERATION, operation))
-            openapi_add(o, parameters,
-                        json_pack("{s:s, s:s, s:s, s:{s:s, s:[s]}}", "name", option->key, "in",
-                                  "query", "description", option->summary, "schema", "type",
-                                  "string", "enum", option->value));
+        if (query_applies(option, queries, operation) && !(seen & option->query)) {
+            seen |= option->query;
+            openapi_add(o, parameters, parameter(o, option, queries, operation));
+        }
     return parameters;
 }
 
-/* What computes: an operation, or a graph (NULL). */
+/* What has a body: an operation, or something else (NULL). */
 typedef struct {
     const layers_operation *operation;
     const char *id, *tag, *summary;
+    unsigned queries;
+    uint64_t problems;
     scope scope;
     json_t *taken, *given;
 } posting;
@@ -104,11 +124,11 @@ static json_t *post(openapi *o, const posting *p) {
     openapi_put(o, responses, "200",
                 json_pack("{s:s, s:o, s:o}", "description", "The result.", "headers",
                           response_headers(200), "content", p->given));
-    problems_put(o, responses, problems_of_post(p->operation));
+    problems_put(o, responses, p->problems);
     json_t *item =
         json_pack("{s:s, s:[s], s:s, s:o, s:{s:b, s:o}, s:o}", "operationId", p->id, "tags", p->tag,
-                  "summary", p->summary, "parameters", parameters(o, p->operation), "requestBody",
-                  "required", 1, "content", p->taken, "responses", responses);
+                  "summary", p->summary, "parameters", parameters(o, p->queries, p->operation),
+                  "requestBody", "required", 1, "content", p->taken, "responses", responses);
     put_security(o, item, p->scope);
     return item;
 }
@@ -130,6 +150,8 @@ static void put_operation(openapi *o, json_t *paths, const layers_operation *ope
                  .id = operation_id(id, operation->layer, operation->name),
                  .tag = operation->layer,
                  .summary = operation->summary,
+                 .queries = QUERY_OPERATION,
+                 .problems = problems_of_post(operation),
                  .scope = SCOPE_COMPUTE,
                  .taken = content(o, schema_of_request(o, operation), examples, bytes),
                  .given = content(o, schema_of_answer(o, operation), answer, bytes)};
@@ -147,6 +169,8 @@ static json_t *post_graph(openapi *o, const document *row) {
     posting p = {.id = operation_id(id, "run", row->name),
                  .tag = row->name,
                  .summary = row->summary,
+                 .queries = row->queries,
+                 .problems = problems_of_post(NULL),
                  .scope = row->scope,
                  .taken = content(o, schema_of_graph(o), examples,
                                   "Bytes: tensors are inputs by their names; the metadata `graph` "
@@ -161,6 +185,52 @@ static json_t *post_graph(openapi *o, const document *row) {
                         link_to(id, "What was kept is what the next step takes.",
                                 example_next_graph(o))));
     return item;
+}
+
+static json_t *one_example(json_t *value) {
+    return json_pack("{s:{s:o}}", "nested", "value", value);
+}
+
+static json_t *post_challenge(openapi *o, const document *row) {
+    char id[OPENAPI_NAME];
+    posting p = {.id = operation_id(id, "draw", "challenge"),
+                 .tag = row->name,
+                 .summary = row->post_summary,
+                 .queries = row->queries,
+                 .problems = problems_of_challenge(),
+                 .scope = row->scope,
+                 .taken = content(o, schema_of_asked(o), one_example(example_asked()),
+                                  "Bytes: a file without tensors, whose metadata has the names of "
+                                  "the JSON form."),
+                 .given = content(o, schema_of_challenge(o), one_example(example_challenge()),
+                                  "Bytes: inputs are tensors by their names; parameters, and what "
+                                  "stands beside the inputs, are metadata, the claims by commas.")};
+    return post(o, &p);
+}
+
+static json_t *post_answer(openapi *o, const document *row) {
+    char id[OPENAPI_NAME];
+    json_t *verdict = json_pack("{s:{s:o, s:o}}", form_json.media_type, "schema",
+                                schema_of_verdict(o), "examples", one_example(example_verdict()));
+    posting p = {.id = operation_id(id, "answer", "challenge"),
+                 .tag = row->name,
+                 .summary = row->summary,
+                 .queries = row->queries,
+                 .problems = problems_of_answer(),
+                 .scope = row->scope,
+                 .taken = content(o, schema_of_challenge_answer(o),
+                                  one_example(example_challenge_answer()),
+                                  "Bytes: what is claimed are tensors by dotted names, "
+                                  "`claim.out`; scalars, and the challenge, are metadata."),
+                 .given = verdict};
+    return post(o, &p);
+}
+
+/* What POST is, by what answers it. */
+static json_t *post_document(openapi *o, const document *row) {
+    return row->post == handle_challenge ? post_challenge(o, row)
+           : row->post == handle_answer  ? post_answer(o, row)
+                                         : post_graph(o, row);
 }
 
 static json_t *member_schema(openapi *o, const document_member *member) {
@@ -232,7 +302,7 @@ static void put_document(openapi *o, json_t *paths, const document *document) {
                               "required", 1, "description", "one that forward or a graph gave",
                               "schema", "type", "string"));
     if (document->post)
-        openapi_put(o, item, "post", post_graph(o, document));
+        openapi_put(o, item, "post", post_document(o, document));
     if (document->get)
         put_method(o, item, document, true);
     if (document->remove)

@@ -90,6 +90,23 @@ uint64_t problems_of_document(const document *document) {
     return problems;
 }
 
+uint64_t problems_of_challenge(void) {
+    static const problem_kind more[] = {PROBLEM_INVALID_JSON,   PROBLEM_INVALID_SAFETENSORS,
+                                        PROBLEM_NOT_ACCEPTABLE, PROBLEM_MISSING_FIELD,
+                                        PROBLEM_UNKNOWN_FIELD,  PROBLEM_WRONG_TYPE,
+                                        PROBLEM_INVALID_PARAM,  PROBLEM_INTERNAL,
+                                        PROBLEM_DRAINING};
+    uint64_t problems = problems_of_document(&(document){0});
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        problems |= PROBLEM_BIT(more[i]);
+    return problems;
+}
+
+uint64_t problems_of_answer(void) {
+    return problems_of_challenge() | of_challenges | PROBLEM_BIT(PROBLEM_RAGGED_ARRAY) |
+           PROBLEM_BIT(PROBLEM_INVALID_SHAPE) | PROBLEM_BIT(PROBLEM_NUMBER_OUT_OF_RANGE);
+}
+
 json_t *response_headers(int status) {
     json_t *headers =
         json_pack("{s:o, s:o}", "X-Request-Id", openapi_ref("headers", "X-Request-Id"),

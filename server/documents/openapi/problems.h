@@ -13,6 +13,10 @@ void problems_begin(openapi *o);
 uint64_t problems_of_post(const layers_operation *operation);
 uint64_t problems_of_document(const document *document);
 
+/* Of a challenge that is asked for, and of an answer to one. */
+uint64_t problems_of_challenge(void);
+uint64_t problems_of_answer(void);
+
 /* Adds the response of each status that the problems have. */
 void problems_put(openapi *o, json_t *responses, uint64_t problems);
 
