@@ -9,8 +9,11 @@
 
 /* How far a sum of k terms may be from the right one, where the absolute values of its terms have
  * the sum g: any order, with or without FMA, on either side. Inputs that were rounded first cost
- * two units more, and one for what is rounded in between. */
+ * two units more, and one for what is rounded in between. A sum that is not finite is so in any
+ * order, and compared as it is. */
 static inline double sum_bound(const layers_check *check, size_t k, double g, double right) {
+    if (!isfinite(right))
+        return 0;
     double terms = (double)k + (check->rounded ? 4 : 1);
     return 4 * (terms * check->unit * g + 2 * check->unit * fabs(right)) + 4 * check->tiny;
 }

@@ -133,7 +133,8 @@ struct layers_answers {
     size_t (*memo)(const fault_view *view);
     const layers_fault *faults; /* ended by a NULL code */
     const layers_case *cases;   /* ended by a NULL name */
-    /* Why an infinite bound cannot tell, as a sentence; NULL where no bound is. */
+    /* Why an infinite bound cannot tell, as a sentence; NULL where only numbers too large make one.
+     */
     const char *unclear;
     /* More about a claim of another shape, as a sentence; NULL, or NULL for nothing to say. */
     const char *(*shape_says)(const layers_check *check, int output, const layers_tensor *claim);

@@ -58,7 +58,11 @@ static layers_code judge_right(const judged *j, const comparison *seen, layers_f
     if (j->check->is_challenge)
         return LAYERS_OK;
     if (seen->unclear > 0) {
-        say(finding, LAYERS_UNDECIDED, NULL, j->check->answers->unclear);
+        const char *unclear = j->check->answers->unclear;
+        say(finding, LAYERS_UNDECIDED, NULL,
+            unclear ? unclear
+                    : "some of these numbers are too large to tell what rounding may take of them: "
+                      "send smaller ones");
         return LAYERS_OK;
     }
     if (!j->tolerance && sqrt(seen->bounds) > 0x1p-10 * sqrt(seen->rights) + 8 * j->check->tiny) {
