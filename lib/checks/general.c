@@ -13,12 +13,16 @@
 
 /* Whether the elements, in their order, are the right ones. */
 static bool same_values(const judged *j) {
+    const judged_sample sample = judged_sampled(j);
     judged_piece piece;
-    bool same = j->claim.size == j->size;
-    for (size_t first = 0; same && first < j->size; first += CHECK_PIECE) {
-        judged_read(j, first, &piece);
+    bool same = true;
+    if (j->claim.size != j->size)
+        return false;
+    for (size_t p = 0; p < sample.count; p++) {
+        judged_read(j, p * sample.apart, &piece);
         for (size_t i = 0; i < piece.count; i++)
-            same &= judged_agree(j->check, piece.claim[i], j->right[first + i], piece.bound[i]);
+            same &=
+                judged_agree(j->check, piece.claim[i], j->right[piece.first + i], piece.bound[i]);
     }
     return same;
 }
@@ -97,6 +101,7 @@ static bool times_constant(const judged *j, layers_finding *finding) {
     double constant[CONSTANTS];
     bool fits[CONSTANTS];
     judged_piece piece;
+    const judged_sample sample = judged_sampled(j);
     constants_of(j->check, constant);
     for (int c = 0; c < CONSTANTS; c++)
         fits[c] = constant[c] != 0;
@@ -116,6 +121,7 @@ static bool times_constant(const judged *j, layers_finding *finding) {
 /* Whether a claim is one of the inputs as it came. */
 static bool unchanged_input(const judged *j) {
     const layers_check *check = j->check;
+    const judged_sample sample = judged_sampled(j);
     judged_piece piece;
     bool any = false;
     for (int i = 0; i < 2 * LAYERS_MAX_TENSORS; i++) {
@@ -124,10 +130,10 @@ static bool unchanged_input(const judged *j) {
         if (input->dtype != LAYERS_F64 || input->size != j->size || !input->data)
             continue;
         bool same = true;
-        for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
-            judged_read(j, first, &piece);
+        for (size_t p = 0; p < sample.count; p++) {
+            judged_read(j, p * sample.apart, &piece);
             for (size_t e = 0; e < piece.count; e++)
-                same &= piece.claim[e] == ((const double *)input->data)[first + e];
+                same &= piece.claim[e] == ((const double *)input->data)[piece.first + e];
         }
         any |= same;
     }
@@ -136,14 +142,15 @@ static bool unchanged_input(const judged *j) {
 
 /* Whether a claim in float64 is made of float32 numbers, and right but for that. */
 static bool float32_values(const judged *j) {
+    const judged_sample sample = judged_sampled(j);
     judged_piece piece;
     bool fits = j->check->precision == LAYERS_F64;
-    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
-        judged_read(j, first, &piece);
+    for (size_t p = 0; p < sample.count; p++) {
+        judged_read(j, p * sample.apart, &piece);
         for (size_t i = 0; i < piece.count; i++) {
             double claim = piece.claim[i], bound = piece.bound[i] * 0x1p29;
             fits &= (isnan(claim) || (double)(float)claim == claim) &&
-                    judged_agree(j->check, claim, j->right[first + i], bound);
+                    judged_agree(j->check, claim, j->right[piece.first + i], bound);
         }
     }
     return fits;
@@ -172,12 +179,15 @@ typedef size_t place_of(const layers_tensor *shape, size_t i);
 
 static bool placed_otherwise(const judged *j, place_of *place) {
     const layers_tensor *shape = check_right(j->check, j->output);
+    const judged_sample sample = judged_sampled(j);
     judged_piece piece;
-    bool fits = shape->rank > 1;
-    for (size_t first = 0; fits && first < j->size; first += CHECK_PIECE) {
-        judged_read(j, first, &piece);
+    bool fits = true;
+    if (shape->rank < 2)
+        return false;
+    for (size_t p = 0; p < sample.count; p++) {
+        judged_read(j, p * sample.apart, &piece);
         for (size_t i = 0; i < piece.count; i++) {
-            size_t from = place(shape, first + i);
+            size_t from = place(shape, piece.first + i);
             double bound;
             j->check->answers->bound(j->check, j->output, from, 1, &bound);
             fits &= judged_agree(j->check, piece.claim[i], j->right[from], bound);

@@ -28,8 +28,9 @@ void judged_read(const judged *j, size_t first, judged_piece *piece);
  * in float32 a number that is out of its range. With an infinite bound all are. */
 bool judged_agree(const layers_check *check, double claim, double value, double bound);
 
-/* What is compared of a large claim with a fault: all of it, or pieces spread over it, so that a
- * fault never costs more than a few milliseconds. Pieces are counted from 0. */
+/* What is looked at of a claim to name what is wrong with it: all of a small one, pieces spread
+ * over a large one, so that a fault never costs more than a few milliseconds. None of them is left
+ * out once one does not fit: how long it takes tells nothing. Pieces are counted from 0. */
 typedef struct {
     size_t count, apart; /* pieces; elements from the start of one to that of the next */
 } judged_sample;
