@@ -105,12 +105,13 @@ static bool times_constant(const judged *j, layers_finding *finding) {
     constants_of(j->check, constant);
     for (int c = 0; c < CONSTANTS; c++)
         fits[c] = constant[c] != 0;
-    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
-        judged_read(j, first, &piece);
+    for (size_t p = 0; p < sample.count; p++) {
+        judged_read(j, p * sample.apart, &piece);
         for (int c = 0; c < CONSTANTS; c++)
             for (size_t i = 0; i < piece.count; i++)
-                fits[c] &= judged_agree(j->check, piece.claim[i], constant[c] * j->right[first + i],
-                                        (1 + fabs(constant[c])) * piece.bound[i]);
+                fits[c] &=
+                    judged_agree(j->check, piece.claim[i], constant[c] * j->right[piece.first + i],
+                                 (1 + fabs(constant[c])) * piece.bound[i]);
     }
     for (int c = CONSTANTS - 1; c >= 0; c--)
         if (fits[c])
