@@ -79,7 +79,6 @@ static void add_inputs(message *m, const layers_call *call) {
 static void fill(message *m, const challenge_given *given) {
     char *claims = m->claims;
     m->contents = (safetensors_contents){.tensors = m->tensors, .texts = m->texts};
-    *claims = '\0';
     for (int i = 0; i < given->claim_count; i++)
         claims = stpcpy(stpcpy(claims, i > 0 ? "," : ""), given->claims[i]);
     add_text(m, "challenge", given->text);
@@ -90,13 +89,13 @@ static void fill(message *m, const challenge_given *given) {
 }
 
 size_t challenge_bound_safetensors(const challenge_given *given) {
-    message m;
+    message m = {.claims = ""};
     fill(&m, given);
     return safetensors_bound(&m.contents);
 }
 
 char *challenge_write_safetensors(char *out, const challenge_given *given) {
-    message m;
+    message m = {.claims = ""};
     fill(&m, given);
     return safetensors_write(out, &m.contents);
 }

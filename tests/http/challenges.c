@@ -12,6 +12,7 @@ static void clean_up(void);
 TestSuite(challenges, .timeout = 50, .fini = clean_up);
 
 #define SUBMISSION  "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define CAPITALS    "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 #define SUBMISSION2 "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
 #define KEY         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER_KEY   "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
@@ -109,8 +110,7 @@ Test(challenges, a_submission_has_its_inputs_and_others_have_others) {
         "{'operation':'affine/forward','submission':'" SUBMISSION "'}",
         "{'submission':'" SUBMISSION "','operation':'affine/forward','case':'plain',"
         "'dtype':'float64','assignment':''}",
-        "{'operation':'affine/forward','submission':"
-        "'9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08'}",
+        "{'operation':'affine/forward','submission':'" CAPITALS "'}",
     };
     static const char *const others[] = {
         "{'operation':'affine/forward','submission':'" SUBMISSION2 "'}",
