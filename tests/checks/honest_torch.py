@@ -14,7 +14,7 @@ def tensors(takes, *names):
 
 
 def given(array):
-    return torch.tensor(np.ascontiguousarray(array))
+    return torch.tensor(np.array(array, order="C"))
 
 
 def plain(tensor):
@@ -95,7 +95,8 @@ def ways(operation, takes):
         return
     if operation == "softmax/loss":
         loss, of = softmax(takes)
-        yield "torch", dict({"loss": plain(loss)[()]}, **gradients(loss, np.ones((), takes["x"].dtype), **of))
+        one = np.ones((), takes["x"].dtype)
+        yield "torch", dict({"loss": plain(loss)[()]}, **gradients(loss, one, **of))
         return
     made = LAYERS[layer](takes) if layer in LAYERS else None
     if made:

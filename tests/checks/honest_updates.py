@@ -35,7 +35,7 @@ def rmsprop_config(random, shape, i):
 
 def adam_config(random, shape, i):
     t = (0, 1, 7, 900)[i % 4]
-    return {"learning_rate": (1e-3, 0.1)[i % 2], "beta1": (0.9, 0.5)[i % 2],
+    return {"learning_rate": (1e-3, 0.1)[i % 2], "beta1": (0.9, 0.6)[i % 2],
             "beta2": (0.999, 0.9)[i % 2], "epsilon": (1e-8, 0.1)[i % 2],
             "m": random.randn(*shape) * (t > 0), "v": random.rand(*shape) * (t > 0), "t": t}
 

@@ -12,6 +12,8 @@ import numpy as np
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vectors"))
 
 import honest  # noqa: E402
+import wrong  # noqa: E402
+import wrong_plain  # noqa: E402,F401
 from asking import Daemon  # noqa: E402
 
 
@@ -24,6 +26,15 @@ def run_honest(daemon, operations):
                 honest.run_way(tally, daemon, operation, kind, takes, computed, count)
         worst, about = tally.worst[operation]
         print(f"  {operation:27} {worst:6.3f} of the bound  {about}", flush=True)
+    return tally
+
+
+def run_wrong(daemon, operations):
+    tally, count = honest.Tally(), itertools.count()
+    cases = [case for case in wrong.WRONG if case[0] in operations]
+    for case in cases:
+        wrong.run_case(tally, daemon, case, count)
+    print(f"  {len(cases)} wrong implementations")
     return tally
 
 
@@ -42,6 +53,7 @@ def main(url, words):
     operations = [name for name in honest.OPERATIONS
                   if not words or any(word in name for word in words)]
     failed = report("right answers", run_honest(daemon, operations))
+    failed |= report("wrong answers", run_wrong(daemon, operations))
     print(f"checks: {daemon.asked} asked")
     return 1 if failed else 0
 
