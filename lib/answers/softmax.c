@@ -125,6 +125,12 @@ static void note(const layers_check *check, double *to) {
     to[0] = 4 * check->unit * (units + (N + 2) * losses) / N;
 }
 
+/* Whether the probabilities of a row cannot be told: scores are so large that their rounding alone
+ * changes them by a factor. */
+static bool is_unclear(const row *r, double unit) {
+    return r->units * unit >= 0.25;
+}
+
 /* Of some classes of a row, the label's place set as that of the others. */
 KERNEL void bound_classes(size_t count, const double *x, const row *r, double unit, double tiny,
                           const double *dx, double *to) {
@@ -132,7 +138,7 @@ KERNEL void bound_classes(size_t count, const double *x, const row *r, double un
         double own = (r->units + 4 * fabs(x[j] - r->largest)) * fabs(dx[j]);
         to[j] = 4 * unit * ((dx[j] == 0 ? 0 : own) + 2 * fabs(dx[j])) + 4 * tiny;
     }
-    for (size_t j = 0; j < count && r->units == INFINITY; j++)
+    for (size_t j = 0; j < count && is_unclear(r, unit); j++)
         to[j] = INFINITY;
 }
 
@@ -149,7 +155,7 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
         const row *r = &rows_of(check)[n];
         end = at_most((n + 1) * s.C, first + count);
         bound_classes(end - i, s.x + i, r, check->unit, check->tiny, right + i, to + i - first);
-        if (label < i || label >= end || r->units == INFINITY)
+        if (label < i || label >= end || is_unclear(r, check->unit))
             continue;
         double p = right[label] + 1 / (double)s.N, z = s.x[label] - r->largest; /* p / N */
         to[label - first] = 4 * check->unit * (r->units + 4 * fabs(z)) * p + 4 * check->tiny +
@@ -372,8 +378,8 @@ const layers_answers softmax_loss_answers = {
     .notes = notes,
     .note = note,
     .memo = memo,
-    .unclear = "a score of −inf off the target is a class that is not there: implementations that "
-               "are called right disagree about its loss, so send finite scores",
+    .unclear = "implementations that are called right disagree about a score of −inf off the "
+               "target, and about scores so large that their rounding decides: send others",
     .cases = cases,
     .faults =
         (const layers_fault[]){
