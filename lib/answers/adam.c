@@ -81,12 +81,13 @@ static void bound_next(const layers_check *check, size_t first, size_t count, do
 
 static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
     const step s = step_of(check);
+    const double *right = check_values(check, output);
     if (output == 0)
         bound_next(check, first, count, to);
     for (size_t i = first; output == CLAIM_PARAM(M) && i < first + count; i++)
-        to[i - first] = 4 * mean_loss(check, &s, i);
+        to[i - first] = bound_of(right[i], mean_loss(check, &s, i));
     for (size_t i = first; output == CLAIM_PARAM(V) && i < first + count; i++)
-        to[i - first] = 4 * square_loss(check, &s, i);
+        to[i - first] = bound_of(right[i], square_loss(check, &s, i));
 }
 
 /* ---- faults ------------------------------------------------------------------------------------

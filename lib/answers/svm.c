@@ -186,7 +186,7 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
     double share = 1 / (double)s.N;
     if (output == LOSS_LOSS) {
         if (count > 0)
-            *to = check->notes[LOSS_BOUND];
+            *to = isfinite(*right) ? check->notes[LOSS_BOUND] : 0;
         return;
     }
     for (size_t i = first, end; i < first + count; i = end) {

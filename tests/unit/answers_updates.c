@@ -375,6 +375,28 @@ Test(answers_updates, a_step_that_float32_loses_is_undecided) {
     drop_asked(&epsilon);
 }
 
+/* What has no end is right where it is, and nothing else is. */
+Test(answers_updates, steps_without_end_are_judged_by_kind) {
+    static const char *const layers[] = {"sgd", "sgd_momentum", "rmsprop", "adam"};
+    for (int i = 0; i < 4; i++)
+        for (int p = 0; p < PRECISIONS; p++) {
+            asking a;
+            ask(&a, layers[i], "update", precisions_of[p].dtype);
+            give_values(&a, "w", SHAPE(4), VALUES(INFINITY, 1, NAN, 2));
+            give_values(&a, "dw", SHAPE(4), VALUES(1, -INFINITY, 1, 0.5));
+            give_number(&a, "learning_rate", 0.5);
+            if (i >= 2)
+                give_number(&a, "epsilon", 0.5);
+            answer(&a, precisions_of[p].precision);
+            double claim[4];
+            memcpy(claim, right_of(&a, "next_w"), sizeof claim);
+            assert_found(&a, "next_w", claim, LAYERS_RIGHT, NULL);
+            claim[0] = 1;
+            assert_found(&a, "next_w", claim, LAYERS_WRONG, NULL);
+            drop_asked(&a);
+        }
+}
+
 /* Bounds are of the claim's precision, not wider. */
 Test(answers_updates, steps_of_float32_are_not_right_in_float64) {
     uint64_t seed = 3;
