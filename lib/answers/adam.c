@@ -2,6 +2,7 @@
  * (answers/steps.h). 1 − betaᵗ is off by what betaᵗ is: a unit a factor, and one more of each where
  * beta was rounded, which is much of a difference from 1 when t is small. */
 #include "answers/steps.h"
+#include "answers/sums.h"
 #include "checks/check.h"
 
 enum { LEARNING_RATE, BETA1, BETA2, EPSILON, M, V, T }; /* config */
@@ -81,12 +82,13 @@ static void bound_next(const layers_check *check, size_t first, size_t count, do
 
 static void bound(const layers_check *check, int output, size_t first, size_t count, double *to) {
     const step s = step_of(check);
+    const double *right = check_values(check, output);
     if (output == 0)
         bound_next(check, first, count, to);
     for (size_t i = first; output == CLAIM_PARAM(M) && i < first + count; i++)
-        to[i - first] = 4 * mean_loss(check, &s, i);
+        to[i - first] = bound_of(right[i], mean_loss(check, &s, i));
     for (size_t i = first; output == CLAIM_PARAM(V) && i < first + count; i++)
-        to[i - first] = 4 * square_loss(check, &s, i);
+        to[i - first] = bound_of(right[i], square_loss(check, &s, i));
 }
 
 /* ---- faults ------------------------------------------------------------------------------------
@@ -115,6 +117,7 @@ enum {
     NOT_STORED,
     WEIGHT_DECAY,
     DECOUPLED_DECAY,
+    CLIPPED,
 };
 
 /* The step that a fault makes, but for its formulas. */
@@ -132,14 +135,31 @@ static step wrong_step(const fault_view *view) {
     return s;
 }
 
+/* The notes: what the gradient is multiplied by where its norm is clipped at 1. */
+static size_t notes(const layers_check *check) {
+    (void)check;
+    return 1;
+}
+
+static void note(const layers_check *check, double *to) {
+    double norm;
+    row_norms(check_input(check, DW), 1, check->forward.inputs[DW].size, &norm);
+    *to = norm > 1 ? 1 / norm : 1;
+}
+
 /* One element of it, before the step. */
 typedef struct {
     double w, dw, m, v;
 } element;
 
-static element element_of(const step *s, const layers_fault *fault, size_t i) {
-    double decay = fault->variant == WEIGHT_DECAY ? *(const double *)fault->how * s->w[i] : 0;
-    return (element){s->w[i], s->dw[i] + decay, s->m[i], s->v[i]};
+static element element_of(const fault_view *view, const step *s, size_t i) {
+    const layers_fault *fault = view->fault;
+    double dw = s->dw[i];
+    if (fault->variant == WEIGHT_DECAY)
+        dw += *(const double *)fault->how * s->w[i];
+    if (fault->variant == CLIPPED)
+        dw *= *view->check->notes;
+    return (element){s->w[i], dw, s->m[i], s->v[i]};
 }
 
 /* m and v after the step. */
@@ -197,7 +217,7 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
     bool mean = view->output == CLAIM_PARAM(M);
     double share = mean ? s.m_share : s.v_share;
     for (size_t i = first; i < first + count; i++) {
-        element e = element_of(&s, view->fault, i);
+        element e = element_of(view, &s, i);
         double before = mean ? e.m : e.v;
         double after = mean ? mean_of(&s, &e, variant) : square_of(&s, &e, variant);
         to[i - first] = view->output == 0             ? next_of(&s, &e, view->fault)
@@ -260,6 +280,8 @@ static const layers_case cases[] = {
 
 const layers_answers adam_update_answers = {
     .bound = bound,
+    .notes = notes,
+    .note = note,
     .unclear = "in this precision the step cannot be told: epsilon is 0, a square too large, or "
                "beta so near 1 that its power is 1: send float64, or other parameters",
     .cases = cases,
@@ -303,6 +325,8 @@ const layers_answers adam_update_answers = {
                   "the m that came in config was not used: m is beta1 · m + (1 − beta1) · dw"),
             FAULT("v_lost", NEXT | SQUARE, FAULT_SPECIAL, V_LOST,
                   "the v that came in config was not used: v is beta2 · v + (1 − beta2) · dw²"),
+            FAULT("clipped", NEXT | MEAN | SQUARE, FAULT_SPECIAL, CLIPPED,
+                  "dw was divided by its norm, as clipping at 1 does: use dw as it is"),
             FAULT("moments_corrected", MEAN | SQUARE, FAULT_SPECIAL, CORRECTED_STORED,
                   "what came back is corrected: keep m and v as they are, and correct copies"),
             FAULT("moments_not_stored", MEAN | SQUARE, FAULT_PLAIN, NOT_STORED,

@@ -33,7 +33,7 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
     bool exact = check_choice(check, MODE) == TEST && !check->rounded;
     double units = check->rounded ? 6 : 4;
     for (size_t i = first; i < first + count; i++)
-        to[i - first] = exact || right[i] == 0 || !bit_of(right_mask(check), i)
+        to[i - first] = exact || right[i] == 0 || !isfinite(right[i])
                             ? 0
                             : 4 * (units * check->unit * fabs(right[i]) + check->tiny);
 }

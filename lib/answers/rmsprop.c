@@ -27,7 +27,8 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
             if (isfinite(cache[i]) && cache[i] > 0.99 * check->huge)
                 lost = INFINITY;
         }
-        to[i - first] = output == 0 ? step_bound(check, w[i], next[i], lost) : 4 * lost;
+        to[i - first] =
+            output == 0 ? step_bound(check, w[i], next[i], lost) : bound_of(cache[i], lost);
     }
 }
 

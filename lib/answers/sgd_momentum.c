@@ -17,7 +17,8 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
         double lost = sum > 0 ? units * check->unit * sum + 2 * check->tiny : 0;
         if (output == 0)
             lost += sum > 0 ? check->unit * (fabs(w[i]) + stays) : 0;
-        to[i - first] = output == 0 ? step_bound(check, w[i], right[i], lost) : 4 * lost;
+        to[i - first] =
+            output == 0 ? step_bound(check, w[i], right[i], lost) : bound_of(right[i], lost);
     }
 }
 

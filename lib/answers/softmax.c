@@ -115,7 +115,9 @@ static void note(const layers_check *check, double *to) {
     for (size_t n = 0; n < s.N; n++) {
         rows[n] = row_of(check, &s, n);
         double loss = loss_of(&s, &rows[n], n), below = fabs(loss - log(rows[n].sum));
-        if (lacks_class(&s, n))
+        if (!isfinite(rows[n].largest))
+            rows[n].units = NAN; /* as all of the row is */
+        else if (lacks_class(&s, n))
             rows[n].units = INFINITY;
         if (isfinite(loss)) {
             units += rows[n].units + (check->rounded ? 3 : 2) * below + loss;

@@ -48,10 +48,15 @@ static inline double quotient_loss(const layers_check *check, double rate, doubl
     return (rate * number_lost + check->tiny) / least + step * (lost / least + 6 * check->unit);
 }
 
-/* w − step, where the step is off by `lost`: 4 times what it may be off by. */
+/* 4 times what a result may be off by; what is not finite has no rounding. */
+static inline double bound_of(double right, double lost) {
+    return isfinite(right) ? 4 * lost : 0;
+}
+
+/* The same of w − step, where the step is off by `lost`. */
 static inline double step_bound(const layers_check *check, double w, double next, double lost) {
     double units = fabs(next) + rounded_first(check) * fabs(w);
-    return 4 * (lost + check->unit * units);
+    return bound_of(next, lost + check->unit * units);
 }
 
 /* Shares of w that are added to the gradient by those who decay weights. */

@@ -92,11 +92,10 @@ typedef struct {
 /* A score of −inf counts for nothing. */
 INLINED void add_abreast(const double *x, const target *label, sums_abreast *to) {
     const lanes one = 1 - (lanes){0};
-    lanes lead = *(const lanes *)x - label->score, margin = lead + 1;
-    lanes width = (lanes)(*(const bits *)x & INT64_MAX) + (fabs(label->score) + 1);
+    lanes in = *(const lanes *)x, lead = in - label->score, margin = lead + 1;
+    lanes width = (lanes)((bits)in & INT64_MAX) + (fabs(label->score) + 1);
     lanes distance = (lanes)((bits)margin & INT64_MAX), reach = 6 * label->unit * width;
-    bits near = (bits)(distance <= reach) & (bits)(reach < INFINITY) &
-                (bits)(*(const lanes *)x != label->sure);
+    bits near = (bits)(distance <= reach) & (bits)(reach < INFINITY) & (bits)(in != label->sure);
     lanes positive = (lanes)((bits)margin & ~(bits)(margin <= 0));
     bits more = (bits)(lead > to->largest);
     to->loss[HINGE] += positive;
@@ -186,7 +185,7 @@ static void bound(const layers_check *check, int output, size_t first, size_t co
     double share = 1 / (double)s.N;
     if (output == LOSS_LOSS) {
         if (count > 0)
-            *to = check->notes[LOSS_BOUND];
+            *to = isfinite(*right) ? check->notes[LOSS_BOUND] : 0;
         return;
     }
     for (size_t i = first, end; i < first + count; i = end) {

@@ -305,3 +305,19 @@ Test(answers_losses, classes_that_are_not_there_are_undecided) {
     assert_found(&on, "loss", VALUES(2), LAYERS_WRONG, NULL);
     drop_asked(&on);
 }
+
+Test(answers_losses, scores_without_end_are_judged_by_kind) {
+    for (int p = 0; p < PRECISIONS; p++) {
+        asking a;
+        scores s = {.N = 2, .C = 3, .x = {1, INFINITY, 2, 1, 3, 2.5}, .y = {0, 0}};
+        ask_loss(&a, "svm", &s, precisions_of[p]);
+        assert_found(&a, "loss", VALUES(2), LAYERS_WRONG, NULL);
+        assert_found(&a, "dx", VALUES(-1, 0.5, 0.5, -1, 0.5, 0.5), LAYERS_RIGHT, NULL);
+        CHECK(worst_of(&a, "loss", VALUES(2)) > 1 && isinf(*right_of(&a, "loss")), "it has an end");
+        drop_asked(&a);
+        ask_loss(&a, "softmax", &s, precisions_of[p]);
+        assert_found(&a, "loss", VALUES(2), LAYERS_WRONG, NULL);
+        CHECK_EQUAL(finding_of(&a, "dx", right_of(&a, "dx")).verdict, LAYERS_RIGHT);
+        drop_asked(&a);
+    }
+}

@@ -82,6 +82,30 @@ Test(answers_masks, numbers_above_0_alone_tell_nothing) {
     drop_asked(&a);
 }
 
+Test(answers_masks, infinities_pass_as_they_are) {
+    for (int p = 0; p < PRECISIONS; p++) {
+        asking a;
+        double out[] = {INFINITY, 0, 1}, dx[] = {-INFINITY, 0, NAN, 4};
+        ask_relu(&a, "forward", 3, VALUES(INFINITY, -INFINITY, 1), NULL, precisions_of[p]);
+        assert_found(&a, "out", out, LAYERS_RIGHT, NULL);
+        assert_found(&a, "out", VALUES(INFINITY, -INFINITY, 1), LAYERS_WRONG, "leaky");
+        drop_asked(&a);
+        ask_relu(&a, "backward", 4, VALUES(2, -2, 1, 3), VALUES(-INFINITY, INFINITY, NAN, 4),
+                 precisions_of[p]);
+        assert_found(&a, "dx", dx, LAYERS_RIGHT, NULL);
+        drop_asked(&a);
+        ask(&a, "dropout", "forward", precisions_of[p].dtype);
+        give_values(&a, "x", SHAPE(3), VALUES(INFINITY, INFINITY, 2));
+        give_values(&a, "mask", SHAPE(3), VALUES(1, 0, 1));
+        give_number(&a, "p", 0.25);
+        give_choice(&a, "mode", "train");
+        answer(&a, precisions_of[p].precision);
+        assert_found(&a, "out", VALUES(INFINITY, NAN, 8), LAYERS_RIGHT, NULL);
+        assert_found(&a, "out", VALUES(INFINITY, 8, 8), LAYERS_WRONG, NULL);
+        drop_asked(&a);
+    }
+}
+
 /* ---- dropout -----------------------------------------------------------------------------------
  */
 

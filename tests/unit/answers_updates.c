@@ -330,6 +330,9 @@ Test(answers_updates, corrections_are_named) {
     assert_found(&a, "v", VALUES(4, 0.25, 0.0625), LAYERS_WRONG, "not_weighed");
     assert_found(&a, "v", VALUES(0.5, -0.125, 0.0625), LAYERS_WRONG, "square_missing");
     assert_found(&a, "m", VALUES(0, 0, 0), LAYERS_WRONG, "moments_not_stored");
+    double norm = sqrt(4.3125);
+    assert_found(&a, "m", VALUES(1.5 / norm, -0.375 / norm, 0.1875 / norm), LAYERS_WRONG,
+                 "clipped");
     assert_found(&a, "next_w", went(to, 1.5 / 2, -0.375 / 1.25, 0.1875 / 1.125), LAYERS_WRONG,
                  "no_bias_correction");
     assert_found(&a, "next_w", went(to, 1.125 / 1.5, -0.28125 / 1.125, 0.140625 / 1.0625),
@@ -373,6 +376,28 @@ Test(answers_updates, a_step_that_float32_loses_is_undecided) {
     assert_found(&epsilon, "next_w", VALUES(NAN, 2), LAYERS_UNDECIDED, NULL);
     drop_asked(&power);
     drop_asked(&epsilon);
+}
+
+/* What has no end is right where it is, and nothing else is. */
+Test(answers_updates, steps_without_end_are_judged_by_kind) {
+    static const char *const layers[] = {"sgd", "sgd_momentum", "rmsprop", "adam"};
+    for (int i = 0; i < 4; i++)
+        for (int p = 0; p < PRECISIONS; p++) {
+            asking a;
+            ask(&a, layers[i], "update", precisions_of[p].dtype);
+            give_values(&a, "w", SHAPE(4), VALUES(INFINITY, 1, NAN, 2));
+            give_values(&a, "dw", SHAPE(4), VALUES(1, -INFINITY, 1, 0.5));
+            give_number(&a, "learning_rate", 0.5);
+            if (i >= 2)
+                give_number(&a, "epsilon", 0.5);
+            answer(&a, precisions_of[p].precision);
+            double claim[4];
+            memcpy(claim, right_of(&a, "next_w"), sizeof claim);
+            assert_found(&a, "next_w", claim, LAYERS_RIGHT, NULL);
+            claim[0] = 1;
+            assert_found(&a, "next_w", claim, LAYERS_WRONG, NULL);
+            drop_asked(&a);
+        }
 }
 
 /* Bounds are of the claim's precision, not wider. */
