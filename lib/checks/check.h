@@ -151,6 +151,10 @@ unsigned draw_below(layers_drawing *drawing, unsigned n);
 /* A multiple of 1/16 from `low` to `high`, both multiples themselves. */
 double draw_number(layers_drawing *drawing, double low, double high);
 
+/* That of the challenge. What is drawn is float64 until it is given away: in float32 it has to be
+ * a number there too. */
+layers_dtype draw_dtype(const layers_drawing *drawing);
+
 /* Makes a parameter that is a tensor, drawn from `low` to `high`; returns its elements, NULL where
  * there is no memory (the engine sees it too). */
 double *draw_param(layers_drawing *drawing, layers_call *asked, int param, double low, double high);

@@ -16,6 +16,7 @@ struct layers_drawing {
     layers_error *error;
     layers_code code; /* of the first thing that failed */
     layers_dims dims;
+    layers_dtype dtype;
 };
 
 /* ---- drawing -----------------------------------------------------------------------------------
@@ -32,6 +33,10 @@ unsigned draw_below(layers_drawing *drawing, unsigned n) {
 
 double draw_number(layers_drawing *drawing, double low, double high) {
     return low + draw_below(drawing, (unsigned)((high - low) * STEP) + 1) / STEP;
+}
+
+layers_dtype draw_dtype(const layers_drawing *drawing) {
+    return drawing->dtype;
 }
 
 static double *draw_tensor(layers_drawing *drawing, layers_tensor *tensor, const char *pattern,
@@ -293,7 +298,7 @@ layers_code layers_challenge_make(layers_check **check, const layers_question *q
                                   layers_call *asked, layers_error *error) {
     const layers_operation *operation = question->operation;
     const layers_case *row = operation->answers->cases;
-    layers_drawing drawing = {.source = source, .error = error};
+    layers_drawing drawing = {.source = source, .error = error, .dtype = dtype};
     bool good = false;
     *check = NULL;
     *asked = (layers_call){0};

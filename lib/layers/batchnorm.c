@@ -27,6 +27,8 @@
 enum { X, GAMMA, BETA };    /* forward's inputs */
 enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
+extern const layers_answers batchnorm_forward_answers, batchnorm_backward_answers;
+
 /* Rows that are passed over together: what goes with a column is loaded once. */
 enum { NORMALISED_ABREAST = 4, GRADIENTS_ABREAST = 2 };
 
@@ -61,6 +63,7 @@ const layers_operation batchnorm_forward = {
     .saved = NORMALISED_SAVED("D"),
     .check = check_rows,
     .run = {forward_f64, forward_f32},
+    .answers = &batchnorm_forward_answers,
 };
 
 const layers_operation batchnorm_backward = {
@@ -79,6 +82,7 @@ const layers_operation batchnorm_backward = {
         },
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &batchnorm_backward_answers,
 };
 
 #else /* the kernels, for REAL */

@@ -22,6 +22,8 @@ enum { X, GAMMA, BETA };    /* forward's inputs */
 enum { EPS };               /* ln_param */
 enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
+extern const layers_answers layernorm_forward_answers, layernorm_backward_answers;
+
 /* Backward's rows are cut into so many blocks at most, of so many rows at least, each with sums of
  * its own for dgamma and dbeta. */
 enum { BLOCKS = 16, BLOCK_ROWS = 16 };
@@ -55,6 +57,7 @@ const layers_operation layernorm_forward = {
     .cache = LAYERS_CACHE_GIVEN,
     .saved = NORMALISED_SAVED("N"),
     .run = {forward_f64, forward_f32},
+    .answers = &layernorm_forward_answers,
 };
 
 const layers_operation layernorm_backward = {
@@ -75,6 +78,7 @@ const layers_operation layernorm_backward = {
         },
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &layernorm_backward_answers,
 };
 
 #else /* the kernels, for REAL */

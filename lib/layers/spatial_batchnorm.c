@@ -18,6 +18,8 @@
 enum { X, GAMMA, BETA };    /* forward's inputs */
 enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
+extern const layers_answers spatial_batchnorm_forward_answers, spatial_batchnorm_backward_answers;
+
 static size_t plane_of(const layers_call *call) {
     return dims_length(&call->dims, 'H') * dims_length(&call->dims, 'W');
 }
@@ -57,6 +59,7 @@ const layers_operation spatial_batchnorm_forward = {
     .saved = NORMALISED_SAVED("C"),
     .check = check_size,
     .run = {forward_f64, forward_f32},
+    .answers = &spatial_batchnorm_forward_answers,
 };
 
 const layers_operation spatial_batchnorm_backward = {
@@ -77,6 +80,7 @@ const layers_operation spatial_batchnorm_backward = {
         },
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &spatial_batchnorm_backward_answers,
 };
 
 #else /* the kernels, for REAL */

@@ -22,6 +22,8 @@ enum { X, GAMMA, BETA };    /* forward's inputs */
 enum { GROUPS, EPS };       /* gn_param */
 enum { DX, DGAMMA, DBETA }; /* backward's outputs */
 
+extern const layers_answers spatial_groupnorm_forward_answers, spatial_groupnorm_backward_answers;
+
 static layers_code check_groups(const layers_call *call, layers_error *error) {
     double groups = call->params[GROUPS].number, C = (double)dims_length(&call->dims, 'C');
     if (fmod(C, groups) == 0 && (groups <= C || groups == 1)) /* any number divides 0 */
@@ -102,6 +104,7 @@ const layers_operation spatial_groupnorm_forward = {
     .check = check_groups,
     .derived = derived,
     .run = {forward_f64, forward_f32},
+    .answers = &spatial_groupnorm_forward_answers,
 };
 
 const layers_operation spatial_groupnorm_backward = {
@@ -122,6 +125,7 @@ const layers_operation spatial_groupnorm_backward = {
         },
     .cache = LAYERS_CACHE_TAKEN,
     .run = {backward_f64, backward_f32},
+    .answers = &spatial_groupnorm_backward_answers,
 };
 
 #else /* the kernels, for REAL */
