@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vectors"))
 
 import honest  # noqa: E402
 import wrong  # noqa: E402
+import wrong_norms  # noqa: E402,F401
 import wrong_plain  # noqa: E402,F401
 import wrong_updates  # noqa: E402,F401
 import wrong_windows  # noqa: E402,F401
