@@ -35,7 +35,7 @@ RECIPES = {
     "variance_of_everything": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
     np.sqrt(variance_of(x, tuple(range(x.ndim))) + EPS),
     "std_of_variances": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
-    np.sqrt(variance_of(variance_of(x, axis), None) + EPS),
+    np.sqrt(variance_of(variance_of(x, axis), None)),
     "over_everything": lambda x, axis: normalised(x, None),
 }
 
