@@ -128,13 +128,23 @@ judged_sample judged_sampled(const judged *j) {
     return (judged_sample){some, (j->size - CHECK_PIECE) / (some - 1)};
 }
 
+/* The largest bound there is; what cannot be told has none. */
+static double widest_of(const judged_piece *piece) {
+    double widest = 0;
+    for (size_t i = 0; i < piece->count; i++)
+        if (isfinite(piece->bound[i]) && piece->bound[i] > widest)
+            widest = piece->bound[i];
+    return widest;
+}
+
 /* Adds what one piece tells to *match. What a fault gives is rounded too, also where the right
- * answer is exact. */
+ * answer is exact, or a sum of smaller terms: as much as any right one beside it. */
 static void match_piece(const judged *j, const judged_piece *piece, const double *fault,
                         fault_match *match) {
+    double widest = widest_of(piece);
     for (size_t i = 0; i < piece->count; i++) {
         double bound = piece->bound[i], own = 16 * j->check->unit * fabs(fault[i]);
-        double loose = bound + (isfinite(own) ? own : 0);
+        double loose = fmax(bound, widest) + (isfinite(own) ? own : 0);
         match->claim &= judged_agree(j->check, piece->claim[i], fault[i], loose);
         match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
     }

@@ -147,9 +147,10 @@ def gradients(dout, xhat, distance, deviation, gamma, axis, mean_of):
     yield "N times", (one / count) / deviation * (count * dxhat - total(dxhat)
                                                  - xhat * total(dxhat * xhat))
     inverse = one / deviation
-    dvariance = total(dxhat * distance) * dout.dtype.type(-0.5) * inverse ** 3
-    dmean = -total(dxhat * inverse) + dvariance * -2 * mean_of(distance)
-    yield "paths", dxhat * inverse + dvariance * 2 * distance / count + dmean / count
+    if (inverse ** 3 > np.finfo(dout.dtype).tiny).all():
+        dvariance = total(dxhat * distance) * dout.dtype.type(-0.5) * inverse ** 3
+        dmean = -total(dxhat * inverse) + dvariance * -2 * mean_of(distance)
+        yield "paths", dxhat * inverse + dvariance * 2 * distance / count + dmean / count
     dinverse = total(dxhat * distance)
     dsquares = dinverse * (-one / deviation ** 2) * dout.dtype.type(0.5) * inverse
     dcentred = dxhat * inverse + 2 * distance * dsquares / count

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vectors"))
 
 import honest  # noqa: E402
 import wrong  # noqa: E402
+import wrong_norms  # noqa: E402,F401
 import wrong_plain  # noqa: E402,F401
 import wrong_updates  # noqa: E402,F401
 import wrong_windows  # noqa: E402,F401
@@ -25,7 +26,7 @@ def run_honest(daemon, operations):
         random = np.random.RandomState(231)
         for kind, takes in honest.OPERATIONS[operation][0](random):
             for computed in honest.COMPUTED:
-                honest.run_way(tally, daemon, operation, kind, takes, computed, count)
+                honest.run_ways(tally, daemon, operation, kind, takes, computed, count)
         worst, about = tally.worst[operation]
         print(f"  {operation:27} {worst:6.3f} of the bound  {about}", flush=True)
     return tally
