@@ -74,7 +74,7 @@ static double number_of(const layers_param *param) {
     if (param->has_fallback)
         return param->fallback;
     bool bounded = param->kind == LAYERS_NUMBER && param->maximum < 1e300;
-    return bounded ? (param->minimum + 3 * param->maximum) / 4 : param->minimum + 1;
+    return bounded ? (3 * param->minimum + param->maximum) / 4 : param->minimum + 1;
 }
 
 /* Tensors are left out. */
