@@ -49,13 +49,14 @@ json_t *schema_of_asked(openapi *o) {
 }
 
 json_t *schema_of_challenge(openapi *o) {
-    json_t *properties = json_pack(
-        "{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}}", "challenge",
-        "type", "string", "description", "to be sent with the answer", "expires", "type", "string",
-        "format", "date-time", "operation", "type", "string", "inputs", "type", "object",
-        "description", "what the operation is to be computed of, as a request for it would have it",
-        "claims", "type", "array", "items", "type", "string", "description",
-        "what an answer claims, by dotted names: out, bn_param.running_mean");
+    json_t *properties =
+        json_pack("{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:b, s:s}, s:{s:s, s:{s:s}, s:s}}",
+                  "challenge", "type", "string", "description", "to be sent with the answer",
+                  "expires", "type", "string", "format", "date-time", "operation", "type", "string",
+                  "inputs", "type", "object", "additionalProperties", 1, "description",
+                  "what the operation is to be computed of, as a request for it would have it",
+                  "claims", "type", "array", "items", "type", "string", "description",
+                  "what an answer claims, by dotted names: out, bn_param.running_mean");
     openapi_put(o, o->schemas, "Challenge",
                 openapi_object(properties, json_pack("[s, s, s, s, s]", "challenge", "expires",
                                                      "operation", "inputs", "claims")));
@@ -63,10 +64,10 @@ json_t *schema_of_challenge(openapi *o) {
 }
 
 json_t *schema_of_challenge_answer(openapi *o) {
-    json_t *properties =
-        json_pack("{s:{s:s, s:s}, s:{s:s, s:i, s:s}}", "challenge", "type", "string", "description",
-                  "what POST /challenge gave", "claim", "type", "object", "minProperties", 1,
-                  "description", "the outputs that the challenge asks for");
+    json_t *properties = json_pack("{s:{s:s, s:s}, s:{s:s, s:b, s:i, s:s}}", "challenge", "type",
+                                   "string", "description", "what POST /challenge gave", "claim",
+                                   "type", "object", "additionalProperties", 1, "minProperties", 1,
+                                   "description", "the outputs that the challenge asks for");
     openapi_put(o, o->schemas, "ChallengeAnswer" SCHEMA_REQUEST,
                 openapi_object(properties, json_pack("[s, s]", "challenge", "claim")));
     return openapi_ref("schemas", "ChallengeAnswer" SCHEMA_REQUEST);

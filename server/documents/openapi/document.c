@@ -104,6 +104,8 @@ static json_t *member_schema(openapi *o, const document_member *member) {
         openapi_put(o, schema, "format", json_string(member->format));
     if (member->items)
         openapi_put(o, schema, "items", json_pack("{s:s}", "type", member->items));
+    if (!strcmp(member->type, "object"))
+        openapi_put(o, schema, "additionalProperties", json_true());
     return schema;
 }
 
