@@ -53,18 +53,18 @@ typedef struct {
 typedef struct {
     const char *path; /* "/cache/" is a prefix: a handle follows. NULL ends the list */
     const char *allow;
-    handler *get, *remove, *post;         /* a POST has a body and an answer in one of the forms */
-    const char *name;                     /* of the thing that is there: getVersion, deleteCache */
-    const char *summary, *remove_summary; /* of GET or POST, and of DELETE */
-    const char *post_summary;             /* of POST, beside a GET */
-    const char *content_type;             /* of what GET answers */
-    const char *other_type;               /* and where Accept prefers it; NULL for none */
-    const document_member *members;       /* of that, where it is a JSON object of fixed members */
-    uint64_t problems;                    /* a bit each, beside those of all paths */
-    scope scope;                          /* that it asks for */
-    bool with_tokens;                     /* there is such a thing only where tokens are */
-    bool of_operation;                    /* what follows the path is an operation's name */
-    unsigned queries;                     /* a bit each: see query_option */
+    handler *get, *remove, *post; /* a POST has a body and an answer in one of the forms */
+    const char *name;             /* of the thing that is there: getVersion, deleteCache */
+    const char *summary, *post_summary, *remove_summary; /* of GET, POST, DELETE */
+    const char *content_type;                            /* of what GET answers */
+    const char *other_type;           /* and where Accept prefers it; NULL for none */
+    const document_member *members;   /* of that, where it is a JSON object of fixed members */
+    uint64_t problems, post_problems; /* a bit each, beside those of all paths, or of all
+                                         bodies, and of a call of the operation */
+    scope scope;                      /* that it asks for */
+    bool with_tokens;                 /* there is such a thing only where tokens are */
+    bool of_operation;                /* what follows the path is an operation's name */
+    unsigned queries;                 /* a bit each: see query_option */
 } document;
 
 extern const document documents[];

@@ -107,6 +107,12 @@ LAYERS_API layers_code layers_check_judge(const layers_check *check, int claim,
                                           layers_finding *finding, layers_error *error)
     __attribute__((warn_unused_result));
 
+/* The i-th fault that claims of an operation are compared with, its own or, for NULL, one that
+ * there may be of any: its code, and in `says` what it is, a sentence. Both static; several in a
+ * row may share a code. NULL behind the last. */
+LAYERS_API const char *layers_fault_at(const layers_operation *operation, size_t i,
+                                       const char **says);
+
 /* NULL is fine. */
 LAYERS_API void layers_check_free(layers_check *check);
 

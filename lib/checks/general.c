@@ -244,32 +244,68 @@ static layers_code order(const judged *j, bool *fits, layers_error *error) {
 /* ---- all together ------------------------------------------------------------------------------
  */
 
+/* The first that fits is told. That of the shape stands for itself, and what a constant is told
+ * with depends on it. */
+enum {
+    SHAPE,
+    NOT_FINITE,
+    ZEROS,
+    UNCHANGED_INPUT,
+    TIMES_CONSTANT,
+    TRANSPOSED,
+    TRANSPOSED_RESHAPE,
+    ORDER,
+    FLOAT32_VALUES,
+    GENERAL
+};
+
+static const struct {
+    const char *code, *says;
+} general[GENERAL] = {
+    [SHAPE] = {"shape", "the shape is another than the right one"},
+    [NOT_FINITE] = {"not_finite", "there are NaN or infinities where numbers are due"},
+    [ZEROS] = {"zeros", "every element is 0"},
+    [UNCHANGED_INPUT] = {"unchanged_input", "this is an input, as it came"},
+    [TIMES_CONSTANT] = {"times_constant",
+                        "every element is the right one times −1, 2, 1/2, N, 1/N, "
+                        "p or 1/p"},
+    [TRANSPOSED] = {"transposed", "this is the right matrix, transposed"},
+    [TRANSPOSED_RESHAPE] = {"transposed_reshape", "the values are right, but laid out by columns "
+                                                  "(order 'F') where rows are due"},
+    [ORDER] = {"order", "the values are right, but stand in other places"},
+    [FLOAT32_VALUES] = {"float32_values",
+                        "this was computed in float32: right to 7 digits where float64 gives 16"},
+};
+
 layers_code general_fault(const judged *j, const comparison *seen, layers_finding *finding,
                           layers_error *error) {
     layers_finding times = {0};
-    bool other_order, constant = times_constant(j, &times), unchanged = unchanged_input(j);
-    bool flipped = transposed(j), reshaped = placed_otherwise(j, column_major);
-    bool narrow = float32_values(j);
-    layers_code code = order(j, &other_order, error);
+    bool fits[GENERAL] = {
+        [NOT_FINITE] = seen->not_finite > 0,
+        [ZEROS] = seen->nonzero == 0,
+        [UNCHANGED_INPUT] = unchanged_input(j),
+        [TIMES_CONSTANT] = times_constant(j, &times),
+        [TRANSPOSED] = transposed(j),
+        [TRANSPOSED_RESHAPE] = placed_otherwise(j, column_major),
+        [FLOAT32_VALUES] = float32_values(j),
+    };
+    layers_code code = order(j, &fits[ORDER], error);
     if (code != LAYERS_OK)
         return code;
-    const struct {
-        bool fits;
-        const char *code, *says;
-    } list[] = {
-        {seen->not_finite > 0, "not_finite", "there are NaN or infinities where numbers are due"},
-        {seen->nonzero == 0, "zeros", "every element is 0"},
-        {unchanged, "unchanged_input", "this is an input, as it came"},
-        {constant, "times_constant", times.says},
-        {flipped, "transposed", "this is the right matrix, transposed"},
-        {reshaped, "transposed_reshape",
-         "the values are right, but laid out by columns (order 'F') where rows are due"},
-        {other_order, "order", "the values are right, but stand in other places"},
-        {narrow, "float32_values",
-         "this was computed in float32: right to 7 digits where float64 gives 16"},
-    };
-    for (size_t i = sizeof list / sizeof *list; i-- > 0;)
-        if (list[i].fits)
-            *finding = named(list[i].code, list[i].says);
+    for (int i = GENERAL; i-- > 0;)
+        if (fits[i])
+            *finding = i == TIMES_CONSTANT ? times : named(general[i].code, general[i].says);
     return LAYERS_OK;
+}
+
+const char *layers_fault_at(const layers_operation *operation, size_t i, const char **says) {
+    if (operation) {
+        if (!operation->answers)
+            return NULL;
+        const layers_fault *fault = &operation->answers->faults[i];
+        *says = fault->says;
+        return fault->code;
+    }
+    *says = i < GENERAL ? general[i].says : NULL;
+    return i < GENERAL ? general[i].code : NULL;
 }

@@ -52,9 +52,13 @@ class Daemon:
         return [(path, o) for path, _, o in self.operations() if "x-layerd" in o]
 
     def computing(self):
-        """(path, operation) of those of a layer, and of graphs."""
+        """(path, operation) of those of a layer, of graphs, and of checks."""
         return [(path, o) for path, _, o in self.operations()
-                if "x-layerd" in o or path == "/graph"]
+                if "x-layerd" in o or path == "/graph"] + self.checks()
+
+    def checks(self):
+        """(path, operation) of those of a layer's operations."""
+        return [(path, o) for path, _, o in self.operations() if path.startswith("/check/")]
 
     def at(self, pointer):
         """What a "#/..." reference points at."""
@@ -93,6 +97,11 @@ def example(operation, name="nested"):
     return operation["requestBody"]["content"]["application/json"]["examples"][name]["value"]
 
 
+def examples(operation):
+    """Their names."""
+    return list(operation["requestBody"]["content"]["application/json"]["examples"])
+
+
 def request_schema(operation):
     return operation["requestBody"]["content"]["application/json"]["schema"]
 
@@ -101,6 +110,7 @@ def answer_schema(operation):
     return operation["responses"]["200"]["content"]["application/json"]["schema"]
 
 
-def answer_example(operation):
-    content = operation["responses"]["200"]["content"]["application/json"]
-    return content["examples"]["nested"]["value"]
+def answer_example(operation, name="nested"):
+    """The answer to an example; those of a call in two forms have one."""
+    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    return shown.get(name, shown["nested"])["value"]

@@ -5,8 +5,8 @@ import unittest
 import case
 import daemon
 
-MODULES = ("test_document", "test_examples", "test_schemas", "test_graphs", "test_challenges",
-           "test_problems")
+MODULES = ("test_document", "test_examples", "test_schemas", "test_graphs", "test_checks",
+           "test_challenges", "test_problems")
 
 case.daemon = daemon.Daemon(sys.argv[1])
 suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromName(m) for m in MODULES)

@@ -1,27 +1,29 @@
 """Every example runs, and gets the answer that stands beside it."""
 from case import Case
-from daemon import answer_example, answer_schema, example, request_schema
+from daemon import answer_example, answer_schema, example, examples, request_schema
 
 
 class Examples(Case):
     def test_requests_fit_their_schema(self):
         for _, operation in self.daemon.computing():
-            for name in ("nested", "flat"):
+            for name in examples(operation):
                 self.assertEqual(
                     self.daemon.errors(request_schema(operation), example(operation, name)), [])
 
     def test_answers_fit_their_schema(self):
         for _, operation in self.daemon.computing():
-            self.assertEqual(
-                self.daemon.errors(answer_schema(operation), answer_example(operation)), [])
+            for name in examples(operation):
+                self.assertEqual(
+                    self.daemon.errors(answer_schema(operation), answer_example(operation, name)),
+                    [])
 
     def test_each_runs_and_is_answered_as_shown(self):
         for path, operation in self.daemon.computing():
-            for name in ("nested", "flat"):
+            for name in examples(operation):
                 with self.subTest(path=path, example=name):
                     answer = self.run_operation(path, operation, self.body_of(operation, name))
                     self.expect(path, operation, answer)
-                    self.assert_alike(answer.json, answer_example(operation))
+                    self.assert_alike(answer.json, answer_example(operation, name))
 
     def test_links_lead_from_a_cache_to_its_use(self):
         followed = 0

@@ -28,19 +28,28 @@ static void expect_method(const json_t *paths, const char *path, const char *met
           there ? "none" : "one too many");
 }
 
-Test(openapi, each_row_of_the_tables_is_a_path) {
-    json_t *root = get_document();
-    const json_t *paths = json_object_get(root, "paths");
+/* Of every operation, behind a path; how many there are. */
+static size_t expect_operations(const json_t *paths, const char *before) {
     size_t rows = 0;
     char path[128];
     for (const layers_operation *const *row = layers_operations; *row; row++, rows++) {
-        snprintf(path, sizeof path, "/%s/%s", (*row)->layer, (*row)->name);
+        snprintf(path, sizeof path, "%s%s/%s", before, (*row)->layer, (*row)->name);
         expect_method(paths, path, "post", true);
         expect_method(paths, path, "get", false);
     }
+    return rows;
+}
+
+Test(openapi, each_row_of_the_tables_is_a_path) {
+    json_t *root = get_document();
+    const json_t *paths = json_object_get(root, "paths");
+    size_t rows = expect_operations(paths, "/");
+    char path[128];
     for (const document *row = documents; row->path; row++) {
-        rows += !row->with_tokens; /* there are none here */
-        if (row->with_tokens)
+        if (row->with_tokens) /* there are none here */
+            continue;
+        rows += row->of_operation ? expect_operations(paths, row->path) : 1;
+        if (row->of_operation)
             continue;
         snprintf(path, sizeof path, "%s%s", row->path, document_is_prefix(row) ? "{handle}" : "");
         expect_method(paths, path, "get", row->get != NULL);

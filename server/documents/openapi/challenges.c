@@ -49,13 +49,14 @@ json_t *schema_of_asked(openapi *o) {
 }
 
 json_t *schema_of_challenge(openapi *o) {
-    json_t *properties = json_pack(
-        "{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}}", "challenge",
-        "type", "string", "description", "to be sent with the answer", "expires", "type", "string",
-        "format", "date-time", "operation", "type", "string", "inputs", "type", "object",
-        "description", "what the operation is to be computed of, as a request for it would have it",
-        "claims", "type", "array", "items", "type", "string", "description",
-        "what an answer claims, by dotted names: out, bn_param.running_mean");
+    json_t *properties =
+        json_pack("{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:b, s:s}, s:{s:s, s:{s:s}, s:s}}",
+                  "challenge", "type", "string", "description", "to be sent with the answer",
+                  "expires", "type", "string", "format", "date-time", "operation", "type", "string",
+                  "inputs", "type", "object", "additionalProperties", 1, "description",
+                  "what the operation is to be computed of, as a request for it would have it",
+                  "claims", "type", "array", "items", "type", "string", "description",
+                  "what an answer claims, by dotted names: out, bn_param.running_mean");
     openapi_put(o, o->schemas, "Challenge",
                 openapi_object(properties, json_pack("[s, s, s, s, s]", "challenge", "expires",
                                                      "operation", "inputs", "claims")));
@@ -63,48 +64,13 @@ json_t *schema_of_challenge(openapi *o) {
 }
 
 json_t *schema_of_challenge_answer(openapi *o) {
-    json_t *properties =
-        json_pack("{s:{s:s, s:s}, s:{s:s, s:i, s:s}}", "challenge", "type", "string", "description",
-                  "what POST /challenge gave", "claim", "type", "object", "minProperties", 1,
-                  "description", "the outputs that the challenge asks for");
+    json_t *properties = json_pack("{s:{s:s, s:s}, s:{s:s, s:b, s:i, s:s}}", "challenge", "type",
+                                   "string", "description", "what POST /challenge gave", "claim",
+                                   "type", "object", "additionalProperties", 1, "minProperties", 1,
+                                   "description", "the outputs that the challenge asks for");
     openapi_put(o, o->schemas, "ChallengeAnswer" SCHEMA_REQUEST,
                 openapi_object(properties, json_pack("[s, s]", "challenge", "claim")));
     return openapi_ref("schemas", "ChallengeAnswer" SCHEMA_REQUEST);
-}
-
-static json_t *verdicts(openapi *o) {
-    json_t *words = json_array();
-    for (layers_verdict verdict = LAYERS_RIGHT; verdict <= LAYERS_WRONG; verdict++)
-        openapi_add(o, words, json_string(layers_verdict_names[verdict]));
-    return json_pack("{s:s, s:o}", "type", "string", "enum", words);
-}
-
-/* Where it is not finite, a number is a string: as it is of tensors. */
-static json_t *number(void) {
-    return openapi_ref("schemas", "Number");
-}
-
-static json_t *finding(openapi *o) {
-    json_t *properties = json_pack(
-        "{s:o, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}, s:o, s:o, s:o, s:o}", "verdict",
-        verdicts(o), "fault", "type", "string", "description",
-        "the name of what was done wrongly, where it is a known one", "says", "type", "string",
-        "description", "the same as a sentence", "at", "type", "array", "items", "type", "integer",
-        "description", "with detail=values: the indices of the worst element, and then", "claimed",
-        number(), "expected", number(), "error", number(), "bound", number());
-    openapi_put(o, o->schemas, "Finding", openapi_object(properties, json_pack("[s]", "verdict")));
-    return openapi_ref("schemas", "Finding");
-}
-
-json_t *schema_of_verdict(openapi *o) {
-    json_t *nested = json_pack("{s:s, s:o}", "type", "object", "additionalProperties", finding(o));
-    json_t *claim =
-        json_pack("{s:s, s:{s:[o, o]}, s:s}", "type", "object", "additionalProperties", "anyOf",
-                  finding(o), nested, "description", "by the names that were claimed");
-    json_t *properties = json_pack("{s:o, s:o}", "verdict", verdicts(o), "claim", claim);
-    openapi_put(o, o->schemas, "Verdict",
-                openapi_object(properties, json_pack("[s, s]", "verdict", "claim")));
-    return openapi_ref("schemas", "Verdict");
 }
 
 /* ---- examples ----------------------------------------------------------------------------------
@@ -126,8 +92,4 @@ json_t *example_challenge(void) {
 
 json_t *example_challenge_answer(void) {
     return json_pack("{s:s, s:{s:[[f]]}}", "challenge", text, "claim", "out", -0.9375);
-}
-
-json_t *example_verdict(void) {
-    return json_pack("{s:s, s:{s:{s:s}}}", "verdict", "right", "claim", "out", "verdict", "right");
 }

@@ -1,5 +1,4 @@
-/* Schemas and examples of challenges: what asks for one, what is given, what answers it, and what
- * is found. */
+/* Schemas and examples of challenges: what asks for one, what is given, and what answers it. */
 #ifndef OPENAPI_CHALLENGES_H
 #define OPENAPI_CHALLENGES_H
 
@@ -9,12 +8,10 @@
 json_t *schema_of_asked(openapi *o);
 json_t *schema_of_challenge(openapi *o);
 json_t *schema_of_challenge_answer(openapi *o);
-json_t *schema_of_verdict(openapi *o);
 
-/* A request for a challenge, and the challenge; an answer to that, and its verdict. */
+/* A request for a challenge, and the challenge; an answer to that. */
 json_t *example_asked(void);
 json_t *example_challenge(void);
 json_t *example_challenge_answer(void);
-json_t *example_verdict(void);
 
 #endif

@@ -68,12 +68,13 @@ static json_t *tensor(openapi *o, const layers_dims *derived, const layers_field
     return nested;
 }
 
-/* The default, else a simple value of the range. */
+/* The default, else a simple value of the range, and not its middle: what is taken for its opposite
+ * is to show. */
 static double number_of(const layers_param *param) {
     if (param->has_fallback)
         return param->fallback;
-    bool middle = param->kind == LAYERS_NUMBER && param->maximum < 1e300;
-    return middle ? (param->minimum + param->maximum) / 2 : param->minimum + 1;
+    bool bounded = param->kind == LAYERS_NUMBER && param->maximum < 1e300;
+    return bounded ? (3 * param->minimum + param->maximum) / 4 : param->minimum + 1;
 }
 
 /* Tensors are left out. */
@@ -130,9 +131,10 @@ json_t *example_request(openapi *o, const layers_operation *operation, const cha
     json_t *body = json_object();
     const layers_operation *giver = openapi_deriver(operation);
     const layers_dims derived = giver != operation ? lengths_of(o, giver) : (layers_dims){0};
+    int start = giver != operation; /* a gradient is not what forward took */
     for (int i = 0; operation->inputs[i].name; i++)
         openapi_put(o, body, operation->inputs[i].name,
-                    tensor(o, &derived, &operation->inputs[i], i, flat));
+                    tensor(o, &derived, &operation->inputs[i], start + i, flat));
     if (operation->params_name)
         openapi_put(o, body, operation->params_name, params(o, operation));
     if (operation->cache == LAYERS_CACHE_TAKEN)
@@ -140,9 +142,30 @@ json_t *example_request(openapi *o, const layers_operation *operation, const cha
     return body;
 }
 
-/* Runs an operation, or a graph (NULL), on a body that it takes over, as a request would; NULL
- * where that is refused. */
-static json_t *run(service *service, const layers_operation *operation, json_t *body) {
+/* A service with limits and a store of its own: the document is the same whatever the
+ * daemon's options. */
+typedef struct shop {
+    options options;
+    service service;
+} shop;
+
+static bool shop_open(openapi *o, shop *shop) {
+    *shop = (struct shop){
+        .options = {.body_limit = 1 << 20,
+                    .answer_limit = 1 << 20,
+                    .work_limit = 1 << 20,
+                    .memory = 1 << 20},
+        .service = {.options = &shop->options, .workers = o->service->workers},
+    };
+    shop->service.memory.limit = shop->options.memory;
+    shop->service.store = store_open_memory(1 << 20, 60000);
+    o->failed |= !shop->service.store;
+    return shop->service.store;
+}
+
+/* Runs a body that it takes over, as a request would; NULL where that is refused. */
+static json_t *run(service *service, handler *handle, const layers_operation *operation,
+                   json_t *body) {
     char *text = json_dumps(body, JSON_COMPACT);
     json_t *answer = NULL;
     json_decref(body);
@@ -152,7 +175,7 @@ static json_t *run(service *service, const layers_operation *operation, json_t *
     reply reply = {0};
     size_t length = strlen(text);
     charge charge = {.budget = &service->memory};
-    route route = {.handle = operation ? handle_operation : handle_graph,
+    route route = {.handle = handle,
                    .operation = operation,
                    .request_form = &form_json,
                    .answer_form = &form_json};
@@ -167,41 +190,42 @@ static json_t *run(service *service, const layers_operation *operation, json_t *
     return answer;
 }
 
-static json_t *run_operation(openapi *o, service *service, const layers_operation *operation) {
-    if (operation->cache != LAYERS_CACHE_TAKEN)
-        return run(service, operation, example_request(o, operation, NULL, false));
-    const layers_operation *giver = openapi_deriver(operation);
-    json_t *given = run(service, giver, example_request(o, giver, NULL, false));
-    const char *handle = json_string_value(json_object_get(given, "cache"));
-    json_t *answer =
-        handle ? run(service, operation, example_request(o, operation, handle, false)) : NULL;
-    json_decref(given);
+json_t *example_run(openapi *o, handler *handle, const layers_operation *operation, json_t *body) {
+    shop shop;
+    if (!shop_open(o, &shop)) {
+        json_decref(body);
+        return NULL;
+    }
+    json_t *answer = run(&shop.service, handle, operation, body);
+    shop.service.store->close(shop.service.store);
+    o->failed |= !answer;
     return answer;
 }
 
-/* The answer to the example of an operation, or of a graph (NULL). Every example is answered,
- * unless there is no memory. */
-static json_t *answer_of(openapi *o, const layers_operation *operation) {
-    /* limits and a store of its own: the document is the same whatever the daemon's options */
-    options options = {
-        .body_limit = 1 << 20, .answer_limit = 1 << 20, .work_limit = 1 << 20, .memory = 1 << 20};
-    service service = {.options = &options, .workers = o->service->workers};
-    service.memory.limit = options.memory;
-    service.store = store_open_memory(1 << 20, 60000);
-    if (!service.store) {
-        o->failed = true;
+/* An operation that takes a cache is run behind the one that gives it. */
+static json_t *run_behind(openapi *o, const layers_operation *giver,
+                          const layers_operation *operation) {
+    shop shop;
+    if (!shop_open(o, &shop))
         return NULL;
-    }
-    json_t *answer = operation ? run_operation(o, &service, operation)
-                               : run(&service, NULL, example_graph(o, false));
-    service.store->close(service.store);
+    json_t *given =
+        run(&shop.service, handle_operation, giver, example_request(o, giver, NULL, false));
+    const char *handle = json_string_value(json_object_get(given, "cache"));
+    json_t *answer = handle ? run(&shop.service, handle_operation, operation,
+                                  example_request(o, operation, handle, false))
+                            : NULL;
+    json_decref(given);
+    shop.service.store->close(shop.service.store);
     o->failed |= !answer;
     return answer;
 }
 
 json_t *example_answer(openapi *o, const layers_operation *operation) {
     char text[OPENAPI_NAME];
-    json_t *answer = answer_of(o, operation);
+    const layers_operation *giver = openapi_deriver(operation);
+    json_t *answer = giver == operation ? example_run(o, handle_operation, operation,
+                                                      example_request(o, operation, NULL, false))
+                                        : run_behind(o, giver, operation);
     if (json_object_get(answer, "cache"))
         openapi_put(o, answer, "cache", json_string(example_cache(operation, text)));
     return answer;
@@ -242,7 +266,8 @@ json_t *example_graph(openapi *o, bool flat) {
 }
 
 json_t *example_results(openapi *o) {
-    json_t *answer = answer_of(o, NULL), *kept = json_object_get(answer, "kept"), *handle;
+    json_t *answer = example_run(o, handle_graph, NULL, example_graph(o, false));
+    json_t *kept = json_object_get(answer, "kept"), *handle;
     const char *name;
     json_object_foreach(kept, name, handle) {
         openapi_put(o, kept, name, json_sprintf("the handle of %s", name));

@@ -3,6 +3,8 @@
 
 #include "documents/openapi/fields.h"
 
+#include "layers/check.h"
+
 /* {"P": "⌊(H + 2·pad − R) / stride⌋ + 1"} for the letters of a pattern that follow from others;
  * nothing where there are none. */
 static void put_derived(openapi *o, json_t *object, const layers_derived *derived,
@@ -76,6 +78,24 @@ static json_t *param_row(openapi *o, const layers_param *param) {
     return object;
 }
 
+/* What claims are compared with, and what challenges there are. */
+static void put_answers(openapi *o, json_t *row, const layers_operation *operation) {
+    json_t *cases = json_array();
+    const char *name;
+    for (size_t i = 0; (name = layers_challenge_case(operation, i)); i++)
+        openapi_add(o, cases, json_string(name));
+    openapi_put(o, row, "faults", fault_rows(o, operation));
+    openapi_put(o, row, "cases", cases);
+}
+
+json_t *fault_rows(openapi *o, const layers_operation *operation) {
+    json_t *list = json_array();
+    const char *code, *says;
+    for (size_t i = 0; (code = layers_fault_at(operation, i, &says)); i++)
+        openapi_add(o, list, json_pack("{s:s, s:s}", "code", code, "says", says));
+    return list;
+}
+
 json_t *operation_row(openapi *o, const layers_operation *operation) {
     static const char *const uses[] = {[LAYERS_CACHE_NONE] = "none",
                                        [LAYERS_CACHE_GIVEN] = "given",
@@ -84,6 +104,7 @@ json_t *operation_row(openapi *o, const layers_operation *operation) {
         json_pack("{s:s, s:s, s:o, s:o, s:s}", "layer", operation->layer, "operation",
                   operation->name, "inputs", fields(o, operation, operation->inputs), "outputs",
                   fields(o, operation, operation->outputs), "cache", uses[operation->cache]);
+    put_answers(o, row, operation);
     if (!operation->params_name)
         return row;
     json_t *params = json_array();

@@ -7,4 +7,7 @@
 /* x-layerd: the operation's row of the table. */
 json_t *operation_row(openapi *o, const layers_operation *operation);
 
+/* The faults that claims of an operation are compared with, and those of all (NULL). */
+json_t *fault_rows(openapi *o, const layers_operation *operation);
+
 #endif

@@ -44,10 +44,6 @@ void problems_begin(openapi *o) {
     }
 }
 
-static const uint64_t of_challenges =
-    PROBLEM_BIT(PROBLEM_CHALLENGE_SPENT) | PROBLEM_BIT(PROBLEM_CHALLENGE_EXPIRED) |
-    PROBLEM_BIT(PROBLEM_INVALID_CHALLENGE) | PROBLEM_BIT(PROBLEM_CHALLENGES_FULL);
-
 static bool takes_labels(const layers_operation *operation) {
     for (const layers_field *field = operation->inputs; field->name; field++)
         if (field->labels)
@@ -55,56 +51,48 @@ static bool takes_labels(const layers_operation *operation) {
     return false;
 }
 
-/* Handles of kept tensors may stand in every operation. */
-static bool can_occur(const layers_operation *operation, problem_kind kind) {
-    switch (kind) {
-    case PROBLEM_INVALID_GRAPH:
-        return false;
-    case PROBLEM_CACHE_FULL:
-        return operation->cache == LAYERS_CACHE_GIVEN;
-    case PROBLEM_LABEL_OUT_OF_RANGE:
-        return takes_labels(operation);
-    default:
-        return true;
-    }
+static uint64_t set_of(const problem_kind *kinds, size_t count) {
+    uint64_t problems = 0;
+    for (size_t i = 0; i < count; i++)
+        problems |= PROBLEM_BIT(kinds[i]);
+    return problems;
 }
 
-uint64_t problems_of_post(const layers_operation *operation) {
-    uint64_t problems = 0;
-    for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
-        if (!operation || can_occur(operation, kind))
-            problems |= PROBLEM_BIT(kind);
-    return problems & ~of_challenges;
+static uint64_t problems_of_all(void) {
+    static const problem_kind kinds[] = {PROBLEM_INVALID_QUERY,   PROBLEM_INVALID_REQUEST,
+                                         PROBLEM_UNAUTHORIZED,    PROBLEM_FORBIDDEN,
+                                         PROBLEM_NOT_FOUND,       PROBLEM_METHOD_NOT_ALLOWED,
+                                         PROBLEM_BODY_TOO_LARGE,  PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                                         PROBLEM_RATE_LIMITED,    PROBLEM_HEADERS_TOO_LARGE,
+                                         PROBLEM_NOT_IMPLEMENTED, PROBLEM_OVERLOADED};
+    return set_of(kinds, sizeof kinds / sizeof *kinds);
 }
 
 uint64_t problems_of_document(const document *document) {
-    static const problem_kind of_all[] = {PROBLEM_INVALID_QUERY,   PROBLEM_INVALID_REQUEST,
-                                          PROBLEM_UNAUTHORIZED,    PROBLEM_FORBIDDEN,
-                                          PROBLEM_NOT_FOUND,       PROBLEM_METHOD_NOT_ALLOWED,
-                                          PROBLEM_BODY_TOO_LARGE,  PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                                          PROBLEM_RATE_LIMITED,    PROBLEM_HEADERS_TOO_LARGE,
-                                          PROBLEM_NOT_IMPLEMENTED, PROBLEM_OVERLOADED};
-    uint64_t problems = document->problems;
-    for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
-        problems |= PROBLEM_BIT(of_all[i]);
-    return problems;
+    return problems_of_all() | document->problems;
 }
 
-uint64_t problems_of_challenge(void) {
-    static const problem_kind more[] = {PROBLEM_INVALID_JSON,   PROBLEM_INVALID_SAFETENSORS,
-                                        PROBLEM_NOT_ACCEPTABLE, PROBLEM_MISSING_FIELD,
-                                        PROBLEM_UNKNOWN_FIELD,  PROBLEM_WRONG_TYPE,
-                                        PROBLEM_INVALID_PARAM,  PROBLEM_INTERNAL,
-                                        PROBLEM_DRAINING};
-    uint64_t problems = problems_of_document(&(document){0});
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        problems |= PROBLEM_BIT(more[i]);
-    return problems;
+uint64_t problems_of_post(uint64_t own) {
+    static const problem_kind kinds[] = {PROBLEM_INVALID_JSON,   PROBLEM_INVALID_SAFETENSORS,
+                                         PROBLEM_NOT_ACCEPTABLE, PROBLEM_MISSING_FIELD,
+                                         PROBLEM_UNKNOWN_FIELD,  PROBLEM_WRONG_TYPE,
+                                         PROBLEM_INVALID_PARAM,  PROBLEM_INTERNAL,
+                                         PROBLEM_DRAINING};
+    return problems_of_all() | set_of(kinds, sizeof kinds / sizeof *kinds) | own;
 }
 
-uint64_t problems_of_answer(void) {
-    return problems_of_challenge() | of_challenges | PROBLEM_BIT(PROBLEM_RAGGED_ARRAY) |
-           PROBLEM_BIT(PROBLEM_INVALID_SHAPE) | PROBLEM_BIT(PROBLEM_NUMBER_OUT_OF_RANGE);
+/* Handles of kept tensors may stand everywhere. */
+uint64_t problems_of_tensors(const layers_operation *operation) {
+    static const problem_kind kinds[] = {PROBLEM_RAGGED_ARRAY,        PROBLEM_INVALID_SHAPE,
+                                         PROBLEM_SHAPE_MISMATCH,      PROBLEM_LABEL_OUT_OF_RANGE,
+                                         PROBLEM_NUMBER_OUT_OF_RANGE, PROBLEM_UNKNOWN_CACHE,
+                                         PROBLEM_WRONG_CACHE,         PROBLEM_RESULT_TOO_LARGE};
+    uint64_t problems = set_of(kinds, sizeof kinds / sizeof *kinds);
+    if (operation && operation->cache == LAYERS_CACHE_GIVEN)
+        problems |= PROBLEM_BIT(PROBLEM_CACHE_FULL);
+    if (operation && !takes_labels(operation))
+        problems &= ~PROBLEM_BIT(PROBLEM_LABEL_OUT_OF_RANGE);
+    return problems;
 }
 
 json_t *response_headers(int status) {
@@ -152,14 +140,23 @@ static json_t *response_of_one(openapi *o, problem_kind kind) {
     return openapi_ref("responses", name);
 }
 
+/* That of several is shared by all that can get the same: "Problems422", "Problems422b", ... */
 static json_t *response_of_several(openapi *o, int status, uint64_t problems) {
-    char description[1024];
+    char description[1024], name[OPENAPI_NAME];
     size_t used = 0;
     for (problem_kind kind = 0; kind < PROBLEM_KINDS; kind++)
         if (problems & PROBLEM_BIT(kind) && used < sizeof description)
             used += (size_t)snprintf(description + used, sizeof description - used, "%s%s: %s",
                                      used ? "; " : "", problem_code(kind), problem_title(kind));
-    return response(status, description, schema_of_several(o, problems));
+    json_t *made = response(status, description, schema_of_several(o, problems)), *there;
+    snprintf(name, sizeof name, "Problems%d", status);
+    for (char letter = 'b'; (there = json_object_get(o->responses, name)); letter++) {
+        if (json_equal(there, made))
+            break;
+        snprintf(name, sizeof name, "Problems%d%c", status, letter);
+    }
+    openapi_put(o, o->responses, name, made);
+    return openapi_ref("responses", name);
 }
 
 void problems_put(openapi *o, json_t *responses, uint64_t problems) {

@@ -8,14 +8,11 @@
 /* The schema of each problem. */
 void problems_begin(openapi *o);
 
-/* Problems, a bit each: of an operation, or of a graph (NULL), which has those of all and its own;
- * and of a document. */
-uint64_t problems_of_post(const layers_operation *operation);
+/* Problems, a bit each: of GET and DELETE; of whatever has a body, beside its own; and its own of
+ * what takes the tensors of an operation, or of any (NULL). */
 uint64_t problems_of_document(const document *document);
-
-/* Of a challenge that is asked for, and of an answer to one. */
-uint64_t problems_of_challenge(void);
-uint64_t problems_of_answer(void);
+uint64_t problems_of_post(uint64_t own);
+uint64_t problems_of_tensors(const layers_operation *operation);
 
 /* Adds the response of each status that the problems have. */
 void problems_put(openapi *o, json_t *responses, uint64_t problems);

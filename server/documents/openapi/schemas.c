@@ -10,7 +10,8 @@
  * operation's query. */
 static const char *const params_suffix[] = {[PLACE_REQUEST] = ".parameters",
                                             [PLACE_ANSWER] = "AnswerParams",
-                                            [PLACE_NODE] = ".node.parameters"};
+                                            [PLACE_NODE] = ".node.parameters",
+                                            [PLACE_CLAIM] = ".claim.parameters"};
 
 void schemas_begin(openapi *o) {
     tensors_begin(o);
@@ -49,7 +50,9 @@ static json_t *param_schema(openapi *o, const layers_param *param, schema_place 
         return schema_of_tensor(o, place, param->shape,
                                 param->kind == LAYERS_MASK ? ELEMENT_FLAG : ELEMENT_NUMBER,
                                 param->summary);
-    json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param) : ranged(o, param, place);
+    json_t *schema = param->kind == LAYERS_CHOICE ? choice(o, param)
+                     : place == PLACE_CLAIM       ? openapi_ref("schemas", "Number")
+                                                  : ranged(o, param, place);
     openapi_put(o, schema, "description", json_string(param->summary));
     return schema;
 }
@@ -181,4 +184,38 @@ json_t *schema_of_node(openapi *o, const layers_operation *operation) {
     json_t *schema = openapi_object(properties, required);
     openapi_put(o, schema, "description", json_string(operation->summary));
     return put_schema(o, operation, ".node", schema);
+}
+
+/* ---- checks ------------------------------------------------------------------------------------
+ */
+
+static json_t *claim(openapi *o, const layers_question *question) {
+    json_t *properties = json_object(), *required = json_array();
+    put_fields(o, &question->claims, PLACE_CLAIM, properties, required);
+    put_params(o, &question->claims, PLACE_CLAIM, properties, required);
+    json_array_clear(required); /* one is, whichever it be */
+    json_t *schema = openapi_object(properties, required);
+    openapi_put(o, schema, "minProperties", json_integer(1));
+    openapi_put(o, schema, "description",
+                json_string("One or more outputs, as they were computed."));
+    return put_schema(o, question->operation, ".claim", schema);
+}
+
+/* A parameters' object is that of the operation which has it. */
+json_t *schema_of_check(openapi *o, const layers_operation *operation) {
+    layers_question question;
+    layers_question_make(&question, operation);
+    question.takes.derived = openapi_deriver(operation)->derived;
+    json_t *properties = json_object(), *required = json_array();
+    put_fields(o, &question.takes, PLACE_REQUEST, properties, required);
+    put_params(o, openapi_deriver(operation), PLACE_REQUEST, properties, required);
+    openapi_put(o, properties, "claim", claim(o, &question));
+    openapi_add(o, required, json_string("claim"));
+    openapi_put(o, properties, "dtype", schema_of_dtype(o, false));
+    json_t *precision = openapi_ref("schemas", "Dtype");
+    openapi_put(o, precision, "description",
+                json_string("in which the claims were computed; that of dtype, if at all"));
+    openapi_put(o, properties, "precision", precision);
+    openapi_put(o, properties, "tolerance", openapi_ref("schemas", "Tolerance"));
+    return put_schema(o, operation, ".check" SCHEMA_REQUEST, openapi_object(properties, required));
 }

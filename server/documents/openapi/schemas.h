@@ -17,6 +17,9 @@ json_t *schema_of_request(openapi *o, const layers_operation *operation);
 json_t *schema_of_answer(openapi *o, const layers_operation *operation);
 json_t *schema_of_node(openapi *o, const layers_operation *operation);
 
+/* The same of what a check of an operation takes, and of what can be claimed in it. */
+json_t *schema_of_check(openapi *o, const layers_operation *operation);
+
 /* What "dtype" may be. */
 json_t *schema_of_dtype(openapi *o, bool of_cache);
 

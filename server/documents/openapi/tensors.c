@@ -130,6 +130,7 @@ json_t *schema_of_tensor(openapi *o, schema_place place, const char *pattern,
     char text[OPENAPI_NAME];
     ranks r = ranks_of(pattern);
     json_t *schema = place == PLACE_NODE      ? openapi_ref("schemas", "GraphValue")
+                     : place == PLACE_CLAIM   ? tensor(o, any_rank, element)
                      : !*pattern              ? openapi_ref("schemas", elements[element].schema)
                      : place == PLACE_REQUEST ? input(o, r, element)
                                               : tensor(o, r, element);

@@ -6,8 +6,9 @@
 #include "documents/openapi/part.h"
 
 /* Where a tensor or a parameter stands: in a request, where the handle of a kept one may stand in
- * its place; in an answer; or in a node of a graph, where the name of a value does. */
-typedef enum { PLACE_REQUEST, PLACE_ANSWER, PLACE_NODE } schema_place;
+ * its place; in an answer; in a node of a graph, where the name of a value does; or in a claim,
+ * which may be of any shape: another than the right one is wrong. */
+typedef enum { PLACE_REQUEST, PLACE_ANSWER, PLACE_NODE, PLACE_CLAIM } schema_place;
 
 typedef enum { ELEMENT_NUMBER, ELEMENT_LABEL, ELEMENT_FLAG, ELEMENT_INTEGER } schema_element;
 

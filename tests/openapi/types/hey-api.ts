@@ -2,12 +2,15 @@
 import {
     affineBackward,
     affineForward,
+    answerChallenge,
     batchnormForward,
+    checkAffineForward,
+    drawChallenge,
     getCache,
     runGraph,
     svmLoss,
 } from "./layerd-hey-api";
-import type { GraphRequestBody, Tensor2 } from "./layerd-hey-api";
+import type { Finding, GraphRequestBody, Tensor2 } from "./layerd-hey-api";
 import { client } from "./layerd-hey-api/client.gen";
 import { expect } from "./expect";
 
@@ -65,6 +68,26 @@ const unfit: GraphRequestBody = {
     nodes: [{ name: "a", op: "affine/forward", x: "x", b: "b" }],
 };
 expect((await runGraph({ body: unfit })).error?.code, "missing_field");
+
+const check = await checkAffineForward({
+    body: {
+        x: [[1, 2], [3, 4]],
+        w: [[0.5], [-1]],
+        b: [10],
+        claim: { out: [[-1.5], [-2.5]] },
+    },
+    query: { detail: "words" },
+});
+const verdict: "right" | "undecided" | "wrong" | undefined = check.data?.verdict;
+const found = check.data?.claim.out as Finding;
+expect([verdict, found.fault], ["wrong", "bias_missing"]);
+const challenge = await drawChallenge({ body: { operation: "relu/forward" } });
+const claims: string[] | undefined = challenge.data?.claims;
+expect(claims, ["out"]);
+const answered = await answerChallenge({
+    body: { challenge: challenge.data?.challenge ?? "", claim: { out: [1] } },
+});
+expect(answered.data?.verdict, "wrong");
 
 const missing = await affineForward({
     // @ts-expect-error w is not there

@@ -58,6 +58,22 @@ const unfit: typeof graph = {
 };
 expect((await layerd.POST("/graph", { body: unfit })).error?.code, "missing_field");
 
+const check = await layerd.POST("/check/affine/forward", {
+    params: { query: { detail: "words" } },
+    body: { x: [[1, 2], [3, 4]], w: [[0.5], [-1]], b: [10], claim: { out: [[-1.5], [-2.5]] } },
+});
+const verdict: "right" | "undecided" | "wrong" | undefined = check.data?.verdict;
+const found = check.data?.claim.out as components["schemas"]["Finding"];
+const fault: components["schemas"]["Fault"] | undefined = found.fault;
+expect([verdict, fault], ["wrong", "bias_missing"]);
+const challenge = await layerd.POST("/challenge", { body: { operation: "relu/forward" } });
+const claims: string[] | undefined = challenge.data?.claims;
+expect(claims, ["out"]);
+const answered = await layerd.POST("/challenge/answer", {
+    body: { challenge: challenge.data?.challenge ?? "", claim: { out: [1] } },
+});
+expect(answered.data?.verdict, "wrong");
+
 const missing = await layerd.POST("/affine/forward", {
     // @ts-expect-error w is not there
     body: { x: [[1]], b: [1] },

@@ -2,12 +2,15 @@
 import {
     affineBackward,
     affineForward,
+    answerChallenge,
     batchnormForward,
+    checkAffineForward,
+    drawChallenge,
     getCache,
     runGraph,
     svmLoss,
 } from "./layerd-orval";
-import type { GraphRequestBody, Tensor2 } from "./layerd-orval";
+import type { Finding, GraphRequestBody, Tensor2 } from "./layerd-orval";
 import { expect } from "./expect";
 
 const at = { baseURL: "http://127.0.0.1:8080" };
@@ -71,6 +74,24 @@ const unfit: GraphRequestBody = {
 };
 const refused = await runGraph(unfit, undefined, { ...at, validateStatus: null });
 expect(refused.status, 422);
+
+const check = await checkAffineForward(
+    { x: [[1, 2], [3, 4]], w: [[0.5], [-1]], b: [10], claim: { out: [[-1.5], [-2.5]] } },
+    { detail: "words" },
+    at,
+);
+const verdict: "right" | "undecided" | "wrong" = check.data.verdict;
+const found = check.data.claim.out as Finding;
+expect([verdict, found.fault], ["wrong", "bias_missing"]);
+const challenge = await drawChallenge({ operation: "relu/forward" }, undefined, at);
+const claims: string[] = challenge.data.claims;
+expect(claims, ["out"]);
+const answered = await answerChallenge(
+    { challenge: challenge.data.challenge, claim: { out: [1] } },
+    undefined,
+    at,
+);
+expect(answered.data.verdict, "wrong");
 
 // @ts-expect-error w is not there
 const missing = await affineForward({ x: [[1]], b: [1] }, undefined, {
