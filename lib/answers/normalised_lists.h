@@ -161,9 +161,14 @@
         "the running statistic is the batch's: momentum · old + (1 − momentum) · new is "         \
         "due",                                                                                        \
         MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_OVERWRITTEN),                              \
-        RUNNING_FAULT("running_not_decayed",                                                          \
-                      "the old running statistic was not multiplied by momentum",                     \
-                      MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_ADDED_SHARE),                \
+        {/* in a first step, from zeros, it does not show */                                          \
+         .code = "running_not_decayed",                                                               \
+         .says = "the old running statistic was not multiplied by momentum",                          \
+         .outputs = MEAN_MOVES | VAR_MOVES,                                                           \
+         .kind = FAULT_SPECIAL,                                                                       \
+         .applies = normalised_trains,                                                                \
+         .variant = RUNNING_ADDED_SHARE,                                                              \
+         .fill = normalised_fill},                                                                    \
         RUNNING_FAULT("running_not_decayed",                                                          \
                       "the batch's statistic was added to the running one: momentum · old + (1 − " \
                       "momentum) · new is due",                                                       \

@@ -144,8 +144,10 @@ static void match_piece(const judged *j, const judged_piece *piece, const double
     double widest = widest_of(piece);
     for (size_t i = 0; i < piece->count; i++) {
         double bound = piece->bound[i], own = 16 * j->check->unit * fabs(fault[i]);
-        double loose = fmax(bound, widest) + (isfinite(own) ? own : 0);
+        double close = bound + (isfinite(own) ? own : 0), loose = fmax(close, widest);
         match->claim &= judged_agree(j->check, piece->claim[i], fault[i], loose);
+        if (!judged_agree(j->check, piece->claim[i], fault[i], close))
+            match->apart = fmax(match->apart, fabs(piece->claim[i] - fault[i]) / (close + DBL_MIN));
         match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
     }
 }
@@ -157,7 +159,7 @@ layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry
     judged_sample sample = judged_sampled(j);
     judged_piece piece;
     double values[CHECK_PIECE];
-    *match = (fault_match){true, true};
+    *match = (fault_match){.claim = true, .right = true, .apart = 1};
     if (memo > 0 && !(view.memo = calloc(memo, sizeof *view.memo)))
         return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
     for (size_t p = 0; p < sample.count && !(hurry && !match->right); p++) {

@@ -16,10 +16,11 @@ static bool concerns(const judged *j, const layers_fault *fault) {
     return fault->outputs & CLAIM_BIT(j->output) && (!fault->applies || fault->applies(j->check));
 }
 
-/* The first of the layer's own faults that gives what is claimed. All are looked at, one as long as
- * the other. */
+/* The layer's own fault that gives what is claimed, the nearest of several, and of those the first.
+ * All are looked at, one as long as the other. */
 static layers_code own_fault(const judged *j, const layers_fault **found, layers_error *error) {
     layers_code code = LAYERS_OK;
+    double nearest = INFINITY;
     *found = NULL;
     for (const layers_fault *fault = j->check->answers->faults; fault->code; fault++) {
         fault_match match;
@@ -27,8 +28,10 @@ static layers_code own_fault(const judged *j, const layers_fault **found, layers
             continue;
         if ((code = fault_compare(j, fault, false, &match, error)) != LAYERS_OK)
             return code;
-        if (match.claim && !match.right && !*found)
+        if (match.claim && !match.right && match.apart < nearest) {
+            nearest = match.apart;
             *found = fault;
+        }
     }
     return code;
 }

@@ -52,6 +52,7 @@ comparison judged_compare(const judged *j);
  * which the fault differs. */
 typedef struct {
     bool claim, right;
+    double apart; /* of claim and fault, in bounds, where they are farthest apart; at least 1 */
 } fault_match;
 
 layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
