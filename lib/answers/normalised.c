@@ -4,7 +4,8 @@
  * Mean and variance of n numbers, in any order of summation, are off by (n + 1) u · mean|x| and, of
  * v = var + eps, (n + 8) u (1 + mean x² / v): so much loses E[x²] − mean² (Chan, Golub and LeVeque,
  * "Algorithms for Computing the Sample Variance", 1983). Where that is more than can be called
- * right, what distances from a rounded mean lose is the measure. Folded forms, x · s + (beta − mean
+ * right, what distances from a rounded mean lose is the measure, also from one that moves on with
+ * each number (Welford, 1962). Folded forms, x · s + (beta − mean
  * · s), round numbers as large as x · s. */
 #include "answers/normalised.h"
 
@@ -223,9 +224,10 @@ static void set_errors(const normalised *n, moments_seen *m) {
     }
     m->mean_error = (count + 1 + inputs) * u * m->absolute;
     m->v_error = (count + 8 + 2 * inputs) * u * (1 + times);
-    if (!(m->v_error <= SANE))
-        m->v_error =
-            (count + 8) * u + 2 * inputs * u * sqrt(times) + m->mean_error * m->mean_error / m->v;
+    if (!(m->v_error <= SANE)) {
+        double off = m->mean_error / sqrt(m->v);
+        m->v_error = (count + 8) * u + 2 * inputs * u * sqrt(times) + 2 * off + off * off;
+    }
     m->v_error += check->tiny / m->v;
     if (!(count * squares <= check->huge))
         m->v_error = INFINITY;

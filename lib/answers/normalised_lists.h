@@ -64,17 +64,16 @@
             "mean is far from 0: average (x − mean)²",                                                \
             (where) | (variance), normalised_trains, .deviation = CANCELLING)
 
-#define MEAN_FAULT(where)                                                                          \
+#define MEAN_FAULT(where, when)                                                                    \
     FAULT("mean_not_subtracted",                                                                   \
-          "the mean was not subtracted: xhat is (x − mean) / sqrt(var + "                        \
-          "eps)",                                                                                  \
-          where, normalised_has_rows, .mean_stays = true)
+          "the mean was not subtracted: xhat is (x − mean) / sqrt(var + eps)", where, when,        \
+          .mean_stays = true)
 
 #define FORWARD_FAULTS(variance)                                                                   \
     FAULT("beta_missing", "beta was not added", OUT, normalised_has_rows, .beta_missing = true),   \
         FAULT("gamma_missing", "gamma does not scale: out is gamma · xhat + beta", OUT,            \
               normalised_has_rows, .gamma_missing = true),                                         \
-        MEAN_FAULT(OUT), DEVIATION_FAULTS(OUT, variance)
+        MEAN_FAULT(OUT, normalised_has_rows), DEVIATION_FAULTS(OUT, variance)
 
 #define BACKWARD_FAULTS                                                                            \
     FAULT(                                                                                         \
@@ -102,7 +101,8 @@
          .applies = normalised_has_rows,                                                           \
          .variant = DIVIDED,                                                                       \
          .fill = normalised_fill},                                                                 \
-        MEAN_FAULT(DX | DGAMMA), DEVIATION_FAULTS(DX | DGAMMA, 0),                                 \
+        MEAN_FAULT(DX, normalised_trains), MEAN_FAULT(DGAMMA, normalised_has_rows),                \
+        DEVIATION_FAULTS(DX | DGAMMA, 0),                                                          \
         FAULT("eps_outside_root", "eps was added to the root: it belongs inside, sqrt(var + eps)", \
               DX, normalised_trains, .deviation = EPS_OUTSIDE, .gradient = TEXTBOOK),              \
         FAULT("variance_not_root", "the variance divides: its root is due, sqrt(var + eps)", DX,   \
