@@ -131,10 +131,9 @@ static const double *gammas_of(const block *block, size_t i, size_t width, doubl
     return room;
 }
 
-/* The sums of a set that was spread over the places come to the first. */
-static void fold(double *sum) {
-    for (size_t j = 1; j < PANEL; j++)
-        sum[0] += sum[j];
+/* Those of a block: sets beside each other, or one that is spread. */
+static size_t places_of(const block *block) {
+    return block->sets->B == 1 ? block->width : at_most(PANEL, block->sets->B);
 }
 
 static void add_part(const block *block, size_t i, size_t width, panel *sums) {
@@ -163,32 +162,31 @@ static void each_part(const block *block, panel *sums, adder *add) {
 }
 
 void panel_sum(const block *block, panel *sums) {
+    size_t places = places_of(block), count = block->n->dout ? 6 : 2;
+    double *const list[] = {sums->absolute, sums->squares,    sums->g,
+                            sums->gd,       sums->absolute_g, sums->absolute_gd};
     if (block->sets->B > 1) {
-        spread(sums->mean[0], PANEL, sums->mean);
-        spread(sums->rest[0], PANEL, sums->rest);
+        spread(sums->mean[0], places, sums->mean);
+        spread(sums->rest[0], places, sums->rest);
     }
-    memset(sums->absolute, 0, sizeof *sums - offsetof(panel, absolute));
+    for (size_t i = 0; i < count; i++)
+        spread(0, places, list[i]);
     each_part(block, sums, add_part);
-    if (block->sets->B == 1)
-        return;
-    fold(sums->absolute);
-    fold(sums->squares);
-    fold(sums->g);
-    fold(sums->gd);
-    fold(sums->absolute_g);
-    fold(sums->absolute_gd);
+    for (size_t i = 0; i < count && block->sets->B > 1; i++)
+        list[i][0] = pairwise_sum(list[i], places);
 }
 
 /* Distances from the first member are exact where they are small. */
 void panel_means(const block *block, panel *sums) {
     const grouping *g = block->sets;
     const double *first = block->n->x + (block->o * g->A * g->K + block->k) * g->B;
-    for (size_t j = 0; j < PANEL; j++)
-        sums->mean[j] = g->B > 1 ? first[0] : j < block->width ? first[j] : 0;
-    memset(sums->rest, 0, sizeof sums->rest);
+    size_t places = places_of(block);
+    for (size_t j = 0; j < places; j++)
+        sums->mean[j] = g->B > 1 ? first[0] : first[j];
+    spread(0, places, sums->rest);
     each_part(block, sums, add_mean_part);
     if (g->B > 1)
-        fold(sums->rest);
+        sums->rest[0] = pairwise_sum(sums->rest, places);
     for (size_t j = 0; j < block->width; j++) {
         double left = sums->rest[j] / (double)members_of(g), shift = sums->mean[j];
         sums->mean[j] = shift + left;
@@ -321,24 +319,27 @@ KERNEL void add_to_scales(size_t width, const double *restrict x, const double *
 /* What a set adds to the bounds of dgamma and dbeta where it has several gammas: its members lie
  * side by side. */
 static void note_scales(const normalised *n, size_t k) {
-    size_t end = (k + 1) * n->sets.B, width;
+    size_t end = (k + 1) * n->sets.B, width, inner = n->scales.inner;
     double terms = (double)(n->size / n->scales.count), u = n->check->unit;
     double steep = note_of_sets(n, SET_STEEP)[k] + (terms + 4) * u;
     double *dgamma = note_of_scales(n, NORMALISED_DGAMMA);
     double *dbeta = note_of_scales(n, NORMALISED_DBETA);
     for (size_t i = k * n->sets.B; i < end; i += width) {
-        double sum[2][PANEL] = {{0}};
-        size_t s = scale_of(&n->scales, i), inner = n->scales.inner;
+        double sum[2][PANEL];
+        size_t s = scale_of(&n->scales, i);
         bool beside = inner == 1;
         width = at_most(end - i, beside ? n->scales.count - s : at_most(PANEL, inner - i % inner));
+        if (!beside)
+            for (size_t j = 0; j < width; j++)
+                sum[0][j] = sum[1][j] = 0;
         add_to_scales(width, n->x + i, n->dout + i, note_of_sets(n, SET_MEAN)[k],
                       note_of_sets(n, SET_REST)[k], note_of_sets(n, SET_INV_STD)[k],
                       note_of_sets(n, SET_FLAT)[k], steep, beside ? dgamma + s : sum[0],
                       beside ? dbeta + s : sum[1]);
-        fold(sum[0]);
-        fold(sum[1]);
-        dgamma[s] += sum[0][0];
-        dbeta[s] += sum[1][0];
+        if (beside)
+            continue;
+        dgamma[s] += pairwise_sum(sum[0], width);
+        dbeta[s] += pairwise_sum(sum[1], width);
     }
 }
 
@@ -378,29 +379,37 @@ void normalised_note(const layers_check *check, double *notes) {
 /* ---- bounds ------------------------------------------------------------------------------------
  */
 
+enum { ABREAST = 256 };
+
 /* Elements beside each other, with what their sets and their gammas have. */
 typedef struct {
-    const double *x, *right, *dout;
     double unit, tiny;
-    const double *mean, *rest, *inv_std, *gamma, *beta;
-    const double *flat, *steep;           /* forward */
-    const double *factor, *level, *slope; /* dx */
+    const double *gamma;
+    const double *right, *beta, *flat, *steep;      /* forward */
+    const double *x, *dout, *mean, *rest, *inv_std; /* dx */
+    const double *factor, *level, *slope;
 } bounded;
 
+/* gamma · xhat is out − beta. */
 KERNEL void bound_out(size_t width, const bounded *of, double *restrict to) {
+    const double *gamma = of->gamma, *beta = of->beta, *right = of->right;
+    const double *flat = of->flat, *steep = of->steep;
+    double unit = of->unit, tiny = of->tiny;
     for (size_t j = 0; j < width; j++) {
-        double xhat = fabs((of->x[j] - of->mean[j]) - of->rest[j]) * of->inv_std[j];
-        double scaled = fabs(of->gamma[j]) * (of->flat[j] + xhat * of->steep[j]);
-        double rounding = of->unit * (2 * fabs(of->beta[j]) + 2 * fabs(of->right[j]));
-        to[j] = 4 * (scaled + rounding) + 4 * of->tiny;
+        double xhat = fabs(gamma[j]) * flat[j] + fabs(right[j] - beta[j]) * steep[j];
+        to[j] = 4 * (xhat + 2 * unit * (fabs(beta[j]) + fabs(right[j]))) + 4 * tiny;
     }
 }
 
 KERNEL void bound_dx(size_t width, const bounded *of, double *restrict to) {
+    const double *x = of->x, *mean = of->mean, *rest = of->rest, *inv_std = of->inv_std;
+    const double *gamma = of->gamma, *dout = of->dout;
+    const double *factor = of->factor, *level = of->level, *slope = of->slope;
+    double tiny = of->tiny;
     for (size_t j = 0; j < width; j++) {
-        double xhat = fabs((of->x[j] - of->mean[j]) - of->rest[j]) * of->inv_std[j];
-        double g = fabs(of->gamma[j] * of->dout[j]);
-        to[j] = 4 * (of->factor[j] * g + of->level[j] + xhat * of->slope[j]) + 4 * of->tiny;
+        double xhat = fabs((x[j] - mean[j]) - rest[j]) * inv_std[j];
+        double g = fabs(gamma[j] * dout[j]);
+        to[j] = 4 * (factor[j] * g + level[j] + xhat * slope[j]) + 4 * tiny;
     }
 }
 
@@ -429,25 +438,27 @@ static void bound_elements(const normalised *n, int output, size_t first, size_t
     const double *right = check_values(check, output);
     size_t width;
     for (size_t i = first; i < first + count; i += width) {
-        double room[8][PANEL];
+        double room[7][ABREAST];
         size_t k = set_of(g, i), s = scale_of(&n->scales, i);
         size_t alike = many_sets ? g->K - k % g->K : g->B - i % g->B;
         width = many_scales ? n->scales.count - s : n->scales.inner - i % n->scales.inner;
-        width = at_most(at_most(width, alike), at_most(PANEL, first + count - i));
+        width = at_most(at_most(width, alike), at_most(ABREAST, first + count - i));
 #define OF_SET(which, r)  beside(note_of_sets(n, which) + k, many_sets, width, room[r])
 #define OF_SCALE(list, r) beside(list + s, many_scales, width, room[r])
-        bounded of = {.x = n->x + i, .right = right + i, .unit = check->unit, .tiny = check->tiny};
-        of.mean = OF_SET(SET_MEAN, 0);
-        of.rest = OF_SET(SET_REST, 1);
-        of.inv_std = OF_SET(SET_INV_STD, 2);
-        of.gamma = OF_SCALE(n->gamma, 3);
+        bounded of = {.unit = check->unit, .tiny = check->tiny};
+        of.gamma = OF_SCALE(n->gamma, 0);
         if (forward) {
-            of.beta = OF_SCALE(n->beta, 4);
-            of.flat = OF_SET(SET_FLAT, 5);
-            of.steep = OF_SET(SET_STEEP, 6);
+            of.right = right + i;
+            of.beta = OF_SCALE(n->beta, 1);
+            of.flat = OF_SET(SET_FLAT, 2);
+            of.steep = OF_SET(SET_STEEP, 3);
             bound_out(width, &of, to + (i - first));
         } else {
+            of.x = n->x + i;
             of.dout = n->dout + i;
+            of.mean = OF_SET(SET_MEAN, 1);
+            of.rest = OF_SET(SET_REST, 2);
+            of.inv_std = OF_SET(SET_INV_STD, 3);
             of.factor = OF_SET(SET_FACTOR, 4);
             of.level = OF_SET(SET_LEVEL, 5);
             of.slope = OF_SET(SET_SLOPE, 6);

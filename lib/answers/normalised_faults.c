@@ -160,7 +160,7 @@ static void cancelling_variance(const block *block, double *to) {
 static void fill_memo(const kitchen *kitchen, size_t k) {
     const grouping *g = &kitchen->sets;
     size_t sets = sets_of(g), in_part = k % g->K;
-    double *memo = kitchen->memo, cancelled[PANEL];
+    double *memo = kitchen->memo, variance[PANEL];
     panel sums;
     block block = {.n = &kitchen->n, .sets = g, .o = k / g->K};
     block.scales = kitchen->recipe->gamma_missing ? NULL : &kitchen->scales;
@@ -168,16 +168,16 @@ static void fill_memo(const kitchen *kitchen, size_t k) {
     block.width = panel_width(g, block.k);
     panel_means(&block, &sums);
     panel_sum(&block, &sums);
+    for (size_t j = 0; j < block.width; j++)
+        variance[j] = sums.squares[j] / (double)members_of(g);
     if (kitchen->recipe->deviation == CANCELLING)
-        cancelling_variance(&block, cancelled);
+        cancelling_variance(&block, variance);
     for (size_t j = 0; j < block.width; j++) {
         size_t set = block.o * g->K + block.k + j;
-        bool cancels = kitchen->recipe->deviation == CANCELLING;
-        double variance = sums.squares[j] / (double)members_of(g);
         memo[MEMO_KNOWN * sets + set] = 1;
         memo[MEMO_MEAN * sets + set] = sums.mean[j];
         memo[MEMO_REST * sets + set] = sums.rest[j];
-        memo[MEMO_VARIANCE * sets + set] = cancels ? cancelled[j] : variance;
+        memo[MEMO_VARIANCE * sets + set] = variance[j];
         memo[MEMO_G * sets + set] = sums.g[j];
         memo[MEMO_GD * sets + set] = sums.gd[j];
     }
