@@ -9,15 +9,24 @@
                where, sets_of_features),                                                           \
         EVERYTHING_FAULT(where)
 
-#define CASES(far)                                                                                 \
-    (const layers_case[]) {                                                                        \
-        {"plain", {[LETTER('N')] = 6, [LETTER('D')] = 5}, {0}, draw_plain},                        \
-            {"one", {[LETTER('N')] = 1, [LETTER('D')] = 5}, {0}, draw_plain},                      \
-            {"far", {[LETTER('N')] = 6, [LETTER('D')] = 5}, {0}, far},                             \
-            {"flat", {[LETTER('N')] = 6, [LETTER('D')] = 5}, {0}, draw_flat}, {                    \
-            0                                                                                      \
-        }                                                                                          \
-    }
+#define SIZES(n)                                                                                   \
+    { [LETTER('N')] = (n), [LETTER('D')] = 5 }
+
+static const layers_case cases[] = {
+    {"plain", SIZES(6), {0}, draw_plain},
+    {"one", SIZES(1), {0}, draw_plain},
+    {"far", SIZES(6), {0}, draw_far},
+    {"flat", SIZES(6), {0}, draw_flat},
+    {0},
+};
+
+static const layers_case backward_cases[] = {
+    {"plain", SIZES(6), {0}, draw_plain},
+    {"one", SIZES(1), {0}, draw_plain},
+    {"far", SIZES(6), {0}, draw_far_sums},
+    {"flat", SIZES(6), {0}, draw_flat},
+    {0},
+};
 
 const layers_answers layernorm_forward_answers = {
     .bound = normalised_bound,
@@ -25,7 +34,7 @@ const layers_answers layernorm_forward_answers = {
     .note = normalised_note,
     .memo = normalised_memo,
     .unclear = NORM_UNCLEAR,
-    .cases = CASES(draw_far),
+    .cases = cases,
     .faults = (const layers_fault[]){FORWARD_FAULTS(0), AXIS_FAULTS(OUT), SQUARE_FAULT(OUT), {0}},
 };
 
@@ -35,7 +44,7 @@ const layers_answers layernorm_backward_answers = {
     .note = normalised_note,
     .memo = normalised_memo,
     .unclear = NORM_UNCLEAR,
-    .cases = CASES(draw_far_sums),
+    .cases = backward_cases,
     .faults =
         (const layers_fault[]){
             BACKWARD_FAULTS, AXIS_FAULTS(DX | DGAMMA), SQUARE_FAULT(DX | DGAMMA | DBETA), {0}},
