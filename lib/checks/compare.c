@@ -43,20 +43,38 @@ typedef struct {
     size_t nonzero;
 } quick;
 
+/* Sums are of LOOKS lanes: in one each addition would wait for the last. */
+enum { LOOKS = 16 };
+
 KERNEL quick look(size_t count, const double *claim, const double *right, const double *bound) {
-    double bounds = 0, rights = 0, ratio = 0;
-    size_t good = 0, nonzero = 0;
-    for (size_t i = 0; i < count; i++) {
+    double bounds[LOOKS] = {0}, rights[LOOKS] = {0}, ratio[LOOKS] = {0};
+    size_t good[LOOKS] = {0}, nonzero[LOOKS] = {0}, i = 0;
+    for (; i + LOOKS <= count; i += LOOKS)
+        for (size_t l = 0; l < LOOKS; l++) {
+            double error = fabs(claim[i + l] - right[i + l]), most = bound[i + l];
+            double relative = error / (most + DBL_MIN);
+            good[l] += (error <= most) & (most <= DBL_MAX);
+            nonzero[l] += claim[i + l] != 0;
+            ratio[l] = relative > ratio[l] ? relative : ratio[l];
+            bounds[l] += most * most;
+            rights[l] += right[i + l] * right[i + l];
+        }
+    for (; i < count; i++) {
         double error = fabs(claim[i] - right[i]), relative = error / (bound[i] + DBL_MIN);
-        good += error <= bound[i] && bound[i] <= DBL_MAX;
-        nonzero += claim[i] != 0;
-        ratio = relative > ratio ? relative : ratio;
+        good[0] += error <= bound[i] && bound[i] <= DBL_MAX;
+        nonzero[0] += claim[i] != 0;
+        ratio[0] = relative > ratio[0] ? relative : ratio[0];
+        bounds[0] += bound[i] * bound[i];
+        rights[0] += right[i] * right[i];
     }
-    for (size_t i = 0; i < count; i++) {
-        bounds += bound[i] * bound[i];
-        rights += right[i] * right[i];
+    for (size_t l = 1; l < LOOKS; l++) {
+        bounds[0] += bounds[l];
+        rights[0] += rights[l];
+        good[0] += good[l];
+        nonzero[0] += nonzero[l];
+        ratio[0] = ratio[l] > ratio[0] ? ratio[l] : ratio[0];
     }
-    return (quick){good == count, bounds, rights, ratio, nonzero};
+    return (quick){good[0] == count, bounds[0], rights[0], ratio[0], nonzero[0]};
 }
 
 static void note_worst(comparison *seen, const judged *j, const judged_piece *piece, size_t i,
