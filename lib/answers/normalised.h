@@ -56,11 +56,21 @@ static inline size_t members_of(const grouping *g) {
 static inline size_t set_of(const grouping *g, size_t i) {
     return i / (g->A * g->K * g->B) * g->K + i / g->B % g->K;
 }
+/* Elements that have one gamma. */
+static inline size_t terms_of(const normalised *n) {
+    return n->scales.count ? n->size / n->scales.count : 0;
+}
 static inline size_t scale_of(const scaling *s, size_t i) {
     return i / s->inner % s->count;
 }
 
 enum { PANEL = 64 };
+
+/* The same number for elements beside each other. */
+static inline void spread(double number, size_t width, double *to) {
+    for (size_t j = 0; j < width; j++)
+        to[j] = number;
+}
 
 /* Sums over the members of one set, or of sets beside each other, one a place. With d the distance
  * from the mean, and g = gamma · dout: of |x|, d², g, g · d, |g|, |g · d|. */

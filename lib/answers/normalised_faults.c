@@ -455,7 +455,7 @@ static double running(const kitchen *kitchen, const fault_view *view, size_t i) 
 /* Gradients of gamma and beta as means, over the elements that each of them has. */
 static void fill_divided(const normalised *n, int output, size_t first, size_t count, double *to) {
     const double *right = check_values(n->check, output);
-    double terms = (double)(n->size / n->scales.count);
+    double terms = (double)terms_of(n);
     for (size_t i = 0; i < count; i++)
         to[i] = right[first + i] / terms;
 }
