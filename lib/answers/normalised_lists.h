@@ -53,7 +53,7 @@
               "them",                                                                                 \
               where, normalised_trains, .deviation = UNBIASED),                                       \
         FAULT("variance_of_everything",                                                               \
-              "one variance of the whole array was taken: each set has its own, so name the axes",    \
+              "the variance is one number for the whole array: name the axes that it goes over",      \
               (where) | (variance), normalised_trains_many, .deviation = OF_EVERYTHING),              \
         FAULT("std_of_variances",                                                                     \
               "std was taken of the variances: their root is due, sqrt(var + eps)", where,            \
@@ -89,8 +89,8 @@
               "sums stand in dx where means are due: divide them by the number of terms", DX,      \
               normalised_trains_members, .gradient = NOT_DIVIDED),                                 \
         FAULT("sums_of_everything",                                                                \
-              "sums in dx go over the whole array: each set has its own, so name the axes", DX,    \
-              normalised_trains_many, .gradient = SUMS_OF_EVERYTHING),                             \
+              "sums in dx go over the whole array: name the axes, which are those of the mean",    \
+              DX, normalised_trains_many, .gradient = SUMS_OF_EVERYTHING),                         \
         FAULT("gamma_missing", "gamma is missing in dx: the gradient of xhat is gamma · dout", DX, \
               normalised_has_rows, .gamma_missing = true),                                         \
         FAULT("dgamma_from_x", "dgamma is the sum of dout · x: xhat is due in the place of x",     \
@@ -112,7 +112,7 @@
               "them",                                                                              \
               DX, normalised_trains, .deviation = UNBIASED, .gradient = TEXTBOOK),                 \
         FAULT("variance_of_everything",                                                            \
-              "one variance of the whole array was taken: each set has its own, so name the axes", \
+              "the variance is one number for the whole array: name the axes that it goes over",   \
               DX, normalised_trains_many, .deviation = OF_EVERYTHING, .gradient = TEXTBOOK),       \
         FAULT("std_of_variances",                                                                  \
               "std was taken of the variances: their root is due, sqrt(var + eps)", DX,            \
@@ -125,8 +125,7 @@
 #define EVERYTHING_FAULT(where)                                                                    \
     SETS_FAULT(                                                                                    \
         "over_everything",                                                                         \
-        "mean and variance are those of the whole array: each set has its own, so name the "       \
-        "axes",                                                                                    \
+        "mean and variance are one number for the whole array: name the axes that they go over",   \
         where, sets_of_everything)
 
 /* gamma and beta went by rows, which a square array lets pass. */
