@@ -4,7 +4,8 @@
  * Mean and variance of n numbers, in any order of summation, are off by (n + 1) u · mean|x| and, of
  * v = var + eps, (n + 8) u (1 + mean x² / v): so much loses E[x²] − mean² (Chan, Golub and LeVeque,
  * "Algorithms for Computing the Sample Variance", 1983). Where that is more than can be called
- * right, what distances from a rounded mean lose is the measure. Folded forms, x · s + (beta − mean
+ * right, the measure is what distances from a rounded mean lose, and sums that are updated one
+ * number at a time (Welford): (n + 8) u sqrt(1 + mean x² / v). Folded forms, x · s + (beta − mean
  * · s), round numbers as large as x · s. */
 #include "answers/normalised.h"
 
@@ -225,7 +226,7 @@ static void set_errors(const normalised *n, moments_seen *m) {
     m->v_error = (count + 8 + 2 * inputs) * u * (1 + times);
     if (!(m->v_error <= SANE))
         m->v_error =
-            (count + 8) * u + 2 * inputs * u * sqrt(times) + m->mean_error * m->mean_error / m->v;
+            (count + 8 + 2 * inputs) * u * (1 + sqrt(times)) + m->mean_error * m->mean_error / m->v;
     m->v_error += check->tiny / m->v;
     if (!(count * squares <= check->huge))
         m->v_error = INFINITY;
