@@ -228,7 +228,7 @@ static void set_errors(const normalised *n, moments_seen *m) {
         m->v_error =
             (count + 8 + 2 * inputs) * u * (1 + sqrt(times)) + m->mean_error * m->mean_error / m->v;
     m->v_error += check->tiny / m->v;
-    if (!(count * squares <= check->huge))
+    if (!(m->v_error < 0.5) || !(count * squares <= check->huge))
         m->v_error = INFINITY;
 }
 
