@@ -148,7 +148,7 @@ def pool_forward_ways(takes):
 
 def pool_backward_inputs(random):
     for kind, takes in pool_inputs(random):
-        if kind in ("sparse", "constant columns"):  # ties
+        if kind in ("sparse", "constant columns", "farther"):  # ties
             continue
         make = data.KINDS.get(kind, data.normal)
         yield kind, dict(takes, dout=make(random, pool_right(takes)["out"].shape))
