@@ -1,9 +1,9 @@
 # For tests that need a daemon of their own: `. tests/daemon.sh`, start_daemon build/layerd and its
 # options, which sets url, and stop_daemon, which fails unless the daemon ends well. It never outlives
-# the test; `log` is its.
+# the test; `log` is its, and files whose names begin so go with it.
 log=$(mktemp)
 daemon=
-trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -f "$log"' EXIT
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -f "$log" "$log".*' EXIT
 
 start_daemon() {
     : >"$log" # here, for the daemon before it may have told its address there

@@ -73,70 +73,96 @@ static bool check_form(const layerd_form *form, layerd_dtype *dtype, layerd_erro
     return true;
 }
 
-static layerd_answer *exchange(layerd_client *client, const layerd_form *form,
-                               const layerd_buffer *body, layerd_error *error) {
-    layerd_answer *answer = NULL;
+/* Sends a request and gives what is answered, of status 200. */
+static layerd_reply *exchange(layerd_client *client, const layerd_form *form, const char *accept,
+                              const layerd_buffer *body, layerd_error *error) {
     layerd_message message = {
         .path = form->path,
         .query = form->query,
-        .headers = (const char *[]){"Content-Type: application/vnd.safetensors",
-                                    "Accept: application/vnd.safetensors", NULL},
+        .headers = (const char *[]){"Content-Type: application/vnd.safetensors", accept, NULL},
         .body = body->data,
         .length = body->length,
     };
     layerd_reply *reply = layerd_raw(client, &message, error);
-    if (reply == NULL)
-        return NULL;
-    if (reply->status == 200)
-        answer = layerd_safetensors_decode(reply->body, reply->length, form->graph != NULL, error);
-    else
-        layerd_fail_reply(error, reply);
-    if (answer == NULL && error != NULL)
+    if (reply == NULL || reply->status == 200)
+        return reply;
+    layerd_fail_reply(error, reply);
+    if (error != NULL)
         error->status = reply->status;
     layerd_reply_free(reply);
-    return answer;
+    return NULL;
+}
+
+/* The same of a form, in the C locale. */
+static layerd_reply *send_form(layerd_client *client, const layerd_form *form, const char *accept,
+                               layerd_error *error) {
+    layerd_dtype dtype = LAYERD_FLOAT64;
+    layerd_buffer body = {0};
+    layerd_reply *reply = NULL;
+    if (check_form(form, &dtype, error) && layerd_safetensors_encode(form, dtype, &body, error))
+        reply = exchange(client, form, accept, &body, error);
+    layerd_buffer_free(&body);
+    return reply;
 }
 
 layerd_answer *layerd_send(layerd_client *client, const layerd_form *form, layerd_error *error) {
-    layerd_dtype dtype = LAYERD_FLOAT64;
-    if (!check_form(form, &dtype, error))
+    locale_t previous, c = enter_c_locale(&previous);
+    if (c == (locale_t)0) {
+        layerd_fail_memory(error);
+        return NULL;
+    }
+    layerd_answer *answer = NULL;
+    layerd_reply *reply = send_form(client, form, "Accept: application/vnd.safetensors", error);
+    if (reply != NULL)
+        answer = layerd_safetensors_decode(reply->body, reply->length, form->graph != NULL, error);
+    if (reply != NULL && answer == NULL && error != NULL)
+        error->status = reply->status;
+    layerd_reply_free(reply);
+    leave_c_locale(c, previous);
+    return answer;
+}
+
+static bool make_form(const layerd_request *request, layerd_form *form, layerd_error *error) {
+    if (request == NULL || request->path == NULL)
+        return layerd_fail(error, "invalid_input", NULL, "The request or its path is NULL.");
+    if (request->params != NULL && !json_is_object(request->params))
+        return layerd_fail(error, "invalid_input", NULL, "The params are not a JSON object.");
+    *form = (layerd_form){.path = request->path,
+                          .query = request->query,
+                          .place = "/",
+                          .inputs = request->inputs,
+                          .kept = request->kept,
+                          .cache = request->cache,
+                          .params = request->params};
+    while (form->inputs_count < LAYERD_MAX_INPUTS && form->inputs[form->inputs_count].name != NULL)
+        form->inputs_count++;
+    while (form->kept_count < LAYERD_MAX_INPUTS && form->kept[form->kept_count].name != NULL)
+        form->kept_count++;
+    return true;
+}
+
+layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
+                          layerd_error *error) {
+    layerd_form form;
+    return make_form(request, &form, error) ? layerd_send(client, &form, error) : NULL;
+}
+
+json_t *layerd_check(layerd_client *client, const layerd_request *request, layerd_error *error) {
+    layerd_form form;
+    if (!make_form(request, &form, error))
         return NULL;
     locale_t previous, c = enter_c_locale(&previous);
     if (c == (locale_t)0) {
         layerd_fail_memory(error);
         return NULL;
     }
-    layerd_buffer body = {0};
-    layerd_answer *answer = NULL;
-    if (layerd_safetensors_encode(form, dtype, &body, error))
-        answer = exchange(client, form, &body, error);
-    layerd_buffer_free(&body);
+    json_t *verdict = NULL;
+    layerd_reply *reply = send_form(client, &form, "Accept: application/json", error);
+    if (reply != NULL && (verdict = json_loadb(reply->body, reply->length, 0, NULL)) == NULL)
+        layerd_fail(error, "bad_answer", NULL, "The answer is no JSON.");
+    layerd_reply_free(reply);
     leave_c_locale(c, previous);
-    return answer;
-}
-
-layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
-                          layerd_error *error) {
-    if (request == NULL || request->path == NULL) {
-        layerd_fail(error, "invalid_input", NULL, "The request or its path is NULL.");
-        return NULL;
-    }
-    if (request->params != NULL && !json_is_object(request->params)) {
-        layerd_fail(error, "invalid_input", NULL, "The params are not a JSON object.");
-        return NULL;
-    }
-    layerd_form form = {.path = request->path,
-                        .query = request->query,
-                        .place = "/",
-                        .inputs = request->inputs,
-                        .kept = request->kept,
-                        .cache = request->cache,
-                        .params = request->params};
-    while (form.inputs_count < LAYERD_MAX_INPUTS && form.inputs[form.inputs_count].name != NULL)
-        form.inputs_count++;
-    while (form.kept_count < LAYERD_MAX_INPUTS && form.kept[form.kept_count].name != NULL)
-        form.kept_count++;
-    return layerd_send(client, &form, error);
+    return verdict;
 }
 
 bool layerd_release(layerd_client *client, const char *handle, layerd_error *error) {

@@ -24,10 +24,10 @@
  *            (which may be NULL). Nothing prints, exits or aborts. A NULL client, tensor or answer
  *            is an error or an empty result, never a crash, so calls can be chained and the last
  *            one asked; the error then tells of the NULL.
- * Ownership  What layerd_open, layerd_tensor_make, layerd_run, layerd_graph, layerd_put,
- *            layerd_fetch, layerd_answer_take and layerd_raw return is the caller's, to be given
- *            to the matching close or free, all of which take NULL. Everything else is borrowed:
- *            what an answer's functions return, handles too, lives as long as the answer; what
+ * Ownership  What layerd_open, layerd_tensor_make, layerd_run, layerd_check, layerd_graph,
+ *            layerd_put, layerd_fetch, layerd_answer_take and layerd_raw return is the caller's, to
+ *            be given to the matching close or free, all of which take NULL. Everything else is
+ * borrowed: what an answer's functions return, handles too, lives as long as the answer; what
  *            stands in a request is only read, and only during the call.
  * Handles    A cache or a kept tensor is the daemon's, and neither layerd_answer_free nor
  *            layerd_close gives it up: it stays until it is released, or has gone unused for as
@@ -176,6 +176,25 @@ bool layerd_answer_number(const layerd_answer *answer, const char *name, double 
 
 /* The cache handle, NULL where there is none. */
 const char *layerd_answer_cache(const layerd_answer *answer);
+
+/* Whether outputs of an operation are right. What is claimed stands in the request beside what the
+ * operation takes, under the output's name behind "claim.":
+ *
+ *     layerd_request request = {.path = "/check/affine/forward",
+ *                               .inputs = {{"x", &x}, {"w", &w}, {"b", &b}, {"claim.out", &out}}};
+ *     json_t *verdict = layerd_check(client, &request, &error);
+ *     const char *found = json_string_value(json_object_get(verdict, "verdict"));
+ *     json_decref(verdict);
+ *
+ * A backward takes what its forward took, and dout. A number is claimed in the params, {"claim":
+ * {"loss": 0.5}} or {"claim.config": {"t": 2}}; there "precision" and "tolerance" have their place,
+ * too. What is found is {"verdict": "wrong", "claim": {"out": {"verdict": "wrong", "fault":
+ * "bias_missing", "says": "..."}}}, with "right" where all is, and the caller's to json_decref.
+ *
+ * A challenge is drawn by layerd_run at "/challenge", with {"operation": "affine/forward"} as its
+ * params: the answer has the inputs, and as layerd_answer_value "challenge", which is sent as a
+ * param with the claims to "/challenge/answer" by layerd_check. */
+json_t *layerd_check(layerd_client *client, const layerd_request *request, layerd_error *error);
 
 /* Deletes the handle of a cache or of a kept tensor on the daemon. An unknown one is false, with
  * code "unknown_cache". */

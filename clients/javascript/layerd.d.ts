@@ -157,6 +157,61 @@ export interface GraphAnswer<R = Record<string, any>, K = Record<string, any>> {
     kept: K;
 }
 
+/** What is claimed, by the outputs' names, of whatever shape: a wrong one is told. */
+export interface Claim {
+    [name: string]: TensorLike | string | Claim;
+}
+
+/** What is found of one claim. The last five are of its worst element, with { detail: "values" }. */
+export interface Finding {
+    verdict: "right" | "undecided" | "wrong";
+    /** The name of what was done wrongly, where it is a known one, and the same as a sentence. */
+    fault?: string;
+    says?: string;
+    at?: number[];
+    claimed?: number;
+    expected?: number;
+    error?: number;
+    bound?: number;
+}
+
+export interface Verdict {
+    /** "undecided": these inputs cannot tell right from wrong. */
+    verdict: "right" | "undecided" | "wrong";
+    /** By name, as they were claimed. */
+    claim: Record<string, any>;
+}
+
+export interface CheckOptions extends Pick<CallOptions, "signal" | "timeout"> {
+    /** "words", the default; "verdict" tells no fault; "values" shows the worst element, too. */
+    detail?: "verdict" | "words" | "values";
+    /** "float32" where numbers of float64 were computed in it. */
+    precision?: "float64" | "float32";
+    /** May loosen what is right, which is else what arithmetic in the dtype can give. */
+    tolerance?: { rtol?: number; atol?: number };
+}
+
+export interface ChallengeOptions extends Pick<CallOptions, "signal" | "timeout"> {
+    /** "plain", or another one that GET /challenge tells. */
+    case?: string;
+    dtype?: "float64" | "float32";
+    /** What it is a part of: another one has other inputs. */
+    assignment?: string;
+    /** The SHA-256, in hex, of what is submitted: it has the same inputs for ever, and may be
+     * answered again. Without, they are new, and take one answer. */
+    submission?: string;
+}
+
+/** Inputs that were drawn, and the names of the outputs to be claimed: "out",
+ * "bn_param.running_mean". */
+export interface Challenge {
+    challenge: string;
+    expires: string;
+    operation: string;
+    inputs: Record<string, any>;
+    claims: string[];
+}
+
 export class Layerd {
     constructor(options?: Options);
     /** Runs POST /<layer>/<operation>. Rejects with a LayerdError, or the reason of `signal`. */
@@ -192,6 +247,26 @@ export class Layerd {
         kept: KeptLike | string,
         options?: Pick<CallOptions, "signal" | "timeout">,
     ): Promise<Tensor>;
+    /** Tells whether outputs of an operation are right. Of a backward the inputs are those of its
+     * forward and dout.
+     *
+     *     const { claim } = await layerd.check("affine", "forward", { x, w, b }, { out });
+     *     console.log(claim.out.says); */
+    check(
+        layer: string,
+        operation: string,
+        inputs: Inputs,
+        claim: Claim,
+        options?: CheckOptions,
+    ): Promise<Verdict>;
+    /** Has the daemon draw inputs of an operation, whose outputs are then to be claimed. */
+    challenge(layer: string, operation: string, options?: ChallengeOptions): Promise<Challenge>;
+    /** Claims all outputs that a challenge, or its text, asks for. */
+    answer(
+        challenge: Challenge | string,
+        claim: Claim,
+        options?: Pick<CheckOptions, "detail" | "signal" | "timeout">,
+    ): Promise<Verdict>;
     /** Deletes the cache or kept tensor of a handle; an unknown one rejects with code
      * "unknown_cache". */
     remove(handle: string, options?: Pick<CallOptions, "signal" | "timeout">): Promise<void>;

@@ -179,11 +179,50 @@ export class Layerd {
         return (await this.graph(graph, { ...options, form: "safetensors" })).results.tensor;
     }
 
+    async check(layer, operation, inputs, claim, options = {}) {
+        const { precision, tolerance, detail = "words", ...rest } = options;
+        const entries = flatten(inputs);
+        const dtype = inputs.dtype ?? commonDtype(entries) ?? dtypeOfKept(entries.map(([, v]) => v));
+        const path = `/check/${[layer, operation].map(encodeURIComponent).join("/")}`;
+        const body = { ...inputs, dtype, claim, precision, tolerance };
+        return this.#ask(path, { detail }, body, rest, dtype);
+    }
+
+    async challenge(layer, operation, options = {}) {
+        const { dtype = "float64", assignment, submission, ...rest } = options;
+        const body = { operation: `${layer}/${operation}`, case: rest.case, dtype };
+        const query = { tensors: "flat" };
+        return this.#ask("/challenge", query, { ...body, assignment, submission }, rest, dtype);
+    }
+
+    async answer(challenge, claim, options = {}) {
+        const { detail = "words", ...rest } = options;
+        const text = typeof challenge === "string" ? challenge : challenge.challenge;
+        return this.#ask("/challenge/answer", { detail }, { challenge: text, claim }, rest);
+    }
+
     async remove(handle, { timeout = this.#options.timeout, signal } = {}) {
         const path = `/cache/${encodeURIComponent(handle)}`;
         await this.#send(
             { method: "DELETE", path, headers: {}, repeatable: false },
             { timeout, signal },
+        );
+    }
+
+    // What goes and comes as JSON, which has claims of any shape. It is fine to repeat: the same
+    // answer to a challenge gets the same verdict.
+    async #ask(path, query, body, options, dtype = "float64") {
+        const { timeout, signal } = { ...this.#options, ...options };
+        const request = {
+            method: "POST",
+            path: `${path}?${new URLSearchParams(query)}`,
+            headers: { "Content-Type": JSON_TYPE, Accept: JSON_TYPE },
+            body: writeJson(body),
+            repeatable: true,
+        };
+        const reply = await this.#send(request, { timeout, signal });
+        return this.#read(reply, ({ buffer }) =>
+            readJson(JSON.parse(new TextDecoder().decode(buffer)), dtype),
         );
     }
 

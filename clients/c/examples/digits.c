@@ -78,21 +78,23 @@ static bool learn(struct network *net, struct images *set, const struct course *
 }
 
 struct options {
-    const char *url, *data;
+    const char *url, *token_file, *data;
     const struct course *course;
     int epochs; /* 0: the course's */
 };
 
 static const char help[] =
-    "Usage: digits [--url URL] [--data FILE] [--network NAME] [--epochs N]\n"
+    "Usage: digits [--url URL] [--token-file FILE] [--data FILE]\n"
+    "              [--network NAME] [--epochs N]\n"
     "Trains a network on handwritten digits, each layer and each step of Adam computed by a\n"
     "layerd daemon.\n\n"
-    "  --url URL       the daemon (LAYERD_URL, or http://127.0.0.1:8080)\n"
-    "  --data FILE     lines of 64 pixels from 0 to 16 and the digit (tests/data/digits.csv)\n"
-    "  --network NAME  affine, of two affine layers (the default), or convolution, of three\n"
-    "                  layers\n"
-    "  --epochs N      times to go through the images, 1 to 1000 (6, 16)\n"
-    "  --help          this text\n\n"
+    "  --url URL          the daemon (LAYERD_URL, or http://127.0.0.1:8080)\n"
+    "  --token-file FILE  whose first line is the token to call with (that in LAYERD_TOKEN)\n"
+    "  --data FILE        lines of 64 pixels from 0 to 16 and the digit (tests/data/digits.csv)\n"
+    "  --network NAME     affine, of two affine layers (the default), or convolution, of three\n"
+    "                     layers\n"
+    "  --epochs N         times to go through the images, 1 to 1000 (6, 16)\n"
+    "  --help             this text\n\n"
     "Exits 0 if more than 95 % of the images held back (97 % by convolution) are read right,\n"
     "1 if not or after an error, 2 for options it does not know.\n";
 
@@ -105,13 +107,18 @@ static const struct course *find_course(const char *name) {
 
 /* -1 to go on, or the program's exit status. */
 static int read_options(int argc, char **argv, struct options *options) {
-    static const struct option names[] = {
-        {"url", required_argument, NULL, 'u'},     {"data", required_argument, NULL, 'd'},
-        {"network", required_argument, NULL, 'n'}, {"epochs", required_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},          {0}};
+    static const struct option names[] = {{"url", required_argument, NULL, 'u'},
+                                          {"token-file", required_argument, NULL, 't'},
+                                          {"data", required_argument, NULL, 'd'},
+                                          {"network", required_argument, NULL, 'n'},
+                                          {"epochs", required_argument, NULL, 'e'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (name == 'u')
             options->url = optarg;
+        else if (name == 't')
+            options->token_file = optarg;
         else if (name == 'd')
             options->data = optarg;
         else if (name == 'n')
@@ -129,6 +136,21 @@ static int read_options(int argc, char **argv, struct options *options) {
     return 2;
 }
 
+/* Has the client call with the token that the first line of a file is. */
+static bool use_token(layerd_client *client, const char *path, layerd_error *error) {
+    char line[256] = "";
+    FILE *file = fopen(path, "r");
+    bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    line[strcspn(line, "\r\n")] = '\0';
+    if (read && *line != '\0')
+        return layerd_set_token(client, line, error);
+    strcpy(error->code, "invalid_input");
+    snprintf(error->detail, sizeof error->detail, "There is no token in %s.", path);
+    return false;
+}
+
 int main(int argc, char **argv) {
     struct options options = {.data = "tests/data/digits.csv", .course = courses};
     int status = read_options(argc, argv, &options);
@@ -141,9 +163,11 @@ int main(int argc, char **argv) {
     double accuracy = 0;
     clock_gettime(CLOCK_MONOTONIC, &start);
     net.client = layerd_open(options.url, &net.error);
-    bool done = net.client != NULL && images_read(&set, options.data, HELD_BACK, &net.error) &&
-                options.course->make(&net) &&
-                learn(&net, &set, options.course, options.epochs, &accuracy);
+    bool done =
+        net.client != NULL &&
+        (options.token_file == NULL || use_token(net.client, options.token_file, &net.error)) &&
+        images_read(&set, options.data, HELD_BACK, &net.error) && options.course->make(&net) &&
+        learn(&net, &set, options.course, options.epochs, &accuracy);
     clock_gettime(CLOCK_MONOTONIC, &end);
     if (done)
         printf("%.2f %% of %d images held back are read right, after %.1f s\n", 100 * accuracy,

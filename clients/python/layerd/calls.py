@@ -6,6 +6,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from .arguments import floating
+from .checks import Challenge, Verdict
 from .client import Client
 from .tensor import Tensor
 
@@ -20,10 +21,32 @@ def set_client(client: Client) -> None:
 
 def call(path: str, **values: Any) -> dict[str, Any]:
     """Client.call, of the client that was set, or else of one made now."""
+    return _current().call(path, **values)
+
+
+def check(path: str, /, *, claim: Mapping[str, Any], **values: Any) -> Verdict:
+    """Client.check, of the drop-in's client: whether outputs of an operation are right.
+
+        verdict = layerd.check("affine/forward", x=x, w=w, b=b, claim={"out": out})
+    """
+    return _current().check(path, claim=claim, **values)
+
+
+def challenge(operation: str, **asked: Any) -> Challenge:
+    """Client.challenge, of the drop-in's client: inputs whose outputs are to be claimed."""
+    return _current().challenge(operation, **asked)
+
+
+def answer(challenge: Union[Challenge, str], claim: Mapping[str, Any], **told: Any) -> Verdict:
+    """Client.answer, of the drop-in's client: whether the answer to a challenge is right."""
+    return _current().answer(challenge, claim, **told)
+
+
+def _current() -> Client:
     global _client
     if _client is None:
         _client = Client()
-    return _client.call(path, **values)
+    return _client
 
 
 def numbers(*values: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 import numpy as np
 
-from . import errors, graphs
+from . import checks, errors, graphs
 from .address import Address
 from .arguments import FLOAT64, prepare
 from .cache import Cache, Watch
@@ -159,6 +159,55 @@ class Client:
                 {name: self._watched(graphs.stand_in(name, kept[name], nodes, sent, dtype, self))
                  for name in keep})
 
+    def check(self, path: str, /, *, claim: Mapping[str, Any], precision: Any = None,
+              tolerance: Optional[Mapping[str, float]] = None, detail: str = "words",
+              **arguments: Any) -> checks.Verdict:
+        """Tells whether outputs of the operation at a path are right, not what is right.
+
+            verdict = client.check("affine/forward", x=x, w=w, b=b, claim={"out": out})
+            assert verdict, verdict  # out is wrong: out is x · w: b was not added
+
+        arguments  as for `call`; of a backward those of its forward and dout, and no cache
+        claim      one or more of the outputs, by their names, of whatever shape
+        precision  float32, where numbers of float64 were computed in it
+        tolerance  {"rtol", "atol"}: may loosen what is right, which is else what arithmetic in the
+                   dtype of the arguments can give
+        detail     "words"; "verdict" tells no fault; "values" shows the worst element, too, which
+                   asks for a token's scope compute
+        """
+        values, dtype = prepare(arguments)
+        told = {"claim": checks.claimed(claim), **checks.terms(precision, tolerance)}
+        return self._judged(f"check/{path.lstrip('/')}", detail,
+                            Json.encode({**values, **told}, dtype))
+
+    def challenge(self, operation: str, *, case: str = "plain", dtype: Any = np.float64,
+                  assignment: str = "", submission: Optional[Union[str, bytes]] = None
+                  ) -> checks.Challenge:
+        """Has the daemon draw inputs of an operation, whose outputs are then to be claimed.
+
+            challenge = client.challenge("affine/forward")
+            out, _ = affine_forward(**challenge.inputs)
+            verdict = client.answer(challenge, {"out": out})
+
+        case        "plain", or another one that GET /challenge tells
+        assignment  what it is a part of: another one has other inputs
+        submission  what is submitted, or its SHA-256 in hex: it has the same inputs for ever, and
+                    may be answered again. Without, they are new, and take one answer
+        """
+        asked = checks.asked(operation, case, dtype, assignment, submission)
+        dtype = np.dtype(dtype)
+        return self._exchange(
+            self._head("challenge", "tensors=flat", Json), Json.body(asked),
+            lambda answer: checks.Challenge(**Json.decode(answer, dtype)))
+
+    def answer(self, challenge: Union[checks.Challenge, str], claim: Mapping[str, Any], *,
+               detail: str = "words") -> checks.Verdict:
+        """Claims all outputs that a challenge asks for, by their names; bn_param.running_mean
+        stands in a dictionary bn_param."""
+        text = challenge if isinstance(challenge, str) else challenge.challenge
+        return self._judged("challenge/answer", detail,
+                            Json.body({"challenge": text, "claim": checks.claimed(claim)}))
+
     def put(self, array: Any, dtype: Any = None) -> Tensor:
         """Keeps an array with the daemon; integers, unless a dtype of floats is given, as labels.
         """
@@ -225,11 +274,19 @@ class Client:
         return kept
 
     def _post(self, path: str, query: str = "") -> str:
-        """The head of a request that computes."""
+        """The head of a request that computes, and of its answer, in the client's form."""
         form = self._form
-        target = f"/{path}?{'&'.join(filter(None, (query, form.query)))}".rstrip("?")
+        return self._head(path, "&".join(filter(None, (query, form.query))), form)
+
+    def _head(self, path: str, query: str, form: type[Form]) -> str:
+        target = f"/{path}?{query}".rstrip("?")
         return (f"{self._address.request('POST', target)}Content-Type: {form.content_type}\r\n"
                 f"Accept: {form.content_type}\r\n")
+
+    def _judged(self, path: str, detail: str, body: Sequence[bytes]) -> checks.Verdict:
+        """What is found of claims: in JSON, which says a claim of any shape."""
+        return self._exchange(self._head(path, f"detail={detail}", Json), body,
+                              checks.Verdict.decode)
 
     def _take_due(self, handles: list[str]) -> None:
         """Takes handles that are to be freed."""

@@ -153,7 +153,12 @@ class Json(Form):
 
     @staticmethod
     def encode(arguments: Mapping[str, Value], dtype: np.dtype) -> list[bytes]:
-        return [_json({"dtype": dtype_name(dtype), **arguments})]
+        return Json.body({"dtype": dtype_name(dtype), **arguments})
+
+    @staticmethod
+    def body(members: Mapping[str, Value]) -> list[bytes]:
+        """That of a request which is not a call's."""
+        return [_json({**members})]
 
     @staticmethod
     def decode(answer: Answer, dtype: np.dtype) -> dict[str, Any]:

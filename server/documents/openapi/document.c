@@ -178,8 +178,6 @@ static json_t *post(openapi *o, const document *row) {
 static void put_checks(openapi *o, json_t *paths, const document *document) {
     char path[OPENAPI_NAME], taker[FORM_TAKER];
     for (const layers_operation *const *row = layers_operations; *row; row++) {
-        if (!(*row)->answers)
-            continue; // TEMP
         snprintf(path, sizeof path, "%s%s", document->path, form_taker(*row, taker));
         openapi_put(o, paths, path, json_pack("{s:o}", "post", post_check(o, document, *row)));
     }
