@@ -118,6 +118,7 @@ test:
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	$(call leakless,for t in $(FUZZ_TARGETS); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t/* || exit 1; done)
 	tests/digits.sh $(B)/layerd $(B)/digits $(B)/xor
+	tests/checks.sh $(B)/layerd $(PYTHON)
 	tests/clients-python.sh $(B)/layerd $(PYTHON)
 	tests/clients-javascript.sh $(B)/layerd
 	tests/metrics.sh $(B)/layerd $(B)

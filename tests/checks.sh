@@ -6,5 +6,5 @@
 set -euo pipefail
 . tests/daemon.sh
 start_daemon "$1"
-"$2" -B tests/checks/run.py "$url" "${@:3}"
+OMP_NUM_THREADS=1 "$2" -B tests/checks/run.py "$url" "${@:3}"
 stop_daemon
