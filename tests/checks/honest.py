@@ -104,7 +104,7 @@ def ask(tally, daemon, operation, about, takes, right, claim, usual, **terms):
     look_at_expected(tally, about, right, found)
 
 
-MOST = 16  # ways that are asked about at once
+MOST = 11  # ways that are asked about at once
 
 
 def some(ways, offset):
