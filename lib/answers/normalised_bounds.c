@@ -50,7 +50,7 @@ static void set_errors(const normalised *n, moments_seen *m) {
         m->v_error = (count + 8) * u + 2 * inputs * u * sqrt(times) + 2 * off + off * off;
     }
     m->v_error += check->tiny / m->v;
-    if (!(count * squares <= check->huge))
+    if (!(m->v_error < 0.5) || !(count * squares <= check->huge))
         m->v_error = INFINITY;
 }
 

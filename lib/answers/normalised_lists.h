@@ -11,7 +11,9 @@
 #define MEAN_MOVES   CLAIM_BIT(CLAIM_PARAM(RUNNING_MEAN))
 #define VAR_MOVES    CLAIM_BIT(CLAIM_PARAM(RUNNING_VAR))
 #define OF(...)      (&(const recipe){__VA_ARGS__})
-#define NORM_UNCLEAR "the squares of these numbers leave the range of the dtype: send smaller ones"
+#define NORM_UNCLEAR                                                                               \
+    "the squares of these numbers leave the range of the dtype, or their mean is so large that "   \
+    "rounding hides their spread: send smaller ones"
 
 // clang-format off: versions differ about lists in macros
 

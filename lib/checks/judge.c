@@ -16,6 +16,11 @@ static bool concerns(const judged *j, const layers_fault *fault) {
     return fault->outputs & CLAIM_BIT(j->output) && (!fault->applies || fault->applies(j->check));
 }
 
+/* What people who call it right do too goes before what nobody does; a challenge has no such. */
+static bool is_excused(const judged *j, const layers_fault *fault) {
+    return fault && fault->kind == FAULT_CONVENTION && !j->check->is_challenge;
+}
+
 /* The layer's own fault that gives what is claimed, the nearest of several, and of those the first.
  * All are looked at, one as long as the other. */
 static layers_code own_fault(const judged *j, const layers_fault **found, layers_error *error) {
@@ -28,7 +33,9 @@ static layers_code own_fault(const judged *j, const layers_fault **found, layers
             continue;
         if ((code = fault_compare(j, fault, false, &match, error)) != LAYERS_OK)
             return code;
-        if (match.claim && !match.right && match.apart < nearest) {
+        int excused = is_excused(j, fault) - is_excused(j, *found);
+        if (match.claim && !match.right &&
+            (excused > 0 || (excused == 0 && match.apart < nearest))) {
             nearest = match.apart;
             *found = fault;
         }
@@ -49,8 +56,7 @@ static layers_code judge_wrong(const judged *j, const comparison *seen, layers_f
         say(finding, LAYERS_WRONG, general.fault, general.says);
         return LAYERS_OK;
     }
-    bool either = own->kind == FAULT_CONVENTION && !j->check->is_challenge;
-    say(finding, either ? LAYERS_UNDECIDED : LAYERS_WRONG, own->code, own->says);
+    say(finding, is_excused(j, own) ? LAYERS_UNDECIDED : LAYERS_WRONG, own->code, own->says);
     return LAYERS_OK;
 }
 

@@ -1,4 +1,4 @@
-"""Kinds of numbers that answers are computed from: ordinary ones, and those on which rounding shows."""
+"""Numbers that answers are computed from: ordinary ones, and those on which rounding shows."""
 import numpy as np
 
 
@@ -26,6 +26,20 @@ def mixed(random, shape):
 def far(random, shape):
     """Around 1e4"""
     return 1e4 + random.randn(*shape)
+
+
+def farther(random, shape):
+    """Around 1e8, which float32 holds in steps of 8"""
+    return 1e8 + random.randn(*shape)
+
+
+def wide(random, shape):
+    """Of sizes whose squares differ by more than float64 has digits"""
+    return random.randn(*shape) * 10 ** random.uniform(-15, 15, shape)
+
+
+def outliers(random, shape):
+    return random.randn(*shape) * np.where(random.rand(*shape) < 0.05, 1e9, 1)
 
 
 def cancelling(random, shape):
@@ -61,5 +75,6 @@ def small_steps(random, shape):
 # "usual" are those of which a right answer is called right, and nothing else.
 USUAL = {"normal": normal, "uniform": uniform}
 KINDS = {**USUAL, "positive": positive, "sparse": sparse, "mixed": mixed, "far": far,
-         "cancelling": cancelling, "tiny": tiny, "tiny in float32": tiny_single,
-         "constant columns": constant, "small steps": small_steps}
+         "farther": farther, "wide": wide, "outliers": outliers, "cancelling": cancelling,
+         "tiny": tiny, "tiny in float32": tiny_single, "constant columns": constant,
+         "small steps": small_steps}
