@@ -33,7 +33,9 @@ def is_tensor(value):
 def file_of(members):
     """The bytes of a safetensors file"""
     header, data, at = {"__metadata__": {}}, [], 0
-    named = sorted(flattened(members), key=lambda pair: -pair[1].itemsize if is_tensor(pair[1]) else 0)
+    def width(named):
+        return named[1].itemsize if is_tensor(named[1]) else 0
+    named = sorted(flattened(members), key=width, reverse=True)  # so that all are aligned
     for name, value in named:
         if not is_tensor(value):
             header["__metadata__"][name] = text(value if not isinstance(value, np.ndarray)

@@ -1,4 +1,4 @@
-"""Kinds of numbers that answers are computed from: ordinary ones, and those on which rounding shows."""
+"""Numbers that answers are computed from: ordinary ones, and those on which rounding shows."""
 import numpy as np
 
 

@@ -50,8 +50,8 @@ def statistics(x, axis):
     start = np.take(x, [0], axis=axis)
     shifted = x - start
     offset = shifted.mean(axis=axis, keepdims=True)
-    yield "from the first", start + offset, ((shifted - offset) ** 2).mean(axis=axis, keepdims=True), \
-        shifted - offset
+    distance = shifted - offset
+    yield "from the first", start + offset, (distance ** 2).mean(axis=axis, keepdims=True), distance
     yield welford(x, axis)
 
 
@@ -123,12 +123,12 @@ def batch_forward_of(x, gamma, beta, param):
         for name, out in outs(mean, variance, x - mean, x, gamma, beta, param["eps"]):
             yield name, out, {"running_mean": mean, "running_var": variance}
         return
-    ways = []
+    eps, ways = param["eps"], []
     for name, mean, variance, distance in statistics(x, 0):
         running = zip(moved(param["running_mean"], mean[0], param["momentum"]),
                       moved(param["running_var"], variance[0], param["momentum"]))
         states = [{"running_mean": a, "running_var": b} for a, b in running]
-        for i, (how, out) in enumerate(outs(mean, variance, distance, x, gamma, beta, param["eps"])):
+        for i, (how, out) in enumerate(outs(mean, variance, distance, x, gamma, beta, eps)):
             ways.append((f"{name}, {how}", out, states[i % len(states)]))
     yield from ways
 
@@ -171,7 +171,8 @@ def batch_backward_of(dout, x, gamma, param):
         xhat = (x - param["running_mean"]) / deviation
         for name, add in orders.ORDERS.items():
             yield name, dout * gamma / deviation, add(dout * xhat, 0), add(dout, 0)
-        yield "inverse", dout * (gamma * (1 / deviation)), (dout * xhat).sum(axis=0), dout.sum(axis=0)
+        dx = dout * (gamma * (1 / deviation))
+        yield "inverse", dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
         return
     found = list(statistics(x, 0))
     adders = list(orders.ORDERS.values())
@@ -210,8 +211,8 @@ def batch_backward_ways(takes):
 
 def layer_inputs(random):
     for kind, make in data.KINDS.items():
-        yield kind, {"x": make(random, (5, 12)), "gamma": random.randn(12), "beta": random.randn(12),
-                     "ln_param": {"eps": 1e-5}}
+        yield kind, {"x": make(random, (5, 12)), "gamma": random.randn(12),
+                     "beta": random.randn(12), "ln_param": {"eps": 1e-5}}
     for kind, x in (("one row", random.randn(1, 8)), ("two columns", random.randn(6, 2)),
                     ("one column", random.randn(4, 1)), ("many columns", random.randn(3, 1200)),
                     ("far in float32", 4096 + random.randn(4, 30))):

@@ -52,7 +52,8 @@ def conv_forward_ways(takes):
     for name, add in orders.ORDERS.items():
         yield name, {"out": channels_second((add(terms, 2) + b).reshape(lengths + (len(w),)))}
     yield "im2col", {"out": channels_second((rows.dot(filters.T) + b).reshape(lengths + (len(w),)))}
-    yield "einsum", {"out": np.einsum("npqcrs,fcrs->nfpq", patches, w) + b[:, np.newaxis, np.newaxis]}
+    einsum = np.einsum("npqcrs,fcrs->nfpq", patches, w)
+    yield "einsum", {"out": einsum + b[:, np.newaxis, np.newaxis]}
     yield "fused", {"out": channels_second((orders.fused(rows[:, np.newaxis], filters, 2) + b)
                                            .reshape(lengths + (len(w),)))}
     out = np.zeros((len(x), len(w)) + lengths[1:], x.dtype) + b[:, np.newaxis, np.newaxis]
@@ -141,7 +142,8 @@ def pool_forward_ways(takes):
     patches = pool_patches(takes)
     flat = patches.reshape(patches.shape[:4] + (-1,))
     yield "max", {"out": patches.max(axis=(4, 5))}
-    yield "argmax", {"out": np.take_along_axis(flat, flat.argmax(axis=4)[..., np.newaxis], 4)[..., 0]}
+    largest = flat.argmax(axis=4)[..., np.newaxis]
+    yield "argmax", {"out": np.take_along_axis(flat, largest, 4)[..., 0]}
     yield "sorted", {"out": np.sort(flat, axis=4)[..., -1]}
     yield "rows, then columns", {"out": patches.max(axis=5).max(axis=4)}
 

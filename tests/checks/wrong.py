@@ -1,5 +1,5 @@
-"""That no wrong answer passes: wrong implementations of each operation, and the fault that each must
-be told by name."""
+"""That no wrong answer passes: wrong implementations of each operation, and the fault that each
+must be told by name."""
 import numpy as np
 
 import honest
@@ -20,8 +20,8 @@ def wrong(operation, fault, inputs):
 
 
 def gradient(function, at, dout, step=1e-30):
-    """d sum(function(at) * dout) / d at of a function that is analytic, by a step along the imaginary
-    axis: to the last digit but one."""
+    """d sum(function(at) * dout) / d at of a function that is analytic, by a step along the
+    imaginary axis: to the last digit but one."""
     found = np.zeros(at.shape)
     for i in np.ndindex(*at.shape):
         moved = at.astype(complex)
@@ -69,7 +69,8 @@ def run_in_single(tally, daemon, case, takes, precision):
         tally.verdicts[finding["verdict"]] += 1
         claimed = dict(flattened(claim))[where]
         if finding["verdict"] == "right" and far_apart(claimed, right.get(where, claimed)):
-            tally.fail(f"{operation}, {name}, {where}, float32", f"a wrong answer is right: {finding}")
+            about = f"{operation}, {name}, {where}, float32"
+            tally.fail(about, f"a wrong answer is right: {finding}")
 
 
 def run_case(tally, daemon, case, count):

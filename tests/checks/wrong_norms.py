@@ -13,8 +13,12 @@ def variance_of(x, axis):
     return ((x - x.mean(axis=axis, keepdims=True)) ** 2).mean(axis=axis, keepdims=True)
 
 
+def terms_of(x, axis):
+    return x.size // x.mean(axis=axis).size
+
+
 def normalised(x, axis, deviation=None, centred=True, count=None):
-    """xhat, by what `deviation` makes of the variance; `count` in the place of the number of terms"""
+    """xhat, by what `deviation` makes of the variance; of so many terms less 1"""
     variance = variance_of(x, axis)
     if count:
         variance = variance * count / (count - 1)
@@ -30,7 +34,7 @@ RECIPES = {
     "eps_subtracted": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v - EPS)),
     "eps_not_read": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v + 1e-5)),
     "variance_not_root": lambda x, axis: normalised(x, axis, lambda v: v + EPS),
-    "unbiased_variance": lambda x, axis: normalised(x, axis, count=x.size // x.mean(axis=axis).size),
+    "unbiased_variance": lambda x, axis: normalised(x, axis, count=terms_of(x, axis)),
     "mean_not_subtracted": lambda x, axis: normalised(x, axis, centred=False),
     "variance_of_everything": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
     np.sqrt(variance_of(x, tuple(range(x.ndim))) + EPS),
@@ -294,7 +298,7 @@ def not_root_in_test(takes):
 
 # ---- gradients that lack something, in each layer
 
-def set_gradients(takes, x, dout, gamma, axis):
+def set_gradients(x, dout, gamma, axis):
     """The terms of dx: direct, through the mean, through the variance; and xhat"""
     deviation = np.sqrt(variance_of(x, axis) + EPS)
     xhat = (x - x.mean(axis=axis, keepdims=True)) / deviation
@@ -308,18 +312,19 @@ def of_layer(layer):
     if layer == "spatial_groupnorm":
         def parts(takes):
             groups = takes["gn_param"]["groups"]
-            rows = lambda values: oracle_norms.grouped(values, groups)
-            gamma = rows(np.broadcast_to(takes["gamma"].reshape(1, -1, 1, 1), takes["x"].shape))
-            return [part.reshape(takes["x"].shape) if part.size == takes["x"].size
-                    else np.repeat(part, takes["x"].size // part.size, 1).reshape(takes["x"].shape)
-                    for part in set_gradients(takes, rows(takes["x"]), rows(takes["dout"]), gamma, 1)]
+            shape = takes["x"].shape
+            gamma = np.broadcast_to(takes["gamma"].reshape(1, -1, 1, 1), shape)
+            x, dout, gamma = (oracle_norms.grouped(values, groups)
+                              for values in (takes["x"], takes["dout"], gamma))
+            return [np.broadcast_to(part, x.shape).reshape(shape)
+                    for part in set_gradients(x, dout, gamma, 1)]
         return with_dout(group_takes), parts
     inputs, axis = {"batchnorm": (batch_takes, 0), "layernorm": (layer_takes, 1),
                     "spatial_batchnorm": (spatial_takes, (0, 2, 3))}[layer]
 
     def parts(takes):
         gamma = takes["gamma"] if takes["x"].ndim == 2 else takes["gamma"].reshape(1, -1, 1, 1)
-        return set_gradients(takes, takes["x"], takes["dout"], gamma, axis)
+        return set_gradients(takes["x"], takes["dout"], gamma, axis)
     return with_dout(inputs), parts
 
 

@@ -169,7 +169,7 @@ def adam_t_stays(takes):
     return {"config": {"t": takes["config"]["t"]}}
 
 
-@wrong("adam/update", {"config.m": "moments_corrected", "config.v": "moments_corrected"}, adam_takes)
+@wrong("adam/update", "moments_corrected", adam_takes)
 def adam_stores_corrected(takes):
     _, dw, beta1, beta2, m, v, t = parts(takes, "beta1", "beta2", "m", "v", "t")
     return {"config": {"m": (beta1 * m + (1 - beta1) * dw) / (1 - beta1 ** (t + 1)),
