@@ -13,6 +13,16 @@ from .rubric import Rubric
 from .signatures import COURSES
 
 
+_RENAMED = """
+def _renamed(update, names):
+    def renamed(w, dw, config):
+        inner = {ours: config[theirs] for ours, theirs in names.items()}
+        next_w, inner = update(w, dw, {**config, **inner})
+        return next_w, {**inner, **{theirs: inner[ours] for ours, theirs in names.items()}}
+    return renamed
+"""
+
+
 def run(rubric: Rubric, oracle: Oracle, jobs: int) -> int:
     """Prints what each test finds. Returns an exit status: 1 where the right answer has not all
     points."""
@@ -68,6 +78,9 @@ def _write(place: str, rubric: Rubric, faulty: Optional[str], fault: Optional[Fa
             if test.file == path:
                 text.append(f"{test.function} = {signature.function}\n"
                             if test.function != signature.function else "")
+                if signature.keys:
+                    text.append(f"{_RENAMED}\n{test.function} = _renamed({test.function}, "
+                                f"{dict(signature.keys)})\n")
                 if signature.forward:
                     usual = COURSES[rubric.course][signature.forward].function
                     text.append(f"{test.forward} = {usual}\n" if test.forward != usual else "")

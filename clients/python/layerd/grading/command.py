@@ -79,11 +79,16 @@ def _run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error("--jobs must be at least 1")
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody but root reads this process's memory
     rubric = _rubric(given.rubric)
-    client = Client(given.server, form="json", timeout=30, retries=0,
-                    token=_token(given.token_file, parser))
-    oracle = Oracle(client, given.patience)
-    if given.check_rubric:
-        return check.run(rubric, oracle, given.jobs)
+    token = _token(given.token_file, parser)
+    with Client(given.server, form="json", timeout=30, retries=0, token=token) as client:
+        oracle = Oracle(client, given.patience)
+        if given.check_rubric:
+            return check.run(rubric, oracle, given.jobs)
+        return _grade(given, parser, rubric, oracle)
+
+
+def _grade(given: argparse.Namespace, parser: argparse.ArgumentParser, rubric: Rubric,
+           oracle: Oracle) -> int:
     targets, on_stdout = _targets(given, parser)
     submissions = _submissions(given, parser)
     if len(submissions) > 1 and any("{name}" not in target.path for target in targets):

@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from . import diagnosis, dropout
+from . import diagnosis, dropout, patterns
 from .gradient import OwnGradient
 from .messages import Inputs, Outcome, call_of, expected_results, inputs_of, outcome_of
 from .oracle import Challenge, Oracle
@@ -32,9 +32,9 @@ def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
 
 
 class Judge:
-    """Grades the tests of one submission.
+    """Grades the tests of one submission, whose files are to be looked at first.
 
-    defined  names of functions, by file, filled by `look`
+    wrong_forwards  functions that were found to give a wrong out
     """
 
     def __init__(self, oracle: Oracle, sandbox: Sandbox, assignment: str, course: str, digest: str):
@@ -46,6 +46,7 @@ class Judge:
         self._seed = int(digest[:8], 16)
         self._defined: dict[str, set[str]] = {}
         self._problems: dict[str, str] = {}
+        self.wrong_forwards: set[str] = set()
 
     def look(self, files: Sequence[str], problems: Mapping[str, str], seconds: float) -> None:
         """Imports files and sees which functions they have. NotGradable: none can be imported.
@@ -85,6 +86,11 @@ class Judge:
                     result.cases.append(run.case(case))
                 process.close()
                 result.printed = process.printed()
+            result.pattern = patterns.found_in(result.cases)
+            if any(finding.output == "out" and finding.verdict == "wrong" and
+                   case.facts.get("mode") != "test"
+                   for case in result.cases for finding in case.findings):
+                self.wrong_forwards.add(test.function)
         result.seconds = time.monotonic() - started
         return result
 
@@ -152,7 +158,7 @@ class _Run:
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
-            result = CaseResult(case, [], outcome.notes)
+            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given))
             result.findings = self._judged(challenge, variant, outcome)
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
@@ -236,13 +242,25 @@ class _Run:
                         name, "wrong", "shape_only", f"the values of {name} are right, but it has "
                         f"shape {wrong.pop(name).shape}, where {value.shape} is wanted")
         for name, finding in findings.items():
-            if finding.fault == "shape" and not finding.says:
+            value = values[name]
+            if finding.fault == "shape" and name == "dx" and not value.size \
+                    and given.get("conv_param", {}).get("pad") == 0:
+                findings[name] = Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: "
+                                         "a slice from pad to -pad then runs from 0 to 0; cut with "
+                                         "pad : pad + H")
+            elif finding.fault == "shape" and not finding.says:
                 finding.says = f"{name} has shape {np.shape(values[name])}, which is not right"
         gradients = {name: value for name, value in wrong.items() if name.startswith("d")}
         if gradients and (self._test.forward or "loss" in values):
-            for name in self._own(given, gradients):
-                findings[name] = Finding(name, "wrong", "inherited",
-                                         INHERITED if self._test.forward else _IN_LOSS, own=True)
+            own = self._own(given, gradients)
+            for name in gradients:
+                if name in own:
+                    says = INHERITED if self._test.forward else _IN_LOSS
+                    findings[name] = Finding(name, "wrong", "inherited", says, own=True)
+                elif self._test.forward in self._judge.wrong_forwards:
+                    findings[name] = Finding(
+                        name, "wrong", "inherited", f"{name} is wrong, and so is "
+                        f"{self._test.forward}, whose cache it is made of: mend that first")
 
     def _own(self, given: Inputs, gradients: dict[str, np.ndarray]) -> set[str]:
         """Which gradients are exactly those of the student's own forward."""
@@ -289,7 +307,7 @@ class _Run:
         if len(self._conventions) > 1 and finding.verdict == "right":
             finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of keeping "
                               "in one case and of dropping in another")
-        return CaseResult(case, [finding], outcome.notes)
+        return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
 
 
 def _unreadable() -> TestEnded:

@@ -31,9 +31,12 @@ class Finding:
 
 @dataclass
 class CaseResult:
+    """facts  what may matter of the case's inputs (patterns.py)"""
+
     case: str
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def share(self, own_gradient: bool) -> float:
         """The part of what was asked for that is right."""
@@ -44,8 +47,11 @@ class CaseResult:
 
 @dataclass
 class TestResult:
+    """pattern  what its cases say together, or None"""
+
     test: Test
     cases: list[CaseResult]
+    pattern: Optional[Finding] = None
     seconds: float = 0.0
     printed: str = ""
 
@@ -71,9 +77,10 @@ class TestResult:
 
     @property
     def faults(self) -> list[str]:
-        """Codes, in the order in which they were found."""
-        return list(dict.fromkeys(finding.fault for case in self.cases
-                                  for finding in case.findings if finding.fault))
+        """Codes, the most telling first."""
+        found = [self.pattern] if self.pattern else []
+        found += [finding for case in self.cases for finding in case.findings]
+        return list(dict.fromkeys(finding.fault for finding in found if finding.fault))
 
     @property
     def words(self) -> str:
@@ -85,7 +92,7 @@ class TestResult:
                     places = cases.setdefault(says or f"{finding.output} is wrong", [])
                     if case.case not in places:
                         places.append(case.case)
-        lines = []
+        lines = [self.pattern.says] if self.pattern else []
         for says, places in cases.items():
             everywhere = len(places) == len(self.cases)
             lines.append(says if everywhere else f"{says} (case {', '.join(places)})")

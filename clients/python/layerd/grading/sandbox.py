@@ -107,9 +107,9 @@ class Sandbox:
         except OSError as error:
             raise SandboxError(f"the process that tests run in has gone: {error}") from error
 
-    def end(self):
-        """Ends the test that runs, if one does, and tells how it ended."""
-        if not select.select([self._control], [], [], 0)[0]:
+    def end(self, seconds):
+        """Waits so long for the end of the test that runs, then ends it; tells how it ended."""
+        if not select.select([self._control], [], [], seconds)[0]:
             self._control.send(b'{"end": true}')
         return self._heard(_END)
 
@@ -138,7 +138,7 @@ class TestProcess:
             self._send(frames.encode(header, arrays))
             answer, results = frames.decode(self._read)
         except frames.FrameError as error:
-            self.close()
+            self.close(patience=0)
             raise TestEnded("something else was written where only the grader's own messages go",
                             "not_readable") from error
         if "walls" in answer:
@@ -148,11 +148,11 @@ class TestProcess:
     def extend(self, seconds):
         self._deadline += seconds
 
-    def close(self):
-        """Ends the process. Returns how it ended."""
+    def close(self, patience=0.5):
+        """Ends the process, by itself if it does so in `patience` seconds. Returns how it ended."""
         if self.ended is None:
             self._socket.close()
-            self.ended = self._sandbox.end()
+            self.ended = self._sandbox.end(patience)
         return self.ended
 
     def printed(self):
@@ -199,7 +199,7 @@ class TestProcess:
         ready = select.select([self._socket, self._sandbox],
                               [self._socket] if writing else [], [], max(0, left))
         if not any(ready):
-            self.close()
+            self.close(patience=0)
             raise TestEnded(f"took longer than {self._seconds:g} s", "too_slow")
         if self._socket not in ready[0] and self._socket not in ready[1]:
             self._fail()  # the process ended, but one that it left still holds the socket

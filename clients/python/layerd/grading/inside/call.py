@@ -50,7 +50,17 @@ def serve(descriptor, root):
             results = []
         else:
             answer, results = _make_calls(module, root, request, arrays)
+        _flush()
         _write(descriptor, frames.encode(answer, results))
+
+
+def _flush():
+    """Lets go of what was printed, since the process may end without notice."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            stream.flush()
+        except Exception:  # pylint: disable=broad-except
+            pass
 
 
 def _give_back_what_is_gone():
