@@ -12,7 +12,7 @@ EVIL = 'a <b> & "c": \'d\''
 OPERATIONS = "affine/forward", "relu/forward", "svm/loss", "adam/update"
 
 
-def report(*shares, state=GRADED, words="", says="", previous=None, **keys):
+def report(*shares, state=GRADED, why="", says="", **keys):
     """A report of tests, each of 4 points and so many quarters of them."""
     tests = [{"operation": OPERATIONS[place], "points": 4, **(keys if place == 0 else {})}
              for place in range(len(shares) or 1)]
@@ -20,7 +20,7 @@ def report(*shares, state=GRADED, words="", says="", previous=None, **keys):
     results = [TestResult(test, [CaseResult(str(case), [
         Finding("out", "right") if case < share else Finding("out", "wrong", "fault", says)])
         for case in range(4)]) for test, share in zip(rubric.tests, shares)]
-    return Report(rubric, "anna", state, words, results, "0" * 64, {"walls": {"uid": True}}, 1.5)
+    return Report(rubric, "anna", state, why, results, "0" * 64, {"walls": {"uid": True}}, 1.5)
 
 
 def written(platform, result, metadata=None):
@@ -39,7 +39,7 @@ class EveryWriter(unittest.TestCase):
             for says in "x" * 10_000_000, "é" * 10_000_000, "a\0b\x1b[0m\ud800\ufffe", EVIL:
                 for state in GRADED, NOT_GRADABLE, NOT_GRADED:
                     with self.subTest(platform, says=says[:9], state=state):
-                        made = written(platform, report(2, 4, state=state, words=says[:5000],
+                        made = written(platform, report(2, 4, state=state, why=says[:5000],
                                                         says=says, name=EVIL))
                         if made is not None:
                             self.assertLess(len(made.encode()), 60_000)
@@ -93,7 +93,7 @@ class Gradescope(unittest.TestCase):
                          ("after_due_date", "no", False))
 
     def test_not_gradable(self):
-        made = document("gradescope", report(state=NOT_GRADABLE, words="there is no <file>"))
+        made = document("gradescope", report(state=NOT_GRADABLE, why="there is no <file>"))
         self.assertEqual((made["score"], made["output"], made["output_format"]),
                          (0, "there is no <file>", "text"))
 
@@ -101,14 +101,14 @@ class Gradescope(unittest.TestCase):
         before = [{"score": "3", "results": {"score": 3.0, "tests": [{"score": 3}]}},
                   {"score": "5", "results": {"score": 5.0, "tests": [{"score": 5}],
                                              "output": "old"}}, {"score": None, "results": None}]
-        made = document("gradescope", report(2, state=NOT_GRADED, words="no server"),
+        made = document("gradescope", report(2, state=NOT_GRADED, why="no server"),
                         {"previous_submissions": before})
         self.assertEqual((made["score"], made["tests"]), (5.0, [{"score": 5}]))
         self.assertIn("was not graded: no server", made["output"])
 
     def test_not_graded_without_results_before_has_no_score(self):
         for metadata in None, {}, {"previous_submissions": []}, {"previous_submissions": [7]}:
-            made = document("gradescope", report(2, state=NOT_GRADED, words="no"), metadata)
+            made = document("gradescope", report(2, state=NOT_GRADED, why="no"), metadata)
             self.assertFalse({"score", "tests"} & made.keys())
 
 
@@ -128,7 +128,7 @@ class PrairieLearn(unittest.TestCase):
 
     def test_not_gradable_and_not_graded_cost_no_attempt(self):
         for state in NOT_GRADABLE, NOT_GRADED:
-            made = document("prairielearn", report(state=state, words="no file"))
+            made = document("prairielearn", report(state=state, why="no file"))
             self.assertEqual(made, {"gradable": False, "format_errors": ["no file"]})
 
 
@@ -150,9 +150,9 @@ class Autolab(unittest.TestCase):
                          {"passed": False, "hint": ""})
 
     def test_not_gradable_is_0_and_not_graded_has_no_scores(self):
-        lines = written("autolab", report(state=NOT_GRADABLE, words="no file")).splitlines()
+        lines = written("autolab", report(state=NOT_GRADABLE, why="no file")).splitlines()
         self.assertEqual(json.loads(lines[-1]), {"scores": {"affine_forward": 0}})
-        self.assertNotIn("scores", written("autolab", report(state=NOT_GRADED, words="no")))
+        self.assertNotIn("scores", written("autolab", report(state=NOT_GRADED, why="no")))
 
 
 class JUnit(unittest.TestCase):
@@ -178,7 +178,7 @@ class JUnit(unittest.TestCase):
 
     def test_not_gradable_fails_and_not_graded_is_an_error(self):
         for state, name in ((NOT_GRADABLE, "failure"), (NOT_GRADED, "error")):
-            root = xml.fromstring(written("junit", report(state=state, words="why")).encode())
+            root = xml.fromstring(written("junit", report(state=state, why="why")).encode())
             self.assertEqual(root.find(f".//{name}").get("message"), "why")
 
 
@@ -200,7 +200,7 @@ class CodeRunner(unittest.TestCase):
                          "a &lt;b&gt; &amp; &quot;c&quot;: &#x27;d&#x27;")
 
     def test_not_gradable_is_0_and_not_graded_is_nothing(self):
-        made = document("coderunner", report(state=NOT_GRADABLE, words="<no>"))
+        made = document("coderunner", report(state=NOT_GRADABLE, why="<no>"))
         self.assertEqual(made, {"fraction": 0, "epiloguehtml": "<p>&lt;no&gt;</p>"})
         self.assertIsNone(written("coderunner", report(state=NOT_GRADED)))
 
@@ -219,7 +219,7 @@ class Ags(unittest.TestCase):
         made = document("ags", report(state=NOT_GRADED))
         self.assertEqual((made["gradingProgress"], made.keys() & {"scoreGiven", "scoreMaximum"}),
                          ("Pending", set()))
-        made = document("ags", report(state=NOT_GRADABLE, words="no file"))
+        made = document("ags", report(state=NOT_GRADABLE, why="no file"))
         self.assertEqual((made["gradingProgress"], made["scoreGiven"], made["comment"]),
                          ("FullyGraded", 0, "no file"))
 
@@ -235,7 +235,7 @@ class Xqueue(unittest.TestCase):
 
     def test_not_graded_is_no_reply(self):
         self.assertIsNone(written("xqueue", report(state=NOT_GRADED)))
-        made = document("xqueue", report(state=NOT_GRADABLE, words="<no>"))
+        made = document("xqueue", report(state=NOT_GRADABLE, why="<no>"))
         self.assertEqual((made["correct"], made["score"], made["msg"]),
                          (False, 0, "<div><p>&lt;no&gt;</p></div>"))
 

@@ -9,6 +9,7 @@ GRADED, NOT_GRADABLE, NOT_GRADED = "graded", "not gradable", "not graded"
 
 WORDS_OF_A_TEST = 4 << 10  # bytes
 WORDS_IN_ALL = 200 << 10
+_WORDS_OF_A_FINDING = 1 << 10
 
 
 @dataclass
@@ -158,13 +159,13 @@ def as_document(report: Report) -> Mapping[str, Any]:
     """All of a report, as JSON has it."""
     words = report.all_words()
     return {
-        "assignment": report.rubric.assignment, "submission": report.name,
+        "assignment": report.rubric.assignment, "submission": clean(report.name),
         "digest": report.digest, "state": report.state, "words": clean(report.words),
         "points": report.points if report.state == GRADED else None,
         "max_points": report.rubric.points, "seconds": round(report.seconds, 3),
         "about": report.about,
         "tests": [{
-            "name": result.test.name, "operation": result.test.operation,
+            "name": clean(result.test.name), "operation": result.test.operation,
             "points": result.points, "max_points": result.test.points,
             "status": "passed" if result.passed else "failed", "verdict": result.verdict,
             "faults": result.faults, "words": words[result.test.name],
@@ -172,6 +173,6 @@ def as_document(report: Report) -> Mapping[str, Any]:
             "seconds": round(result.seconds, 3), "printed": clean(result.printed[:4096]),
             "cases": [{"case": case.case, "notes": case.notes, "findings": [
                 {"output": finding.output, "verdict": finding.verdict, "fault": finding.fault,
-                 "says": clean(finding.says), "own_gradient": finding.own}
+                 "says": clean(cut(finding.says, _WORDS_OF_A_FINDING)), "own_gradient": finding.own}
                 for finding in case.findings]} for case in result.cases],
         } for result in report.tests]}

@@ -2,7 +2,7 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from ..results import NOT_GRADED, Report, cut
+from ..results import NOT_GRADED, Report, clean, cut
 from .common import as_json, rows
 
 _COMMENT = 4 << 10
@@ -16,7 +16,7 @@ def write(report: Report, given: Any) -> bytes:
         return as_json({**document, "gradingProgress": "Pending"})
     return as_json({**document, "activityProgress": "Completed", "gradingProgress": "FullyGraded",
                     "scoreGiven": report.points, "scoreMaximum": report.rubric.points,
-                    "comment": cut(_comment(report), _COMMENT)})
+                    "comment": cut(clean(_comment(report)), _COMMENT)})
 
 
 def _comment(report: Report) -> str:
