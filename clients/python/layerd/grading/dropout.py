@@ -31,6 +31,7 @@ def inputs(case: str, submission: str, backward: bool) -> dict[str, Any]:
 
 def judge_forward(given: dict[str, Any], out: np.ndarray) -> tuple[Finding, Optional[str]]:
     """What is found of a forward's out, and the convention that it follows: "keep", "drop"."""
+    out = np.asarray(out, np.float64)
     x, p = given["x"], given["dropout_param"]["p"]
     if out.shape != x.shape:
         return _wrong("shape", f"out has shape {out.shape}, but x has {x.shape}"), None
@@ -96,10 +97,13 @@ def _judge_test_mode(ratio: np.ndarray, p: float) -> Finding:
 
 def judge_backward(given: dict[str, Any], out: np.ndarray, dx: np.ndarray) -> Finding:
     """What is found of dx, by what the forward of the same call gave."""
+    out, dx = np.asarray(out, np.float64), np.asarray(dx, np.float64)
     x, dout = given["x"], given["dout"]
     if dx.shape != dout.shape:
         return Finding("dx", "wrong", "shape", f"dx has shape {dx.shape}, but dout has "
                        f"{dout.shape}")
+    if not np.isfinite(dx).all():
+        return Finding("dx", "wrong", "not_finite", "dx holds numbers that are not finite")
     forward, _ = judge_forward(given, out)
     is_gradient = out.shape == x.shape and np.abs(dx - dout * out / x).max() <= 1e-5 * np.abs(
         dout * out / x).max()

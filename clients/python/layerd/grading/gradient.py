@@ -52,6 +52,10 @@ class OwnGradient:
 
     def judge(self, values: Sequence[np.ndarray]) -> set[str]:
         """Which claims are exact, by the forward's results in the order of `calls`."""
+        with np.errstate(all="ignore"):  # they may hold anything
+            return self._judge(values)
+
+    def _judge(self, values: Sequence[np.ndarray]) -> set[str]:
         dout = self._inputs.get("dout")
         sums = [float((value * dout).sum()) if dout is not None else float(value)
                 for value in values]

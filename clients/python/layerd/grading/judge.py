@@ -196,7 +196,7 @@ class _Run:
             if outcome.during and outcome.during == test.forward:
                 finding.says = f"{test.function} waits for its forward: {finding.says}"
             return finding
-        if test.forward and outcome.forward_is == "NoneType":
+        if outcome.no_forward:
             return Finding("", "missing", "not_written", f"{test.function} waits for its forward: "
                            f"{test.forward} returns None")
         wanted = expected_results(test.signature)

@@ -109,8 +109,9 @@ def _make_call(module, asked, arrays, outcome, results, seed):
     if "then" in asked:
         then = asked["then"]
         cache = returned[1] if isinstance(returned, (tuple, list)) and len(returned) > 1 else None
-        outcome["forward"] = type(returned).__name__
-        outcome["no_cache"] = cache is None
+        if returned is None:
+            outcome["no_forward"] = True
+            return
         outcome["during"] = then["function"]
         arguments = [*[_argument(told, arrays) for told in then["arguments"]], cache]
         again, more = _called(module, then["function"], arguments, then["names"])
@@ -197,7 +198,7 @@ def _told(error, root):
 
 def _message(error):
     try:
-        return str(error)[:_LONGEST]
+        return str(error.msg if isinstance(error, SyntaxError) else error)[:_LONGEST]
     except Exception:  # pylint: disable=broad-except
         return ""
 
