@@ -2,12 +2,19 @@
 
 Each has a hostile relu_forward or does something when it is imported; affine_forward is right, and
 is tested before and after. What they may take is limited by the very walls that are tested."""
+import contextlib
+import functools
+import io
 import os
 import pathlib
+import subprocess
 import time
+import unittest.mock
 import urllib.parse
 
 from submissions import GradingTest
+
+from layerd.grading import command, grader, sandbox
 
 FIRST = {"operation": "affine/forward", "name": "before"}
 HOSTILE = {"operation": "relu/forward", "name": "hostile", "seconds": 1}
@@ -180,7 +187,7 @@ time.sleep(5)"""
 
     def test_answers_that_change_with_time(self):
         text = relu("global calls\ncalls += 1\nif calls > 1: return x, x", "calls = 0")
-        result = self.check(text, .5, "out is ")
+        result = self.check(text, .5, "(case images)")
         self.assertEqual([case["findings"][0]["verdict"] for case in result["cases"]],
                          ["right", "wrong"])
 
@@ -204,3 +211,68 @@ time.sleep(5)"""
     def test_files_left_behind(self):
         self.check(relu("open('left', 'w').write('a')") +
                    "assert not os.path.exists('left')\n", 1, "")
+
+
+class InDocker(HostileSubmissions):
+    """Without namespaces, which a container often may not make: the other walls stand alone."""
+
+    def setUp(self):
+        super().setUp()
+        alone = functools.partial(sandbox.Sandbox, namespaces=False)
+        patched = unittest.mock.patch.object(grader, "Sandbox", alone)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+
+class WithoutAnotherUser(GradingTest):
+    """Landlock and the filter of system calls alone, as for a teacher who is not root."""
+
+    def setUp(self):
+        super().setUp()
+        patched = unittest.mock.patch.object(
+            grader, "Sandbox",
+            lambda uid, hidden: sandbox.Sandbox(None, hidden, namespaces=False))
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_files(self):
+        secret = self.place / "secret"
+        secret.write_text("secret")
+        text = relu(f"for path, how in (({str(secret)!r}, 'r'), ({str(self.place / 'new')!r}, 'w'),"
+                    f" ('/proc/{os.getpid()}/environ', 'r'), ('/etc/passwd', 'r')):\n"
+                    "    try:\n        open(path, how)\n        print('opened', path)\n"
+                    "    except OSError:\n        pass")
+        hostile = self.results_of(self.submission(text), HOSTILE)["hostile"]
+        self.assertEqual((hostile["points"], hostile["printed"]), (1, ""))
+
+    def test_processes_and_network(self):
+        text = relu(f"import signal, socket\n"
+                    f"for work in (lambda: os.kill({os.getpid()}, 9), lambda: os.kill(-1, 9), "
+                    f"lambda: os.kill(os.getppid(), 9), socket.socket, "
+                    f"lambda: socket.socket(socket.AF_UNIX)):\n"
+                    "    try:\n        work()\n        print('done')\n"
+                    "    except OSError:\n        pass\n"
+                    "if os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)")
+        hostile = self.results_of(self.submission(text), HOSTILE, LAST)["hostile"]
+        self.assertEqual((hostile["points"], hostile["printed"]), (1, ""))
+        children = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True,
+                                  text=True, check=False).stdout.split()
+        self.assertEqual(children, [])
+
+    def test_no_wall_at_all(self):
+        def weak(uid, hidden):
+            made = alone(uid, hidden)
+            made.walls.update(uid="not root", landlock="not here")
+            return made
+
+        alone = functools.partial(sandbox.Sandbox, namespaces=False)
+        with unittest.mock.patch.object(grader, "Sandbox", weak):
+            options = ("--rubric", str(self.rubric("relu/forward")), "--submission",
+                       str(self.submission()))
+            told = io.StringIO()
+            with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told):
+                self.assertEqual(command.main(list(options)), 2)
+                self.assertEqual(command.main([*options, "--weak"]), 0)
+        self.assertIn("layerd-grade: students' code would run with the grader's own rights",
+                      told.getvalue())
+        self.assertIn("sub: 1 of 1", told.getvalue())

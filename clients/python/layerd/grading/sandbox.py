@@ -47,8 +47,9 @@ class Sandbox:
         os.chmod(self._root, 0o711)
         self.submission = os.path.join(self._root, "submission")
         self.scratch = os.path.join(self._root, "scratch")
-        for path in self.submission, self.scratch:
-            os.mkdir(path, 0o755)
+        os.mkdir(self.submission, 0o755)
+        os.mkdir(self.scratch)
+        os.chmod(self.scratch, 0o1777)
         self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {"PATH": "/usr/bin:/bin", "HOME": self.scratch,
                        **{f"{name}_NUM_THREADS": "1" for name in

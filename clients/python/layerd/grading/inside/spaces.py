@@ -28,15 +28,15 @@ def enter(standing):
 def hide(paths, scratch, standing):
     """Makes /proc that of our namespace, the scratch directory one of limited size, and hides
     files and directories."""
+    if standing["mount"] is True:
+        # Without this, what is mounted here would be mounted outside, too.
+        _attempt(standing, "mount",
+                 lambda: kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE))
     if standing["mount"] is not True:
         standing["scratch"] = standing["hidden"] = "needs a namespace of mounts"
         return
-    try:
-        kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-        if standing["pid"] is True:
-            kernel.mount("proc", "/proc", "proc", _SAFE)
-    except OSError as error:
-        standing["mount"] = f"not here: {error.strerror}"
+    if standing["pid"] is True:
+        _attempt(standing, "proc", lambda: kernel.mount("proc", "/proc", "proc", _SAFE))
     _attempt(standing, "scratch", lambda: kernel.mount(
         "scratch", scratch, "tmpfs", _SAFE, "size=16m,nr_inodes=1000,mode=1777"))
     _attempt(standing, "hidden", lambda: [_hide(path) for path in paths if os.path.exists(path)])
