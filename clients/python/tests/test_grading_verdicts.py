@@ -1,6 +1,11 @@
 """What is right and what is said of what is wrong."""
+import contextlib
+import io
+from unittest import mock
+
 from submissions import GradingTest
 
+from layerd.grading import check, command
 from layerd.grading.command import bundled_rubrics
 from layerd.grading.planted import FAULTS, with_fault
 
@@ -29,13 +34,27 @@ class VerdictTest(GradingTest):
 
 
 class Verdicts(VerdictTest):
-    def test_faults_are_found_by_every_rubric(self):
+    def test_faults_are_found(self):
+        status, out, told = self.command("--rubric", "cs231n-a2", "--check-rubric", "--jobs", 2)
+        self.assertEqual((status, told), (0, ""))
+        self.assertRegex(out, r"^the right answer has 54 of 54 points\n")
+        self.assertRegex(out, r"\n(\d+) of \1 faults are found\n$")
+
+    def test_right_answers_have_all_points_of_each_rubric(self):
         for name in bundled_rubrics():
-            with self.subTest(name):
-                status, out, told = self.command("--rubric", name, "--check-rubric", "--jobs", 2)
-                self.assertEqual((status, told), (0, ""))
-                self.assertNotIn("NOT FOUND", out)
-                self.assertRegex(out, r"^the right answer has (\d+) of \1 points\n")
+            with self.subTest(name), mock.patch.object(check, "FAULTS", {}):
+                told = io.StringIO()
+                with contextlib.redirect_stdout(told):
+                    status = command.main(["--rubric", name, "--check-rubric"])
+                self.assertEqual(status, 0)
+                self.assertRegex(told.getvalue(), r"^the right answer has (\d+) of \1 points\n0 of 0")
+
+    def test_rubric_that_nothing_wrong_fails_is_told(self):
+        rubric = self.rubric({"operation": "affine/backward", "cases": ["one"]})
+        status, out, _ = self.command("--rubric", rubric, "--check-rubric")
+        self.assertEqual(status, 0)
+        self.assertIn("affine_backward: db is a mean: NOT FOUND\n", out)
+        self.assertIn("1 of 3 faults are found\n", out)
 
     def test_names_of_faults_are_the_daemons(self):
         self.check(self.planted("affine_forward", "b is not added"), "affine/forward", 0,
@@ -102,7 +121,8 @@ def affine_backward(dout, cache):
 
     def test_almost_the_gradient_is_not(self):
         self.replaced(self.TWICE.replace("2 * np.where", "2.0001 * np.where"),
-                      {**self.BACKWARD, "own_gradient": True}, 0, [], "dx is wrong")
+                      {**self.BACKWARD, "own_gradient": True}, 0, ["inherited"],
+                      "relu_forward, whose cache it is made of, is not right either: mend that first")
 
     def test_zeros_are_no_gradient(self):
         self.replaced("def relu_forward(x):\n    return 0 * x, x\n"

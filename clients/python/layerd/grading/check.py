@@ -7,7 +7,7 @@ from typing import Optional
 
 from .grader import Grader
 from .oracle import Oracle
-from .planted import FAULTS, Fault, right, with_fault
+from .planted import FAULTS, FILES, Fault, right, with_fault
 from .results import GRADED, Report
 from .rubric import Rubric
 from .signatures import COURSES
@@ -16,7 +16,7 @@ from .signatures import COURSES
 _RENAMED = """
 def _renamed(update, names):
     def renamed(w, dw, config):
-        inner = {ours: config[theirs] for ours, theirs in names.items()}
+        inner = {ours: config[theirs] for ours, theirs in names.items() if theirs in config}
         next_w, inner = update(w, dw, {**config, **inner})
         return next_w, {**inner, **{theirs: inner[ours] for ours, theirs in names.items()}}
     return renamed
@@ -72,7 +72,7 @@ def _write(place: str, rubric: Rubric, faulty: Optional[str], fault: Optional[Fa
     """Writes a submission: each file of the rubric has every function, by the rubric's names."""
     for path in rubric.files:
         text = [with_fault(name, fault) if fault and name == faulty else right(name)
-                for name in FAULTS]
+                for name in FILES]
         for test in rubric.tests:
             signature = test.signature
             if test.file == path:

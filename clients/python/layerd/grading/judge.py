@@ -1,6 +1,7 @@
 """Grading one test: its calls, the claims they make, the verdicts, and what is said of them."""
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
@@ -12,7 +13,7 @@ from .oracle import Challenge, Oracle
 from .results import CaseResult, Finding, TestResult
 from .rubric import RubricError, Test
 from .sandbox import Sandbox, TestEnded, TestProcess
-from .signatures import DROPOUT_CASES
+from .signatures import COURSES, DROPOUT_CASES, UNASKED
 from .submission import NotGradable
 
 INHERITED = "your backward is the exact gradient of your forward; the fault is in forward"
@@ -28,14 +29,11 @@ def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
         if case not in there:
             raise RubricError(f"the test {test.name} has the case {case}, but {test.operation} has "
                               f"{', '.join(there)}")
-    return test.cases or there
+    return test.cases or tuple(case for case in there if (test.operation, case) not in UNASKED)
 
 
 class Judge:
-    """Grades the tests of one submission, whose files are to be looked at first.
-
-    wrong_forwards  functions that were found to give a wrong out
-    """
+    """Grades the tests of one submission, whose files are to be looked at first."""
 
     def __init__(self, oracle: Oracle, sandbox: Sandbox, assignment: str, course: str, digest: str):
         self._oracle = oracle
@@ -46,7 +44,6 @@ class Judge:
         self._seed = int(digest[:8], 16)
         self._defined: dict[str, set[str]] = {}
         self._problems: dict[str, str] = {}
-        self.wrong_forwards: set[str] = set()
 
     def look(self, files: Sequence[str], problems: Mapping[str, str], seconds: float) -> None:
         """Imports files and sees which functions they have. NotGradable: none can be imported.
@@ -87,10 +84,6 @@ class Judge:
                 process.close()
                 result.printed = process.printed()
             result.pattern = patterns.found_in(result.cases)
-            if any(finding.output == "out" and finding.verdict == "wrong" and
-                   case.facts.get("mode") != "test"
-                   for case in result.cases for finding in case.findings):
-                self.wrong_forwards.add(test.function)
         result.seconds = time.monotonic() - started
         return result
 
@@ -113,6 +106,17 @@ class Judge:
     def challenge(self, test: Test, case: str) -> Challenge:
         return self._oracle.challenge(test.operation, case, test.dtype, self._assignment,
                                       self._digest)
+
+    def cases_of(self, test: Test) -> tuple[str, ...]:
+        return cases_of(test, self._oracle)
+
+    def forward_of(self, test: Test) -> Optional[Test]:
+        """A test of the forward that a backward takes its cache from, or None."""
+        operation = test.signature.forward
+        if operation is None or not self._oracle.cases(operation):
+            return None
+        return replace(test, operation=operation, signature=COURSES[self._course][operation],
+                       function=test.forward, forward=None, cases=())
 
     def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._oracle.judge(challenge, claim)
@@ -250,37 +254,54 @@ class _Run:
                                          "pad : pad + H")
             elif finding.fault == "shape" and not finding.says:
                 finding.says = f"{name} has shape {np.shape(values[name])}, which is not right"
-        gradients = {name: value for name, value in wrong.items() if name.startswith("d")}
-        if gradients and (self._test.forward or "loss" in values):
-            own = self._own(given, gradients)
-            for name in gradients:
-                if name in own:
-                    says = INHERITED if self._test.forward else _IN_LOSS
-                    findings[name] = Finding(name, "wrong", "inherited", says, own=True)
-                elif self._test.forward in self._judge.wrong_forwards:
-                    findings[name] = Finding(
-                        name, "wrong", "inherited", f"{name} is wrong, and so is "
-                        f"{self._test.forward}, whose cache it is made of: mend that first")
+        gradients = [name for name in wrong if name.startswith("d")]
+        if gradients:
+            self._look_at_forward(challenge, given, gradients, findings)
 
-    def _own(self, given: Inputs, gradients: dict[str, np.ndarray]) -> set[str]:
+    def _look_at_forward(self, challenge: Challenge, given: Inputs, gradients: list[str],
+                         findings: dict[str, Finding]) -> None:
+        """Where what gradients are of is wrong too, that is the fault, and the only one."""
+        first = findings.get("loss") or self._forward(challenge.case)
+        if first is None or first.verdict == "right":
+            return
+        own = self._own(given, gradients)
+        fault = first.says or f"{first.output} is wrong"
+        says = f"{INHERITED}: {fault}" if self._test.forward else _IN_LOSS
+        if own != set(gradients):
+            says = f"{self._test.forward}, whose cache it is made of, is not right either: mend " \
+                f"that first: {fault}"
+        for name in gradients:
+            is_open = self._test.forward and not findings[name].fault
+            if name in own or is_open:  # what has a fault of its own is told that
+                findings[name] = Finding(name, "wrong", "inherited", says, own=name in own)
+
+    def _forward(self, case: str) -> Optional[Finding]:
+        """What is found of the forward that a backward's cache is from, in the same case or the
+        first; None: nothing can be."""
+        forward = self._judge.forward_of(self._test)
+        if forward is None:
+            return None
+        cases = self._judge.cases_of(forward)
+        run = _Run(self._judge, forward, self._process)
+        run._imported = True
+        self._process.extend(self._test.seconds)
+        try:
+            findings = run.case(case if case in cases else cases[0]).findings
+        except TestEnded:
+            return None
+        return next((finding for finding in findings if finding.output == "out"), None)
+
+    def _own(self, given: Inputs, gradients: list[str]) -> set[str]:
         """Which gradients are exactly those of the student's own forward."""
-        if self._test.dtype != "float64":
-            given = {name: value.astype(np.float64) if isinstance(value, np.ndarray)
-                     and value.dtype.kind == "f" else value for name, value in given.items()}
+        given = {name: value.astype(np.float64) if isinstance(value, np.ndarray)
+                 and value.dtype.kind == "f" else value for name, value in given.items()}
         asked = OwnGradient(self._test, self._judge.course, given, gradients, self._judge.seed)
-        if not asked.calls:
-            return set()
         self._process.extend(self._test.seconds)
         try:
             answers, frames = self._ask(asked.calls, asked.arrays)
-            values = [self._read(told, frames) for told in answers]
+            return asked.judge([self._read(told, frames) for told in answers])
         except TestEnded:
             return set()  # which was not what the test was about; the next case will tell
-        firsts = [value.returned[0] if value.returned else None for value in values]
-        shape = np.shape(given["dout"]) if "dout" in given else ()
-        if any(not isinstance(first, np.ndarray) or first.shape != shape for first in firsts):
-            return set()
-        return asked.judge(firsts)
 
     def _dropout(self, case: str) -> CaseResult:
         is_backward = self._test.forward is not None

@@ -19,6 +19,7 @@ class NotGraded(Exception):
 @dataclass(frozen=True)
 class Challenge:
     token: str
+    case: str
     inputs: Mapping[str, Any]
     claims: tuple[str, ...]
 
@@ -46,7 +47,7 @@ class Oracle:
         answer = self._ask("POST", "/challenge", {
             "operation": operation, "case": case, "dtype": dtype, "assignment": assignment,
             "submission": submission})
-        return Challenge(answer["challenge"], answer["inputs"], tuple(answer["claims"]))
+        return Challenge(answer["challenge"], case, answer["inputs"], tuple(answer["claims"]))
 
     def judge(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
         """The verdict on a claim: {"verdict", "claim": {...}}."""

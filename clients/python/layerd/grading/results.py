@@ -1,6 +1,7 @@
 """What grading found, before a writer puts it as a platform wants it."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Optional
 
 from .rubric import Rubric, Test, rounded
@@ -39,11 +40,11 @@ class CaseResult:
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def share(self, own_gradient: bool) -> float:
+    def share(self, own_gradient: bool) -> Fraction:
         """The part of what was asked for that is right."""
         right = [finding.verdict == "right" or own_gradient and finding.own
                  for finding in self.findings]
-        return sum(right) / len(right)
+        return Fraction(sum(right), len(right))
 
 
 @dataclass
@@ -57,12 +58,16 @@ class TestResult:
     printed: str = ""
 
     @property
-    def points(self) -> float:
+    def exact_points(self) -> Fraction:
         shares = [case.share(self.test.own_gradient) for case in self.cases]
-        share = sum(shares) / len(shares)
-        if not self.test.partial and min(shares) < 1:
-            share = 0.0
-        return self.test.points if min(shares) == 1 else rounded(self.test.points * share)
+        share = sum(shares, Fraction()) / len(shares)
+        if not self.test.partial and share < 1:
+            share = Fraction()
+        return Fraction(self.test.points) * share
+
+    @property
+    def points(self) -> float:
+        return rounded(self.exact_points)
 
     @property
     def passed(self) -> bool:
@@ -122,7 +127,9 @@ class Report:
 
     @property
     def points(self) -> float:
-        return rounded(sum(test.points for test in self.tests)) if self.state == GRADED else 0.0
+        if self.state != GRADED:
+            return 0.0
+        return rounded(sum((test.exact_points for test in self.tests), Fraction()))
 
     @property
     def share(self) -> float:

@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePosixPath
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from .signatures import COURSES, Signature
 
@@ -62,9 +63,9 @@ class Rubric:
         return list(dict.fromkeys(test.file for test in self.tests))
 
 
-def rounded(points: float) -> float:
+def rounded(points: Union[float, Fraction]) -> float:
     """Points without what adding fractions leaves behind."""
-    return round(points, 6)
+    return round(float(points), 6)
 
 
 _TOP = {"assignment": str, "course": str, "file": str, "points": float, "tests": list}
