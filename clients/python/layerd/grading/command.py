@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if sys.platform != "linux":
+        parser.error("the walls around students' code are Linux's: run this on Linux, or in a "
+                     "container of it")
     if given.jobs < 1:
         parser.error("--jobs must be at least 1")
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody but root reads this process's memory

@@ -1,5 +1,6 @@
 """The grader's side of the processes in which students' code runs: inside/main.py, which is started
 once, and its forks, one a test."""
+import contextlib
 import json
 import os
 import select
@@ -70,9 +71,10 @@ class Sandbox:
             self.close()
             raise SandboxError(f"the process that tests run in did not start: {error}") from error
 
-    def test(self, seconds, processor):
-        """A process for a test, which may take so many seconds, and of a processor's time."""
-        return TestProcess(self, seconds, processor)
+    def test(self, seconds, left, processor):
+        """A process for a test that may take so many seconds, of which some are left, and of a
+        processor's time."""
+        return TestProcess(self, seconds, left, processor)
 
     def close(self):
         self._control.close()
@@ -120,12 +122,14 @@ class Sandbox:
 
 
 class TestProcess:
-    """A fork for one test, with a deadline for all that it does."""
+    """A fork for one test, which may take so many seconds for all of its answers together; what
+    the grader does between them does not count."""
 
-    def __init__(self, sandbox, seconds, processor):
+    def __init__(self, sandbox, seconds, left, processor):
         self._sandbox = sandbox
         self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+        self.left = left
+        self._deadline = 0.0
         self._socket, inner = socket.socketpair()
         self._socket.setblocking(False)
         self._printed = tempfile.TemporaryFile()
@@ -135,19 +139,28 @@ class TestProcess:
 
     def ask(self, header, arrays=()):
         """The answer to a message. TestEnded: there is none."""
+        asked = time.monotonic()
+        self._deadline = asked + self.left
         try:
             self._send(frames.encode(header, arrays))
             answer, results = frames.decode(self._read)
         except frames.FrameError as error:
             self.close(patience=0)
-            raise TestEnded("something else was written where only the grader's own messages go",
+            raise TestEnded("wrote something else where only the grader's own messages go",
                             "not_readable") from error
+        self.left -= time.monotonic() - asked
         if "walls" in answer:
             raise SandboxError(f"a wall fell: {str(answer['walls'])[:200]}")
         return answer, results
 
-    def extend(self, seconds):
-        self._deadline += seconds
+    @contextlib.contextmanager
+    def aside(self):
+        """What is asked within has as much time again, and takes none of the rest."""
+        left, self.left = self.left, self._seconds
+        try:
+            yield
+        finally:
+            self.left = left
 
     def close(self, patience=0.5):
         """Ends the process, by itself if it does so in `patience` seconds. Returns how it ended."""
