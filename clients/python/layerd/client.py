@@ -1,5 +1,6 @@
 """A client of the daemon that knows no operation by name: paths and arguments are the caller's."""
 import atexit
+import json
 import os
 import random
 import socket
@@ -237,6 +238,16 @@ class Client:
         """What the daemon tells of itself: name, version, commit, and more."""
         return self._get("/version")
 
+    def exchange(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None
+                 ) -> dict[str, Any]:
+        """Sends a JSON document, or none, to any path, and returns the one that comes back: for
+        what is no operation, as `exchange("POST", "/challenge", {...})`."""
+        head = self._address.request(method, path) + "Accept: application/json\r\n"
+        if body is None:
+            return self._exchange(head, decode=_document)
+        return self._exchange(f"{head}Content-Type: application/json\r\n",
+                              [json.dumps(body).encode()], _document)
+
     def close(self) -> None:
         """Frees every cache and tensor that the client was given and closes its connections. It
         stays usable: a later call opens a new one."""
@@ -416,6 +427,10 @@ def _taken(items: "deque[_Item]") -> Optional[_Item]:
             if not is_ours(error):
                 raise
     return None
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    return json.loads(answer.read(answer.length))
 
 
 def _scalar(name: str, value: Any, dtype: np.dtype) -> Any:

@@ -1,0 +1,1 @@
+"""layerd-grade: from a student's layers.py to a result that platforms take (command.py)."""

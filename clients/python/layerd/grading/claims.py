@@ -1,0 +1,84 @@
+"""What a student's results claim, as a challenge wants them, and what is found without asking."""
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import numpy as np
+
+from . import diagnosis
+from .messages import Inputs, Outcome
+from .oracle import Challenge
+from .results import Finding
+from .rubric import Test
+
+
+def claims_of(challenge: Challenge, test: Test, outcome: Outcome
+            ) -> tuple[dict[str, Any], dict[str, Finding]]:
+    """The values to claim, by dotted names, and what is found already of those that are none."""
+    given = dict(zip(test.signature.gives, outcome.returned))
+    values: dict[str, Any] = {}
+    findings: dict[str, Finding] = {}
+    for name in challenge.claims:
+        path = name.split(".")
+        value = given.get(path[0], "None") if len(path) == 1 else outcome.moved.get(path[1])
+        if value is None:
+            findings[name] = Finding(name, "wrong", "not_stored",
+                                     f"{path[0]} has no {path[1]} after the call: it was not stored")
+        elif isinstance(value, str):
+            findings[name] = diagnosis.of_result(name, value)
+        elif name == "loss" and value.ndim:
+            findings[name] = Finding(name, "wrong", "shape", f"loss has shape {value.shape}, but "
+                                     "must be one number")
+        values[name] = _EMPTY if name in findings and name != "loss" else value
+        if name in findings and name == "loss":
+            values[name] = np.array(np.nan)
+        if name.startswith(("dgamma", "dbeta")) and test.operation.startswith("spatial_groupnorm") \
+                and isinstance(values[name], np.ndarray) and values[name].shape[:1] == (1,):
+            values[name] = values[name].ravel()
+    return values, findings
+
+
+_EMPTY = np.zeros(0)
+
+
+def as_document(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims as JSON has them."""
+    claim: dict[str, Any] = {}
+    for name, value in values.items():
+        *path, last = name.split(".")
+        place = claim
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = _json(value)
+    return claim
+
+
+def _json(value: np.ndarray) -> Any:
+    if value.dtype.kind == "b":
+        value = value.astype(np.float64)
+    if not value.ndim:
+        return value.item()
+    return {"shape": list(value.shape), "data": value.ravel().tolist()}
+
+
+def at_path(document: Any, name: str) -> Mapping[str, Any]:
+    for part in name.split("."):
+        document = document.get(part, {}) if isinstance(document, dict) else {}
+    return document
+
+
+def finding_of(name: str, told: Mapping[str, Any]) -> Finding:
+    if told.get("verdict") == "right":
+        return Finding(name, "right")
+    return Finding(name, "wrong", str(told.get("fault", "")), str(told.get("says", "")))
+
+
+def in_right_shape(given: Inputs, name: str, value: np.ndarray) -> Optional[np.ndarray]:
+    """A result in the shape that it should have, where only that is wrong; else None."""
+    last = name.rpartition(".")[2]
+    like = {"out": None, "running_mean": "beta", "running_var": "beta", "next_w": "w"}.get(
+        last, last[1:])
+    wanted = given.get(like) if like else None
+    if not isinstance(wanted, np.ndarray) or wanted.size != value.size:
+        return None
+    shape = (wanted.size,) if like in ("gamma", "beta") else wanted.shape
+    return value.reshape(shape) if value.shape != shape else None

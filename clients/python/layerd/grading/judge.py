@@ -1,0 +1,108 @@
+"""Grading the tests of one submission."""
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Optional
+
+from . import diagnosis, patterns
+from .oracle import Challenge, Oracle
+from .results import CaseResult, Finding, TestResult
+from .rubric import RubricError, Test
+from .run import Run
+from .sandbox import Sandbox, TestEnded
+from .signatures import COURSES, DROPOUT_CASES, UNASKED
+from .student import Student
+from .submission import NotGradable
+
+
+def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
+    """The cases of a test. RubricError: one that there is not."""
+    there = DROPOUT_CASES.get(test.operation) or oracle.cases(test.operation)
+    if not there:
+        raise RubricError(f"the server has no challenges of {test.operation}")
+    for case in test.cases:
+        if case not in there:
+            raise RubricError(f"the test {test.name} has the case {case}, but {test.operation} has "
+                              f"{', '.join(there)}")
+    return test.cases or tuple(case for case in there if (test.operation, case) not in UNASKED)
+
+
+class Judge:
+    """Grades the tests of one submission, whose files are to be looked at first."""
+
+    def __init__(self, oracle: Oracle, sandbox: Sandbox, assignment: str, course: str, digest: str):
+        self._oracle = oracle
+        self._sandbox = sandbox
+        self._assignment = assignment
+        self.course = course
+        self.digest = digest
+        self.seed = int(digest[:8], 16)
+        self._defined: dict[str, set[str]] = {}
+        self._problems: dict[str, str] = {}
+
+    def look(self, files: Sequence[str], problems: Mapping[str, str], seconds: float) -> None:
+        """Imports files and sees which functions they have. NotGradable: none can be imported.
+
+        problems: of files that are not there, a sentence"""
+        self._problems.update(problems)
+        for file in files:
+            if file not in problems:
+                try:
+                    self._look(file, seconds)
+                except NotGradable as error:
+                    self._problems[file] = str(error)
+        if len(self._problems) == len(files):
+            raise NotGradable("\n".join(dict.fromkeys(self._problems.values())))
+
+    def _look(self, file: str, seconds: float) -> None:
+        with Student(self._sandbox, file, seconds, self.seed) as student:
+            try:
+                answer = student.import_it()
+            except TestEnded as ended:
+                raise NotGradable(f"importing {file} {ended}") from ended
+        raised, names = answer.get("raised"), answer.get("defined")
+        if isinstance(raised, dict):
+            raise NotGradable(diagnosis.of_import(raised, file))
+        self._defined[file] = {name for name in names if isinstance(name, str)} \
+            if isinstance(names, list) else set()
+
+    def grade(self, test: Test) -> TestResult:
+        started = time.monotonic()
+        cases = cases_of(test, self._oracle)
+        result = self._missing(test, cases)
+        if result is None:
+            with Student(self._sandbox, test.file, test.seconds, self.seed) as student:
+                run = Run(self, test, student)
+                result = TestResult(test, [run.case(case) for case in cases])
+                result.printed = student.close()
+            result.pattern = patterns.found_in(result.cases)
+        result.seconds = time.monotonic() - started
+        return result
+
+    def _missing(self, test: Test, cases: tuple[str, ...]) -> Optional[TestResult]:
+        if test.file in self._problems:
+            finding = Finding("", "missing", "file", self._problems[test.file])
+            return TestResult(test, [CaseResult(case, [finding]) for case in cases])
+        for name in test.function, test.forward:
+            if name and name not in self._defined[test.file]:
+                says = f"there is no {name} in {test.file}"
+                if name == test.forward:
+                    says = f"{test.function} waits for its forward: {says}"
+                finding = Finding("", "missing", "not_there", says)
+                return TestResult(test, [CaseResult(case, [finding]) for case in cases])
+        return None
+
+    def challenge(self, test: Test, case: str) -> Challenge:
+        return self._oracle.challenge(test.operation, case, test.dtype, self._assignment,
+                                      self.digest)
+
+    def forward_of(self, test: Test) -> Optional[Test]:
+        """A test of the forward that a backward takes its cache from, or None."""
+        operation = test.signature.forward
+        if operation is None or test.forward is None:
+            return None
+        return replace(test, operation=operation, signature=COURSES[self.course][operation],
+                       function=test.forward, forward=None, cases=self._oracle.cases(operation))
+
+    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._oracle.judge(challenge, claim)

@@ -1,0 +1,136 @@
+"""Calls of a student's functions as messages, and what comes back."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import numpy as np
+
+from .rubric import Test
+from .signatures import COURSES, Signature
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass
+class Call:
+    """A call to be sent: its header and the arrays that this refers to."""
+
+    header: dict[str, Any]
+    arrays: list[np.ndarray]
+
+
+def inputs_of(document: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """The inputs of a challenge as NumPy has them."""
+    return {name: _value(name, value, dtype) for name, value in document.items()}
+
+
+def _value(name: str, value: Any, dtype: str) -> Any:
+    if isinstance(value, dict) and value.keys() >= {"shape", "data"}:
+        return np.array(value["data"], _dtype(name, dtype)).reshape(value["shape"])
+    if isinstance(value, dict):
+        return {inner: held if isinstance(held, (str, int, float)) else
+                _value(inner, held, dtype) for inner, held in value.items()}
+    return np.array(value, _dtype(name, dtype))
+
+
+def _dtype(name: str, dtype: str) -> Any:
+    return np.int64 if name == "y" else np.dtype(dtype)
+
+
+def call_of(test: Test, course: str, inputs: Inputs, then: bool = True) -> Call:
+    """The call that a test makes; of a backward's, its forward alone without `then`."""
+    arrays: list[np.ndarray] = []
+    signature = test.signature
+    if not signature.forward:
+        return Call(_header(test.function, signature, inputs, arrays), arrays)
+    forward = COURSES[course][signature.forward]
+    header = _header(test.forward or forward.function, forward, inputs, arrays)
+    if then:
+        header["then"] = _header(test.function, signature, inputs, arrays)
+        header["both"] = True
+    return Call(header, arrays)
+
+
+def _header(function: str, signature: Signature, inputs: Inputs, arrays: list[np.ndarray]
+            ) -> dict[str, Any]:
+    count = expected_results(signature)
+    return {"function": function, "names": list(signature.takes), "several": count > 1,
+            "arguments": [_told(_argument(name, signature, inputs), arrays)
+                          for name in signature.takes]}
+
+
+def _argument(name: str, signature: Signature, inputs: Inputs) -> Any:
+    if name == "G":
+        return int(inputs["gn_param"]["groups"])
+    value = inputs.get(name, {})
+    if not isinstance(value, dict):
+        return value
+    return {signature.keys.get(key, key) if signature.keys else key: held
+            for key, held in value.items() if key != "groups"}
+
+
+def _told(value: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, dict):
+        return {"dictionary": {name: _told(held, arrays) for name, held in value.items()}}
+    return {"number": value}
+
+
+def expected_results(signature: Signature) -> int:
+    """How many results a function returns: a forward's cache and an update's config too."""
+    is_loss = signature.gives[0] == "loss"
+    return len(signature.gives) + (not signature.forward and not is_loss)
+
+
+@dataclass
+class Outcome:
+    """What came back of a call.
+
+    raised    the exception, as the student's process tells it, or None
+    during    the function that ran last
+    returned  results: arrays, or strings that name what is none
+    moved     what is then in a dictionary among the arguments, or the second result
+    first     what a backward's forward returned first; `no_forward`: it returned None
+    """
+
+    raised: Optional[Mapping[str, Any]] = None
+    during: str = ""
+    returned: list[Any] = field(default_factory=list)
+    alone: bool = False
+    moved: dict[str, Any] = field(default_factory=dict)
+    first: Any = None
+    no_forward: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def outcome_of(told: Any, frames: Sequence[np.ndarray], signature: Signature) -> Outcome:
+    """Reads what a student's process tells of a call. ValueError: it makes no sense."""
+    try:
+        returned = [_result(item, frames) for item in told.get("returned", [])]
+        moved = told.get("dictionaries", {}).get(signature.moves, {})
+        if signature.moves == "config" and len(returned) > 1:
+            moved = told["returned"][1].get("items", moved)
+        names = {theirs: ours for ours, theirs in (signature.keys or {}).items()}
+        raised = told.get("raised")
+        if raised is not None and not isinstance(raised, dict):
+            raise ValueError("an exception is told of by no object")
+        return Outcome(
+            raised=raised, during=str(told.get("during", ""))[:200], returned=returned,
+            alone=bool(told.get("alone")), first=_result(told.get("first", {"is": "None"}), frames),
+            moved={names.get(key, key): _result(item, frames) for key, item in moved.items()},
+            no_forward=bool(told.get("no_forward")),
+            notes=[f"{str(note['changed'])[:40]} is overwritten: a second use of it would be wrong"
+                   for note in told.get("notes", [])[:8]
+                   if signature.function != "sgd"])  # the course's own changes w
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError("an answer is not made as the grader's own are") from error
+
+
+def _result(item: Mapping[str, Any], frames: Sequence[np.ndarray]) -> Any:
+    if item["is"] != "array":
+        kind = str(item["is"])[:100]
+        shape = item.get("shape")
+        return f"of shape {tuple(map(int, shape))}" if kind == "too large" else kind
+    return frames[int(item["frame"])]

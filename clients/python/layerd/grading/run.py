@@ -1,0 +1,223 @@
+"""One test in a student's process: its calls, the claims they make, and what is said of them."""
+from collections.abc import Mapping
+from typing import Any, Optional, Protocol
+
+import numpy as np
+
+from . import diagnosis, dropout, patterns
+from .claims import as_document, at_path, claims_of, finding_of, in_right_shape
+from .gradient import OwnGradient
+from .messages import Inputs, Outcome, call_of, expected_results, inputs_of
+from .oracle import Challenge
+from .results import CaseResult, Finding
+from .rubric import Test
+from .sandbox import TestEnded
+from .signatures import DROPOUT_CASES
+from .student import Student
+
+INHERITED = "your backward is the exact gradient of your forward; the fault is in forward"
+_IN_LOSS = "dx is the exact gradient of your loss; the fault is in the loss"
+
+
+class Asking(Protocol):
+    """What a run asks of those who know the daemon (judge.py)."""
+
+    course: str
+    digest: str
+    seed: int
+
+    def challenge(self, test: Test, case: str) -> Challenge:
+        """The inputs of a case."""
+
+    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is told of a claim."""
+
+    def forward_of(self, test: Test) -> Optional[Test]:
+        """A test of the forward that a backward takes its cache from, or None."""
+
+
+class Run:
+    """The cases of a test, one after the other."""
+
+    def __init__(self, judge: Asking, test: Test, student: Student):
+        self._judge = judge
+        self._test = test
+        self._student = student
+        self._ended: Optional[Finding] = None
+        self._conventions: set[str] = set()
+
+    def case(self, case: str) -> CaseResult:
+        if self._ended:
+            return CaseResult(case, [self._ended])
+        try:
+            if self._test.operation in DROPOUT_CASES:
+                return self._dropout(case)
+            return self._challenge(case)
+        except TestEnded as ended:
+            self._ended = Finding("", "crash", ended.fault, f"{self._test.function} {ended}")
+            return CaseResult(case, [self._ended])
+
+    def _challenge(self, case: str) -> CaseResult:
+        challenge = self._judge.challenge(self._test, case)
+        given = inputs_of(challenge.inputs, self._test.dtype)
+        found: list[CaseResult] = []
+        for variant in _variants(self._test, given):
+            outcome = self._called(variant)
+            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given))
+            result.findings = self._judged(challenge, variant, outcome)
+            if all(finding.verdict == "right" for finding in result.findings):
+                return result
+            found.append(result)
+        return max(found, key=lambda result: result.share(True))
+
+    def _called(self, given: Inputs) -> Outcome:
+        call = call_of(self._test, self._judge.course, given)
+        return self._student.call([call.header], call.arrays, self._test.signature)[0]
+
+    def _early(self, outcome: Outcome) -> Optional[Finding]:
+        """What is said of a call that gave nothing to judge, or None."""
+        test = self._test
+        if outcome.raised is not None:
+            finding = diagnosis.of_crash(outcome.raised, outcome.during or test.function)
+            if outcome.during and outcome.during == test.forward:
+                finding.says = f"{test.function} waits for its forward: {finding.says}"
+            return finding
+        if outcome.no_forward:
+            return Finding("", "missing", "not_written", f"{test.function} waits for its forward: "
+                           f"{test.forward} returns None")
+        wanted = expected_results(test.signature)
+        if len(outcome.returned) == 1 and isinstance(outcome.returned[0], str) and wanted > 1 \
+                and outcome.returned[0] == "None":
+            return Finding("", "missing", "not_written",
+                           f"{test.function} returns None: not written yet")
+        if len(outcome.returned) != wanted or outcome.alone != (wanted == 1):
+            count = "one value" if outcome.alone else f"{len(outcome.returned)} values"
+            names = ", ".join([*test.signature.gives, *_also(test)])
+            return Finding("", "wrong", "returns", f"{test.function} returns {count}, where "
+                           f"{names} {'is' if wanted == 1 else 'are'} wanted")
+        return None
+
+    def _judged(self, challenge: Challenge, given: Inputs, outcome: Outcome) -> list[Finding]:
+        early = self._early(outcome)
+        if early:
+            return [early]
+        values, findings = claims_of(challenge, self._test, outcome)
+        if all(isinstance(finding, Finding) and finding.verdict == "missing"
+               for finding in findings.values()) and len(findings) == len(values):
+            return list(findings.values())
+        verdict = self._judge.verdict(challenge, as_document(values))
+        for name in values:
+            if name not in findings:
+                findings[name] = finding_of(name, at_path(verdict.get("claim", {}), name))
+        self._look_closer(challenge, given, values, findings)
+        return [findings[name] for name in values]
+
+    def _look_closer(self, challenge: Challenge, given: Inputs, values: dict[str, Any],
+                     findings: dict[str, Finding]) -> None:
+        """Says more of what is wrong: right values in a wrong shape, an own forward's gradient."""
+        wrong = {name: values[name] for name, finding in findings.items()
+                 if finding.verdict == "wrong" and isinstance(values[name], np.ndarray)
+                 and values[name].size}
+        reshaped = {name: in_right_shape(given, name, value) for name, value in wrong.items()}
+        reshaped = {name: value for name, value in reshaped.items() if value is not None}
+        if reshaped:
+            verdict = self._judge.verdict(challenge, as_document({**values, **reshaped}))
+            for name, value in reshaped.items():
+                if at_path(verdict.get("claim", {}), name).get("verdict") == "right":
+                    findings[name] = Finding(
+                        name, "wrong", "shape_only", f"the values of {name} are right, but it has "
+                        f"shape {wrong.pop(name).shape}, where {value.shape} is wanted")
+        for name, finding in findings.items():
+            value = values[name]
+            if finding.fault == "shape" and name == "dx" and not value.size \
+                    and given.get("conv_param", {}).get("pad") == 0:
+                findings[name] = Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: "
+                                         "a slice from pad to -pad then runs from 0 to 0; cut with "
+                                         "pad : pad + H")
+            elif finding.fault == "shape" and not finding.says:
+                finding.says = f"{name} has shape {np.shape(values[name])}, which is not right"
+        gradients = [name for name in wrong if name.startswith("d")]
+        if gradients:
+            self._look_at_forward(challenge, given, gradients, findings)
+
+    def _look_at_forward(self, challenge: Challenge, given: Inputs, gradients: list[str],
+                         findings: dict[str, Finding]) -> None:
+        """Where what gradients are of is wrong too, that is the fault, and the only one."""
+        first = findings.get("loss") or self._forward(challenge.case)
+        if first is None or first.verdict == "right":
+            return
+        own = self._own(given, gradients)
+        fault = first.says or f"{first.output} is wrong"
+        says = f"{INHERITED}: {fault}" if self._test.forward else _IN_LOSS
+        if own != set(gradients):
+            says = f"{self._test.forward}, whose cache it is made of, is not right either: mend " \
+                f"that first: {fault}"
+        for name in gradients:
+            is_open = self._test.forward and not findings[name].fault
+            if name in own or is_open:  # what has a fault of its own is told that
+                findings[name] = Finding(name, "wrong", "inherited", says, own=name in own)
+
+    def _forward(self, case: str) -> Optional[Finding]:
+        """What is found of the forward that a backward's cache is from, in the same case or the
+        first that it has; None: nothing can be."""
+        forward = self._judge.forward_of(self._test)
+        if forward is None:
+            return None
+        run = Run(self._judge, forward, self._student)
+        with self._student.aside():
+            findings = run._challenge(case if case in forward.cases else forward.cases[0]).findings
+            return next((finding for finding in findings if finding.output == "out"), None)
+        return None
+
+    def _own(self, given: Inputs, gradients: list[str]) -> set[str]:
+        """Which gradients are exactly those of the student's own forward."""
+        given = {name: value.astype(np.float64) if isinstance(value, np.ndarray)
+                 and value.dtype.kind == "f" else value for name, value in given.items()}
+        asked = OwnGradient(self._test, self._judge.course, given, gradients, self._judge.seed)
+        with self._student.aside():
+            return asked.judge(self._student.call(asked.calls, asked.arrays, self._test.signature))
+        return set()
+
+    def _dropout(self, case: str) -> CaseResult:
+        is_backward = self._test.forward is not None
+        given = dropout.inputs(case, self._judge.digest, is_backward)
+        outcome = self._called(given)
+        early = self._early(outcome)
+        if early:
+            return CaseResult(case, [early], outcome.notes)
+        name, value = self._test.signature.gives[0], outcome.returned[0]
+        convention = None
+        if isinstance(value, str):
+            finding = diagnosis.of_result(name, value)
+        elif not is_backward:
+            finding, convention = dropout.judge_forward(given, value)
+        elif isinstance(outcome.first, str):
+            finding = diagnosis.of_result("out", outcome.first)
+            finding.says = f"{self._test.function} waits for its forward: {finding.says}"
+        else:
+            finding = dropout.judge_backward(given, outcome.first, value)
+        if convention:
+            self._conventions.add(convention)
+            outcome.notes.append("you take p as the probability of "
+                                 f"{'keeping' if convention == 'keep' else 'dropping'} an element")
+        if len(self._conventions) > 1 and finding.verdict == "right":
+            finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of keeping "
+                              "in one case and of dropping in another")
+        return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
+
+
+def _also(test: Test) -> list[str]:
+    if test.signature.forward or "loss" in test.signature.gives:
+        return []
+    return ["config" if test.signature.moves == "config" else "cache"]
+
+
+def _variants(test: Test, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Inputs in the forms that right implementations take them in: of a group norm, gamma and beta
+    as (1, C, 1, 1) or as (C,)."""
+    if not test.operation.startswith("spatial_groupnorm"):
+        return [given]
+    wide = {name: given[name].reshape(1, -1, 1, 1) for name in ("gamma", "beta")}
+    return [{**given, **wide}, given]
+
+
