@@ -16,6 +16,8 @@ HALF = 0.5  # of a bound: what a right answer may take of it
 # A margin of svm so near 0 that it may count or not takes all of what it may.
 WHOLE = {"svm/loss": ("dx",)}
 
+TIGHT = 1e-11  # of the largest right value: what a bound may be of usual numbers in float64
+
 MODULES = honest_plain, honest_norms, honest_windows, honest_updates
 OPERATIONS = {name: parts for module in MODULES for name, parts in module.OPERATIONS.items()}
 
@@ -95,6 +97,16 @@ def look_at_expected(tally, about, right, found):
                               f"{finding['expected']} within {finding['bound']}")
 
 
+def look_at_bounds(tally, about, right, found):
+    """A bound that lets a right answer pass is to let nothing else pass"""
+    known = dict(flattened(right))
+    for name, finding in findings(found):
+        if name in known and "bound" in finding:
+            largest = np.abs(np.asarray(known[name], float)).max()
+            if number(finding["bound"]) > TIGHT * largest:
+                tally.fail(about, f"{name} may be off by {finding['bound']} of {largest}")
+
+
 def ask(tally, daemon, operation, about, takes, right, claim, usual, **terms):
     found = daemon.check(operation, takes, claim, **terms)
     for name, finding in findings(found):
@@ -102,6 +114,8 @@ def ask(tally, daemon, operation, about, takes, right, claim, usual, **terms):
         if usual and finding["verdict"] == "undecided":
             tally.fail(f"{about}, {name}", f"cannot tell of usual numbers: {finding}")
     look_at_expected(tally, about, right, found)
+    if usual:
+        look_at_bounds(tally, about, right, found)
 
 
 MOST = 11  # ways that are asked about at once
