@@ -118,7 +118,7 @@ def ask(tally, daemon, operation, about, takes, right, claim, usual, **terms):
         look_at_bounds(tally, about, right, found)
 
 
-MOST = 11  # ways that are asked about at once
+MOST = 9  # ways that are asked about at once
 
 
 def some(ways, offset):

@@ -11,6 +11,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vectors"))
 
+import challenged  # noqa: E402
 import conventions  # noqa: E402
 import honest  # noqa: E402
 import wrong  # noqa: E402
@@ -58,9 +59,10 @@ def main(url, words):
                   if not words or any(word in name for word in words)]
     failed = report("right answers", run_honest(daemon, operations))
     failed |= report("wrong answers", run_wrong(daemon, operations))
-    either = honest.Tally()
-    conventions.run(either, daemon, operations)
-    failed |= report("conventions", either)
+    for name, module in ("conventions", conventions), ("challenges", challenged):
+        tally = honest.Tally()
+        module.run(tally, daemon, operations)
+        failed |= report(name, tally)
     print(f"checks: {daemon.asked} asked")
     return 1 if failed else 0
 
