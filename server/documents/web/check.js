@@ -19,7 +19,13 @@ function checkNode({ path, outputs, cache, params = [], params_name }, before, m
         "details",
         {},
         element("summary", {}, "Check my answer"),
-        makeForm(run, {}, about, fields.map(fieldNode), runNode("Check")),
+        makeForm(
+            run,
+            {},
+            element("p", { class: "quiet" }, about),
+            fields.map(fieldNode),
+            runNode("Check"),
+        ),
     );
 }
 
