@@ -143,12 +143,12 @@ static bool make_form(const layerd_request *request, layerd_form *form, layerd_e
 
 layerd_answer *layerd_run(layerd_client *client, const layerd_request *request,
                           layerd_error *error) {
-    layerd_form form;
+    layerd_form form = {0};
     return make_form(request, &form, error) ? layerd_send(client, &form, error) : NULL;
 }
 
 json_t *layerd_check(layerd_client *client, const layerd_request *request, layerd_error *error) {
-    layerd_form form;
+    layerd_form form = {0};
     if (!make_form(request, &form, error))
         return NULL;
     locale_t previous, c = enter_c_locale(&previous);

@@ -62,6 +62,7 @@ static bool draw(giving *g, caller *caller, problem *problem) {
 }
 
 static bool answer(giving *g, const form *form, charge *charge, reply *reply, problem *problem) {
+    g->given.form = form;
     size_t bound = form->bound_challenge(&g->given);
     char *body = charge_add(charge, bound) ? malloc(bound) : NULL;
     if (!body)

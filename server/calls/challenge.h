@@ -40,6 +40,7 @@ typedef struct challenge_given {
     char expires[CLOCK_TEXT];
     char claims[LAYERS_MAX_CLAIMS][CLAIM_NAME]; /* "out", "bn_param.running_mean" */
     int claim_count;
+    const form *form;   /* that it is written in */
     form_answer inputs; /* which are the outputs of its call */
 } challenge_given;
 

@@ -64,7 +64,7 @@ size_t challenge_bound_json(const challenge_given *given) {
     size_t names = sizeof "{'challenge':'','expires':'','operation':'','inputs':,'claims':[]}" +
                    strlen(given->text) + strlen(given->expires) + strlen(given->operation) +
                    (size_t)given->claim_count * (CLAIM_NAME + 4);
-    return form_add(names, form_json.bound(&given->inputs));
+    return form_add(names, given->form->bound(&given->inputs));
 }
 
 static char *write_text(char *out, const char *before, const char *text) {
@@ -80,7 +80,7 @@ char *challenge_write_json(char *out, const challenge_given *given) {
     out = write_text(out, ",\"expires\":", given->expires);
     out = write_text(out, ",\"operation\":", given->operation);
     out = json_write_raw(out, ",\"inputs\":");
-    out = form_json.write(out, &given->inputs) - 1; /* without its line feed */
+    out = given->form->write(out, &given->inputs) - 1; /* without its line feed */
     out = json_write_raw(out, ",\"claims\":[");
     for (int i = 0; i < given->claim_count; i++)
         out = write_text(out, i > 0 ? "," : "", given->claims[i]);

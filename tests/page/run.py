@@ -5,8 +5,8 @@ import unittest
 import case
 from browser import Browser
 
-MODULES = ("test_document", "test_forms", "test_errors", "test_figures", "test_images", "test_graph",
-           "test_origins", "test_people", "test_tokens")
+MODULES = ("test_document", "test_forms", "test_checks", "test_errors", "test_figures",
+           "test_images", "test_graph", "test_origins", "test_people", "test_tokens")
 
 case.url = sys.argv[1]
 case.browser = Browser()

@@ -69,6 +69,7 @@ class Forms(Case):
         tab = self.open("#dropout")
         path = "/dropout/forward"
         self.set(tab, path, "x", "[[1, 2], [3, 4]]")
+        self.set(tab, path, "p", "0.5")
         self.set(tab, path, "mask", "[[1, 0], [0, 1]]")
         tab.click(run_button(path))
         tab.until(f"{field(path, 'mask')}.getAttribute('aria-invalid') === 'true'")

@@ -121,7 +121,7 @@ json_t *post_check(openapi *o, const document *row, const layers_operation *oper
     json_t *answers = answer_examples(o, example_verdict(o, operation, right),
                                       example_verdict(o, operation, wrong));
     posting_example(o, examples, "nested", "right claims", right);
-    posting_example(o, examples, "wrong", "a claim that is twice the right one", wrong);
+    posting_example(o, examples, "wrong", "a claim of the wrong sign", wrong);
     openapi_name(named, operation->layer, operation->name, "");
     snprintf(summary, sizeof summary,
              "Tells whether outputs of %s/%s are right, not what is right.", operation->layer,

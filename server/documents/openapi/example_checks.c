@@ -3,13 +3,13 @@
 
 #include "handlers.h"
 
-/* Every number twice as large. */
-static json_t *doubled(openapi *o, json_t *value) {
+/* Every number with the other sign. */
+static json_t *negated(openapi *o, json_t *value) {
     if (!json_is_array(value))
-        return json_real(2 * json_number_value(value));
+        return json_real(-json_number_value(value));
     json_t *list = json_array();
     for (size_t i = 0; i < json_array_size(value); i++)
-        openapi_add(o, list, doubled(o, json_array_get(value, i)));
+        openapi_add(o, list, negated(o, json_array_get(value, i)));
     return list;
 }
 
@@ -43,7 +43,7 @@ json_t *example_check(openapi *o, const layers_operation *operation, bool right)
     const char *first = operation->outputs[0].name;
     openapi_put(o, body, "claim",
                 right ? claim_of(o, operation, given)
-                      : json_pack("{s:o}", first, doubled(o, json_object_get(given, first))));
+                      : json_pack("{s:o}", first, negated(o, json_object_get(given, first))));
     json_decref(given);
     return body;
 }

@@ -30,7 +30,8 @@ const char *example_cache(const layers_operation *operation, char text[OPENAPI_N
 /* ---- example_checks.c --------------------------------------------------------------------------
  */
 
-/* A check whose claims are right, or whose first is twice the right one; and what the daemon answers. */
+/* A check whose claims are right, or whose first has the wrong sign; and what the daemon answers.
+ */
 json_t *example_check(openapi *o, const layers_operation *operation, bool right);
 json_t *example_verdict(openapi *o, const layers_operation *operation, const json_t *check);
 

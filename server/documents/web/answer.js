@@ -54,8 +54,10 @@ function spokenShapes(pairs) {
 /* The answer of an operation. */
 function operationAnswer(operation, onHandle) {
     return makeAnswer({
-        nodes: (answer) => result(answer, operation, onHandle),
-        spoken: (json) => spokenShapes(operation.outputs.map(({ name }) => [name, json[name]])),
+        nodes: (answer) =>
+            answer.json.verdict ? findings(answer) : result(answer, operation, onHandle),
+        spoken: (json) =>
+            json.verdict ?? spokenShapes(operation.outputs.map(({ name }) => [name, json[name]])),
     });
 }
 

@@ -152,7 +152,7 @@ function fieldNode(field) {
 }
 
 function allFields(fields) {
-    return fields.flatMap((field) => field.fields ?? [field]);
+    return fields.flatMap((field) => (field.fields ? allFields(field.fields) : [field]));
 }
 
 /* Marks the one field at fault; none for null. */

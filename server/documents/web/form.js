@@ -51,17 +51,26 @@ function optionsNode(fields, boxes) {
     );
 }
 
-function runNode() {
+function runNode(text) {
     return element(
         "div",
         { class: "run" },
-        element("button", { type: "submit", "aria-keyshortcuts": "Control+Enter" }, "Run"),
+        element("button", { type: "submit", "aria-keyshortcuts": "Control+Enter" }, text),
         element("kbd", {}, "Ctrl + Enter"),
     );
 }
 
-/* The panel of an operation. `onHandle` makes what stands beside a handle, of the answer. */
-function makePanel(operation, onHandle) {
+/* A form that runs by its button, or by Ctrl and Enter anywhere in it. */
+function makeForm(run, attributes, ...children) {
+    const submit = (event) => (event.preventDefault(), run());
+    const keydown = (event) =>
+        (event.ctrlKey || event.metaKey) && event.key === "Enter" && submit(event);
+    return element("form", { novalidate: true, submit, keydown, ...attributes }, ...children);
+}
+
+/* The panel of an operation. `onHandle` makes what stands beside a handle, of the answer, and
+ * `before` gives the fields of the forward whose backward it is. */
+function makePanel(operation, onHandle, before) {
     const main = makeFields(operation);
     const options = operation.dtype ? [dtypeField(operation.dtype)] : [];
     const fields = [...main, ...options];
@@ -73,19 +82,17 @@ function makePanel(operation, onHandle) {
         return operation.path + (query.length ? `?${query.join("&")}` : "");
     };
     const showCurl = () => (line.textContent = curlLine(target(), bodyOf(objectPieces(fields))));
-    const run = (event) => (event.preventDefault(), runForm({ fields, target, answer }));
-    const onKey = (event) =>
-        (event.ctrlKey || event.metaKey) && event.key === "Enter" && run(event);
-    const form = element(
-        "form",
-        { novalidate: true, submit: run, keydown: onKey, input: showCurl },
+    const form = makeForm(
+        () => runForm({ fields, target, answer }),
+        { input: showCurl },
         main.map(fieldNode),
         optionsNode(options, boxes),
-        runNode(),
+        runNode("Run"),
         curlNode(line),
     );
     showCurl();
     const node = panelNode(operation.path, operation.summary, form, answer);
+    form.after(checkNode(operation, () => before() || options, main, answer));
     return { operation, fields, node, showCurl };
 }
 

@@ -77,17 +77,14 @@ function makeRunner(once, again) {
 function graphForm({ field, goOn, line, once }) {
     const again = button(`Run ${REPEATS} times`, () => run(REPEATS));
     const run = makeRunner(once, again);
-    const onSubmit = (event) => (event.preventDefault(), run(1));
-    const onKey = (event) =>
-        (event.ctrlKey || event.metaKey) && event.key === "Enter" && onSubmit(event);
-    const buttons = runNode();
+    const buttons = runNode("Run");
     buttons.append(
         again,
         button("Example", () => field.set(exampleGraph())),
     );
-    return element(
-        "form",
-        { novalidate: true, submit: onSubmit, keydown: onKey },
+    return makeForm(
+        () => run(1),
+        {},
         field.node,
         element(
             "label",

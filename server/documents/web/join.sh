@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts the page together: a line "@include NAME" of index.html becomes that file, and the policy
 # allows the style and the script that are in the page by their hashes, and nothing else. What only
-# readers of the files need, indentation and lines of comment, is left out of the page.
+# readers of the files need, indentation and lines of comment, and in styles most other space, is
+# left out of the page.
 #
 #   server/documents/web/join.sh server/documents/web/index.html PAGE POLICY
 set -eu
@@ -13,9 +14,12 @@ awk -v folder="$folder" '
             if ($2 !~ /\.(js|css)$/) { print line; continue }
             sub(/^ +/, "", line)
             if (line ~ /^\/\*/) comment = 1
-            if (!comment && line != "") print line
+            css = $2 ~ /\.css$/
+            if (css) { gsub(/: /, ":", line); sub(/ \{$/, "{", line) }
+            if (!comment && line != "") printf "%s%s", line, css ? "" : "\n"
             if (line ~ /\*\/$/) comment = 0
         }
+        if (css) print ""
     }
     got < 0 { print "there is no " folder "/" $2 >"/dev/stderr"; exit 1 }' "$1" >"$2"
 

@@ -50,8 +50,12 @@ function useHandle(giver, panels, json) {
 
 function makePanels(operations) {
     const panels = [];
-    for (const operation of operations)
-        panels.push(makePanel(operation, (json) => useHandle(operation, panels, json)));
+    for (const operation of operations) {
+        const before = () =>
+            operation.cache === "taken" &&
+            panels.find(({ operation: { layer } }) => layer === operation.layer).fields;
+        panels.push(makePanel(operation, (json) => useHandle(operation, panels, json), before));
+    }
     return panels;
 }
 
