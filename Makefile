@@ -77,11 +77,11 @@ FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/servin
 
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
 JEMALLOC ?= -ljemalloc
-SERVER_LIBS := $(if $(SAN),,$(JEMALLOC)) -lmicrohttpd -ljansson -lpthread -lm
+SERVER_LIBS := $(if $(SAN),,$(JEMALLOC)) -lmicrohttpd -ljansson -l:libhiredis.a -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
-            libfast-float-dev libjemalloc-dev
+            libfast-float-dev libjemalloc-dev libhiredis-dev
 PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
 PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \

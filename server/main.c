@@ -166,6 +166,44 @@ static bool serve(service *service, const sigset_t *signals) {
     return true;
 }
 
+/* The first line of a file. False where it cannot be read. */
+static bool read_line(const char *path, char *line, size_t room) {
+    FILE *file = fopen(path, "re");
+    bool good = file && fgets(line, (int)room, file);
+    if (good)
+        line[strcspn(line, "\r\n")] = '\0';
+    if (file)
+        fclose(file);
+    return good && *line;
+}
+
+/* NULL where that is not possible, which is said. */
+static store *open_store(const options *options) {
+    char password[256] = "";
+    if (!*options->store)
+        return store_open_memory(options->cache_budget, (int64_t)options->cache_lifetime);
+    if (*options->store_password_file &&
+        !read_line(options->store_password_file, password, sizeof password)) {
+        log_line(LOG_ERROR, "--store-password-file %s: there is no password to be read",
+                 options->store_password_file);
+        return NULL;
+    }
+    bool by_sentinel = strstr(options->store, "sentinel://");
+    const store_redis_setup setup = {
+        .address = options->store,
+        .password = password,
+        .budget = options->cache_budget,
+        .lifetime = (int64_t)options->cache_lifetime,
+        .copies = *options->store_copies ? *options->store_copies - '0' : by_sentinel,
+        .timeout = (int64_t)options->store_timeout,
+        .grace = (int64_t)options->store_grace,
+        .largest = options->memory,
+    };
+    store *store = store_open_redis(&setup);
+    secret_wipe(password, sizeof password);
+    return store;
+}
+
 int main(int argc, char **argv) {
     options options;
     switch (options_read(&options, argc, argv)) {
@@ -201,7 +239,7 @@ int main(int argc, char **argv) {
     }
     service service = {
         .options = &options,
-        .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
+        .store = open_store(&options),
         .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
         .tokens = tokens,
         .challenges = &challenges,
@@ -212,7 +250,7 @@ int main(int argc, char **argv) {
     if (started)
         started = serve(&service, &signals);
     else
-        log_line(LOG_ERROR, "cannot start: no memory, or no threads");
+        log_line(LOG_ERROR, "cannot start: no store, no memory, or no threads");
     workers_free(service.workers);
     if (service.store)
         service.store->close(service.store);

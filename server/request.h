@@ -51,6 +51,13 @@ static inline owner *request_owner(const request *request) {
     return request->caller ? request->caller->tenant : NULL;
 }
 
+/* The store as the caller sees it: a thread of connections may not wait for it. */
+static inline store request_store(const service *service, const request *request) {
+    store view = store_for(service->store, request_owner(request));
+    view.hurried = !request->at_leisure;
+    return view;
+}
+
 typedef struct {
     int status;
     const char *content_type;   /* static; NULL for no body */
