@@ -82,7 +82,7 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev libhiredis-dev
-PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
+PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev redis-server
 PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light openssl

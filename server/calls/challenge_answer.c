@@ -11,56 +11,51 @@
 
 /* One request on its way. */
 typedef struct {
-  const challenges *challenges;
-  const char *tenant; /* "" for none */
-  challenge_asked asked;
-  challenge_stream stream;
-  challenge_drawn drawn;
-  layers_call body; /* which has nothing but the claim */
-  form_claim claim;
-  form_request request;
-  verdict verdict;
+    const challenges *challenges;
+    const char *tenant; /* "" for none */
+    challenge_asked asked;
+    challenge_stream stream;
+    challenge_drawn drawn;
+    layers_call body; /* which has nothing but the claim */
+    form_claim claim;
+    form_request request;
+    verdict verdict;
 } answering;
 
 /* Once the challenge has been read, it is known what may be claimed. */
-static bool open_challenge(form_claim *claim, const char *text,
-                           problem *problem) {
-  answering *a = claim->opener;
-  if (!challenge_take(a->challenges, a->tenant, text, &a->asked.challenge,
-                      &a->stream, problem))
-    return false;
-  const layers_operation *const *row =
-      form_operation(a->asked.challenge.operation);
-  if (!row || !challenge_has_cases(*row) ||
-      !form_dtype(a->asked.challenge.dtype, &a->asked.dtype, problem))
-    return challenge_refuse(problem);
-  layers_question_make(&a->drawn.question, *row);
-  claim->call.operation = &a->drawn.question.claims;
-  return true;
+static bool open_challenge(form_claim *claim, const char *text, problem *problem) {
+    answering *a = claim->opener;
+    if (!challenge_take(a->challenges, a->tenant, text, &a->asked.challenge, &a->stream, problem))
+        return false;
+    const layers_operation *const *row = form_operation(a->asked.challenge.operation);
+    if (!row || !challenge_has_cases(*row) ||
+        !form_dtype(a->asked.challenge.dtype, &a->asked.dtype, problem))
+        return challenge_refuse(problem);
+    layers_question_make(&a->drawn.question, *row);
+    claim->call.operation = &a->drawn.question.claims;
+    return true;
 }
 
 static bool draw(answering *a) {
-  layers_error error;
-  layers_code code = challenge_draw(&a->drawn, &a->asked, &a->stream, &error);
-  if (code ==
-      LAYERS_INVALID_PARAM) /* a case that there was when it was given */
-    return challenge_refuse(a->request.problem);
-  return code == LAYERS_OK || problem_set_layers(a->request.problem, &error);
+    layers_error error;
+    layers_code code = challenge_draw(&a->drawn, &a->asked, &a->stream, &error);
+    if (code == LAYERS_INVALID_PARAM) /* a case that there was when it was given */
+        return challenge_refuse(a->request.problem);
+    return code == LAYERS_OK || problem_set_layers(a->request.problem, &error);
 }
 
 static bool has_all(answering *a) {
-  for (int place = 0; place < LAYERS_MAX_CLAIMS; place++) {
-    char name[CLAIM_NAME], pointer[FORM_POINTER];
-    if (!(a->drawn.claims & 1U << place) || claim_is_given(&a->claim, place))
-      continue;
-    challenge_claim_name(&a->drawn.question.claims, place, '/', name);
-    snprintf(pointer, sizeof pointer, "/claim/%s", name);
-    return problem_set(
-        a->request.problem, PROBLEM_MISSING_FIELD, pointer,
-        "%s is missing: an answer claims all that the challenge asks for",
-        pointer);
-  }
-  return true;
+    for (int place = 0; place < LAYERS_MAX_CLAIMS; place++) {
+        char name[CLAIM_NAME], pointer[FORM_POINTER];
+        if (!(a->drawn.claims & 1U << place) || claim_is_given(&a->claim, place))
+            continue;
+        challenge_claim_name(&a->drawn.question.claims, place, '/', name);
+        snprintf(pointer, sizeof pointer, "/claim/%s", name);
+        return problem_set(a->request.problem, PROBLEM_MISSING_FIELD, pointer,
+                           "%s is missing: an answer claims all that the challenge asks for",
+                           pointer);
+    }
+    return true;
 }
 
 /* ---- what is claimed, as a digest
@@ -68,102 +63,92 @@ static bool has_all(answering *a) {
  */
 
 static void add_number(sha256 *hash, double number) {
-  number = isnan(number)
-               ? (double)NAN
-               : number + 0.0; /* one NaN, and zeros without their sign */
-  sha256_add(hash, &number, sizeof number);
+    number = isnan(number) ? (double)NAN : number + 0.0; /* one NaN, and zeros without their sign */
+    sha256_add(hash, &number, sizeof number);
 }
 
 static void add_values(sha256 *hash, const layers_tensor *tensor) {
-  for (size_t i = 0; i < tensor->size; i++)
-    add_number(hash, tensor->dtype == LAYERS_F32
-                         ? (double)((const float *)tensor->data)[i]
-                         : ((const double *)tensor->data)[i]);
+    for (size_t i = 0; i < tensor->size; i++)
+        add_number(hash, tensor->dtype == LAYERS_F32 ? (double)((const float *)tensor->data)[i]
+                                                     : ((const double *)tensor->data)[i]);
 }
 
 /* Of one that is larger than any right one nothing but the shape is looked at:
  * all such are wrong. */
 static void add_tensor(sha256 *hash, const layers_tensor *tensor) {
-  const size_t large = 1 << 18;
-  sha256_add(hash, &tensor->rank, sizeof tensor->rank);
-  sha256_add(hash, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
-  if (tensor->size <= large)
-    add_values(hash, tensor);
+    const size_t large = 1 << 18;
+    sha256_add(hash, &tensor->rank, sizeof tensor->rank);
+    sha256_add(hash, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
+    if (tensor->size <= large)
+        add_values(hash, tensor);
 }
 
 static void add_claim(sha256 *hash, const answering *a, int place) {
-  const layers_call *call = &a->claim.call;
-  sha256_add(hash, &place, sizeof place);
-  if (place < LAYERS_MAX_TENSORS) {
-    add_tensor(hash, &call->inputs[place]);
-    return;
-  }
-  int i = place - LAYERS_MAX_TENSORS;
-  if (layers_is_tensor(&call->operation->params[i]))
-    add_tensor(hash, &call->params[i].tensor);
-  else
-    add_number(hash, call->params[i].number + call->params[i].choice);
+    const layers_call *call = &a->claim.call;
+    sha256_add(hash, &place, sizeof place);
+    if (place < LAYERS_MAX_TENSORS) {
+        add_tensor(hash, &call->inputs[place]);
+        return;
+    }
+    int i = place - LAYERS_MAX_TENSORS;
+    if (layers_is_tensor(&call->operation->params[i]))
+        add_tensor(hash, &call->params[i].tensor);
+    else
+        add_number(hash, call->params[i].number + call->params[i].choice);
 }
 
 /* The same for the same claims, in whatever form and words they came. */
 static void digest_of(const answering *a, unsigned char digest[SHA256_BYTES]) {
-  sha256 hash;
-  sha256_begin(&hash);
-  for (int place = 0; place < LAYERS_MAX_CLAIMS; place++)
-    if (a->verdict.claimed[place])
-      add_claim(&hash, a, place);
-  sha256_end(&hash, digest);
+    sha256 hash;
+    sha256_begin(&hash);
+    for (int place = 0; place < LAYERS_MAX_CLAIMS; place++)
+        if (a->verdict.claimed[place])
+            add_claim(&hash, a, place);
+    sha256_end(&hash, digest);
 }
 
 /* The verdict is found before the challenge is spent, and told behind that:
  * whoever loses a race learns nothing. */
 static bool judge(answering *a, challenges *challenges, caller *caller) {
-  problem *problem = a->request.problem;
-  unsigned char digest[SHA256_BYTES];
-  if (!has_all(a) ||
-      !caller_work(caller, 2 * layers_check_work(a->drawn.check), problem) ||
-      !verdict_find(&a->verdict, a->drawn.check, &a->claim, problem))
-    return false;
-  digest_of(a, digest);
-  return challenge_spend(challenges, &a->asked.challenge, &a->stream, digest,
-                         problem);
+    problem *problem = a->request.problem;
+    unsigned char digest[SHA256_BYTES];
+    if (!has_all(a) || !caller_work(caller, 2 * layers_check_work(a->drawn.check), problem) ||
+        !verdict_find(&a->verdict, a->drawn.check, &a->claim, problem))
+        return false;
+    digest_of(a, digest);
+    return challenge_spend(challenges, &a->asked.challenge, &a->stream, digest, problem);
 }
 
 /* What stands in the body beside the challenge and the claim. */
 static const layers_field nothing[] = {{0}};
-static const layers_operation no_call = {.layer = "challenge",
-                                         .name = "answer",
-                                         .inputs = nothing,
-                                         .outputs = nothing};
+static const layers_operation no_call = {
+    .layer = "challenge", .name = "answer", .inputs = nothing, .outputs = nothing};
 
-bool handle_answer(service *service, const route *route, const request *request,
-                   reply *reply, problem *problem) {
-  const owner *tenant = request_owner(request);
-  answering a = {.challenges = service->challenges,
-                 .tenant = tenant ? tenant->name : "",
-                 .body = {.operation = &no_call, .dtype = LAYERS_F64},
-                 .claim = {.call = {.dtype = LAYERS_F64},
-                           .open = open_challenge,
-                           .opener = &a},
-                 .request = {.body = &request->body,
-                             .store = service->store,
-                             .charge = request->charge,
-                             .call = &a.body,
-                             .claim = &a.claim,
-                             .problem = problem}};
-  double start = clock_ms();
-  bool good = route->request_form->read(&a.request);
-  double read = clock_ms();
-  good = good && draw(&a) && judge(&a, service->challenges, request->caller);
-  double computed = clock_ms();
-  good = good &&
-         verdict_reply(&a.verdict, &a.drawn.question.claims,
-                       verdict_detail(request, route->detail), reply, problem);
-  reply->read_ms = read - start;
-  reply->compute_ms = computed - read;
-  reply->write_ms = clock_ms() - computed;
-  challenge_drawn_clear(&a.drawn);
-  layers_call_clear(&a.claim.call);
-  secret_wipe(&a.stream, sizeof a.stream);
-  return good;
+bool handle_answer(service *service, const route *route, const request *request, reply *reply,
+                   problem *problem) {
+    const owner *tenant = request_owner(request);
+    answering a = {.challenges = service->challenges,
+                   .tenant = tenant ? tenant->name : "",
+                   .body = {.operation = &no_call, .dtype = LAYERS_F64},
+                   .claim = {.call = {.dtype = LAYERS_F64}, .open = open_challenge, .opener = &a},
+                   .request = {.body = &request->body,
+                               .store = service->store,
+                               .charge = request->charge,
+                               .call = &a.body,
+                               .claim = &a.claim,
+                               .problem = problem}};
+    double start = clock_ms();
+    bool good = route->request_form->read(&a.request);
+    double read = clock_ms();
+    good = good && draw(&a) && judge(&a, service->challenges, request->caller);
+    double computed = clock_ms();
+    good = good && verdict_reply(&a.verdict, &a.drawn.question.claims,
+                                 verdict_detail(request, route->detail), reply, problem);
+    reply->read_ms = read - start;
+    reply->compute_ms = computed - read;
+    reply->write_ms = clock_ms() - computed;
+    challenge_drawn_clear(&a.drawn);
+    layers_call_clear(&a.claim.call);
+    secret_wipe(&a.stream, sizeof a.stream);
+    return good;
 }

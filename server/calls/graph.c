@@ -270,6 +270,8 @@ bool handle_graph(service *service, const route *route, const request *request, 
         reply->unfinished = w;
         reply->drop = give_up;
     } else {
+        if (from_the_start)
+            handles_put_back(&w->call.taken, request->body.data, request->body.size);
         give_up(w);
         reply->later = from_the_start;
     }
