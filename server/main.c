@@ -246,6 +246,7 @@ int main(int argc, char **argv) {
         .memory = {.limit = options.memory},
         .metrics = metrics_make(route_count()),
     };
+    challenges.shared = service.store && service.store->note_once;
     bool started = service.store && service.workers && service.metrics;
     if (started)
         started = serve(&service, &signals);
