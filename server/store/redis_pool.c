@@ -234,6 +234,26 @@ static void note(redis_pool *pool, const redis_report *report) {
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Asks a node about itself over the watcher's link: once more over a new one, where the old one had
+ * ended. */
+static bool ask_report(redis_pool *pool, const redis_node *node, redis_report *report) {
+    for (bool is_new = false; !is_new;) {
+        is_new = !pool->link;
+        if (is_new)
+            pool->link = find_open(&pool->setup.address, node, link_now() + pool->setup.timeout);
+        if (!pool->link)
+            return false;
+        pool->link->deadline = link_now() + pool->setup.timeout;
+        if (find_report(pool->link, report))
+            return true;
+        if (!is_new && pool->link->state == LINK_LOST)
+            drop_link(pool);
+        else
+            is_new = true;
+    }
+    return false;
+}
+
 /* Looks at the store over the watcher's link, which it opens. *wrong: it is there, and is none that
  * may be used. */
 static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
@@ -247,14 +267,11 @@ static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
         return false;
     if (pool->link && (strcmp(node.host, pool->node.host) != 0 || node.port != pool->node.port))
         drop_link(pool);
-    if (!pool->link)
-        pool->link = find_open(&setup->address, &node, link_now() + setup->timeout);
-    if (!pool->link) {
-        snprintf(text, LINK_TEXT, "no memory");
-        return false;
-    }
-    pool->link->deadline = link_now() + setup->timeout;
-    if (!find_report(pool->link, &report)) {
+    if (!ask_report(pool, &node, &report)) {
+        if (!pool->link) {
+            snprintf(text, LINK_TEXT, "no memory");
+            return false;
+        }
         snprintf(text, LINK_TEXT, "%s", pool->link->text);
         *wrong = is_refused(pool->link, never);
         return false;
@@ -297,11 +314,13 @@ static bool is_short(redis_pool *pool) {
     return is_short;
 }
 
-/* Whether the watcher's link is whole; says that the store is away where it is not. */
+/* Whether the watcher's link is whole. One that ended says nothing yet: the store may have started
+ * again, and calls have found it. */
 static bool link_holds(redis_pool *pool) {
     if (pool->link->state == LINK_GOOD)
         return true;
-    go_away(pool, pool->link->text);
+    if (pool->link->state != LINK_LOST)
+        go_away(pool, pool->link->text);
     drop_link(pool);
     return false;
 }
@@ -310,7 +329,7 @@ static bool link_holds(redis_pool *pool) {
 static int step(redis_pool *pool) {
     char text[LINK_TEXT] = "";
     bool wrong;
-    if (!pool_is_up(pool) || link_now() - pool->looked >= LOOK_EVERY) {
+    if (!pool_is_up(pool) || !pool->link || link_now() - pool->looked >= LOOK_EVERY) {
         if (!pool_is_up(pool))
             drop_link(pool);
         pool->looked = link_now();
@@ -326,6 +345,8 @@ static int step(redis_pool *pool) {
         pool->setup.chore(pool->link, pool->setup.context);
         link_holds(pool);
     }
+    if (!pool->link)
+        return 1;
     if (link_now() - pool->health.since > STEADY)
         pool->pause = FIRST_PAUSE;
     return is_short(pool) ? FAST_TICK : TICK;

@@ -21,7 +21,7 @@ class Caller:
     """One connection, opened anew where it ended. A call gives None where there was no answer."""
 
     def __init__(self, port):
-        self.port, self.link = port, None
+        self.port, self.link, self.headers = port, None, {}
 
     def call(self, path, body=None, method=None, timeout=30):
         try:
@@ -29,7 +29,7 @@ class Caller:
                 self.link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
             text = None if body is None else json.dumps(body)
             self.link.request(method or ("POST" if text else "GET"), path, text,
-                              {"Content-Type": "application/json"})
+                              {"Content-Type": "application/json", **self.headers})
             answer = self.link.getresponse()
             return Answer(answer.status, answer.read())
         except (OSError, http.client.HTTPException):
