@@ -83,7 +83,8 @@ CLIENT_LIBS := -lcurl -ljansson -lm
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
             libfast-float-dev libjemalloc-dev libhiredis-dev
 PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev redis-server
-PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
+PACKAGES_REPLICAS := $(PACKAGES) redis-server redis-sentinel haproxy python3
+PACKAGES_TEST := $(PACKAGES_TESTS) redis-sentinel haproxy curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light openssl
 # Node 18 and later has the test runner that the JavaScript client's tests need.
@@ -123,6 +124,7 @@ test:
 	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),SLACK_MIB=500 )tests/chaos.sh $(B)/layerd # sanitizers keep what was freed
 	tests/callers.sh $(B)/layerd
+	$(if $(SAN),,$(PYTHON) -B tests/replicas/run.py $(B)/layerd)
 	tests/openapi.sh $(B)/layerd
 	tests/readme.sh $(B)/layerd
 	$(if $(SAN),,tests/openapi-types.sh $(B)/layerd)
@@ -157,6 +159,12 @@ define tell_loader
 @PATH=$$PATH:/sbin; if [ "$$(id -u)" = 0 ] && \
     ldconfig -NXv 2>/dev/null | grep -qE '^($(PREFIX)|$(PREFIX:/usr=))/lib:'; then ldconfig; fi
 endef
+
+.PHONY: replicas
+replicas: ## three daemons that share a Redis, behind HAProxy on 127.0.0.1:8080, until Ctrl-C
+	@$(call install,$(PACKAGES_REPLICAS))
+	@$(MAKE) --no-print-directory $(PARALLEL) $(B)/layerd
+	@$(PYTHON) -B tests/replicas/serve.py $(B)/layerd
 
 ##@ Work on it
 

@@ -148,8 +148,8 @@ class Proxy(Engine):
     """The HAProxy of server/deploy/, before daemons on these ports. In turns: each request goes to
     the next replica, so that a handle is seldom used where it was given."""
 
-    def __init__(self, ports, in_turns=False):
-        super().__init__()
+    def __init__(self, ports, in_turns=False, port=None):
+        super().__init__(port)
         with open("server/deploy/haproxy.cfg") as file:
             text = file.read()
         text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")

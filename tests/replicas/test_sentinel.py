@@ -8,7 +8,7 @@ from promises import Promises, backward, forward, number_of
 ALLOWED = {"store_unavailable"}
 
 
-class Failover(Case):
+class Nodes(Case):
     def setUp(self):
         self.nodes = [self.start(engines.Redis())]
         self.nodes += [self.add_replica() for _ in range(2)]
@@ -36,6 +36,8 @@ class Failover(Case):
         self.assertTrue(engines.within(10, lambda: forward(caller, 1).status == 200))
         return time.monotonic() - start
 
+
+class Failover(Nodes):
     def fail_over(self, act, *, seconds=9):
         promises = Promises(self.ports, callers=12, allowed=ALLOWED)
         old = self.sentinel.master()
