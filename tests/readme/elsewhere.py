@@ -20,7 +20,6 @@ COMMANDS = {
 BLOCKS = {
     "nginx": "tests/proxy.sh runs nginx with it",
     "redis": "tests/replicas/ tries the rights, and has Redis with settings of its own",
-    "sh": "serves until it is stopped; tests/replicas/ does the same",
 }
 
 # Commands that are run where their language is installed, and what tells whether it is.
