@@ -3,7 +3,6 @@
 #include "store/redis_link.h"
 
 #include <errno.h>
-#include <hiredis/sds.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -224,12 +223,9 @@ static size_t held(const redis_link *link, const char **bytes) {
     return reader->len - reader->pos;
 }
 
+/* hiredis gives their memory up at its next answer. */
 static void skip_held(redis_link *link, size_t length) {
-    redisReader *reader = link->context->reader;
-    reader->pos += length;
-    sdsrange(reader->buf, (int)reader->pos, -1);
-    reader->pos = 0;
-    reader->len = sdslen(reader->buf);
+    link->context->reader->pos += length;
 }
 
 bool link_length(redis_link *link, int64_t *length) {
