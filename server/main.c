@@ -22,7 +22,12 @@
 const char *malloc_conf __attribute__((visibility("default"))) =
     "narenas:1,oversize_threshold:0,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true";
 
-enum { EXIT_START = 1, EXIT_USAGE = 2, POLL_MS = 5 };
+enum {
+    EXIT_START = 1,
+    EXIT_USAGE = 2,
+    POLL_MS = 5,
+    ASKERS = 16, /* threads that wait for a store that is elsewhere */
+};
 
 /* As many descriptors as the system lets us have: connections take one each. */
 static void raise_descriptor_limit(void) {
@@ -160,6 +165,8 @@ static bool serve(service *service, const sigset_t *signals) {
     }
     /* The workers first: one that has resumed a connection may still be at it. Nothing new goes to
      * them, since operations are refused by now. */
+    if (service->askers)
+        workers_stop(service->askers);
     workers_stop(service->workers);
     http_stop(http);
     log_line(LOG_INFO, "stopped");
@@ -247,11 +254,15 @@ int main(int argc, char **argv) {
         .metrics = metrics_make(route_count()),
     };
     challenges.shared = service.store && service.store->note_once;
-    bool started = service.store && service.workers && service.metrics;
+    if (service.store && service.store->waits)
+        service.askers = workers_start_waiting(ASKERS, options.queue, (int64_t)options.queue_time);
+    bool started = service.store && (service.askers || !service.store->waits) && service.workers &&
+                   service.metrics;
     if (started)
         started = serve(&service, &signals);
     else
         log_line(LOG_ERROR, "cannot start: no store, no memory, or no threads");
+    workers_free(service.askers);
     workers_free(service.workers);
     if (service.store)
         service.store->close(service.store);

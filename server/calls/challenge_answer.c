@@ -158,7 +158,7 @@ bool handle_answer(service *service, const route *route, const request *request,
                                .claim = &a.claim,
                                .problem = problem}};
     if (a.store.waits && a.store.hurried)
-        return !(reply->later = true);
+        return !(reply->later = reply->asks = true);
     double start = clock_ms();
     bool good = route->request_form->read(&a.request);
     double read = clock_ms();

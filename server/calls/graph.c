@@ -14,9 +14,9 @@ typedef struct {
     const form *answer_form;
     store store; /* as the caller sees it */
     graph_call call;
-    bool at_leisure, later; /* as in the request, and in the reply */
-    size_t bound;           /* the most bytes that the answer can have */
-    size_t reserved;        /* bytes of the store's budget set aside */
+    bool at_leisure, later, asks; /* as in the request, and in the reply */
+    size_t bound;                 /* the most bytes that the answer can have */
+    size_t reserved;              /* bytes of the store's budget set aside */
     double read_ms;
 } work;
 
@@ -92,7 +92,7 @@ static bool leave(work *w) {
 
 /* Whether a store has to be asked that may be long in answering. */
 static bool needs_leisure(const work *w) {
-    return w->store.waits && w->call.keep.count + w->call.release_count > 0;
+    return w->store.waits && w->store.hurried && w->call.keep.count + w->call.release_count > 0;
 }
 
 static bool prepare(work *w) {
@@ -101,7 +101,9 @@ static bool prepare(work *w) {
         w->bound = w->answer_form->bound_graph(&w->call);
     if (w->bound == 0)
         return problem_set_memory(w->call.problem, "the answer");
-    if (!w->at_leisure && (form_is_dear(cost.work, w->bound) || needs_leisure(w)))
+    bool dear = form_is_dear(cost.work, w->bound);
+    w->asks = !dear && needs_leisure(w);
+    if (w->asks || (dear && !w->at_leisure))
         return leave(w);
     if (!check_limits(w, &cost))
         return false;
@@ -250,7 +252,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
         good = begin(w, route->request_form);
     }
     bool from_the_start = !good && w->store.fault == STORE_LATER;
-    w->store.hurried = !request->at_leisure;
+    w->store.hurried = !request->may_wait;
     w->at_leisure = request->at_leisure;
     w->later = false;
     w->call.pool = request->at_leisure ? workers_pool(service->workers) : NULL;
@@ -263,6 +265,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
         handles_restore(&w->call.taken, problem->pointer);
     }
     reply->later = w->later;
+    reply->asks = w->asks;
     reply->read_ms = w->read_ms;
     reply->compute_ms = computed - read;
     reply->write_ms = clock_ms() - computed;
@@ -273,7 +276,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
         if (from_the_start)
             handles_put_back(&w->call.taken, request->body.data, request->body.size);
         give_up(w);
-        reply->later = from_the_start;
+        reply->later = reply->asks = from_the_start;
     }
     return good;
 }

@@ -158,14 +158,15 @@ bool handle_operation(service *service, const route *route, const request *reque
     double start = clock_ms();
     read_query(&w, request);
     if (needs_leisure(&w))
-        return !(reply->later = true);
+        return !(reply->later = reply->asks = true);
     bool good = route->request_form->read(&w.request);
     double read = clock_ms();
     good = good && prepare(&w) && caller_work(request->caller, w.call.work, problem) && run(&w);
     double computed = clock_ms();
     good = good && answer(&w, reply);
     double written = clock_ms();
-    reply->later = w.later || (!good && w.store.fault == STORE_LATER);
+    reply->asks = !good && w.store.fault == STORE_LATER;
+    reply->later = w.later || reply->asks;
     reply->read_ms = read - start;
     reply->compute_ms = computed - read;
     reply->write_ms = written - computed;

@@ -6,7 +6,7 @@
 
 /* The handle is not known, or the store cannot be asked by this thread, or not at all. */
 static bool refuse(const store *store, reply *reply, problem *problem) {
-    reply->later = store->fault == STORE_LATER;
+    reply->later = reply->asks = store->fault == STORE_LATER;
     return !kept_fault(store, NULL, problem) &&
            problem_set(problem, PROBLEM_UNKNOWN_CACHE, NULL,
                        "the handle is not known: it was never given, has expired, or was deleted");
