@@ -5,7 +5,7 @@
 FROM docker.io/library/debian:bookworm-slim AS build
 RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
         --no-install-recommends gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev \
-        libopenblas-openmp-dev libfast-float-dev libjemalloc-dev && \
+        libopenblas-openmp-dev libfast-float-dev libjemalloc-dev libhiredis-dev && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Makefile ./

@@ -63,7 +63,7 @@ CLIENT_SRC := $(wildcard clients/c/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HTTP_SRC := $(wildcard tests/http/*.c)
 TEST_SRC := $(wildcard tests/common/*.c)
-FUZZ_TARGETS := access graph inflow json number requests routes safetensors
+FUZZ_TARGETS := access cache graph inflow json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
 LIB_OBJ := $(call obj,$(LIB_SRC))
 SERVER_OBJ := $(call obj,$(SERVER_SRC)) $(B)/$(WEB)/page.o
@@ -77,13 +77,14 @@ FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/servin
 
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
 JEMALLOC ?= -ljemalloc
-SERVER_LIBS := $(if $(SAN),,$(JEMALLOC)) -lmicrohttpd -ljansson -lpthread -lm
+SERVER_LIBS := $(if $(SAN),,$(JEMALLOC)) -lmicrohttpd -ljansson -l:libhiredis.a -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
-            libfast-float-dev libjemalloc-dev
-PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev
-PACKAGES_TEST := $(PACKAGES_TESTS) curl binutils python3-numpy \
+            libfast-float-dev libjemalloc-dev libhiredis-dev
+PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev redis-server
+PACKAGES_REPLICAS := $(PACKAGES) redis-server redis-sentinel haproxy python3
+PACKAGES_TEST := $(PACKAGES_TESTS) redis-sentinel haproxy python3-yaml curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light openssl
 # Node 18 and later has the test runner that the JavaScript client's tests need.
@@ -124,6 +125,7 @@ test:
 	tests/metrics.sh $(B)/layerd $(B)
 	$(if $(SAN),SLACK_MIB=500 )tests/chaos.sh $(B)/layerd # sanitizers keep what was freed
 	tests/callers.sh $(B)/layerd
+	$(if $(SAN),,$(PYTHON) -B tests/replicas/run.py $(B)/layerd)
 	tests/openapi.sh $(B)/layerd
 	tests/readme.sh $(B)/layerd
 	$(if $(SAN),,tests/openapi-types.sh $(B)/layerd)
@@ -151,6 +153,8 @@ install: all ## install both, with PREFIX= and DESTDIR=
 	    lib/layers.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/layers.pc
 	sed -e 's|@PREFIX@|$(PREFIX)|' server/deploy/layerd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd.service
+	sed -e 's|@PREFIX@|$(PREFIX)|' -f server/deploy/replica.sed server/deploy/layerd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/layerd@.service
 	$(if $(DESTDIR),,$(tell_loader))
 
 # Has the loader look for the library, where the folder is one of its own (/usr/lib is /lib to it).
@@ -158,6 +162,12 @@ define tell_loader
 @PATH=$$PATH:/sbin; if [ "$$(id -u)" = 0 ] && \
     ldconfig -NXv 2>/dev/null | grep -qE '^($(PREFIX)|$(PREFIX:/usr=))/lib:'; then ldconfig; fi
 endef
+
+.PHONY: replicas
+replicas: ## three daemons that share a Redis, behind HAProxy on 127.0.0.1:8080, until Ctrl-C
+	@$(call install,$(PACKAGES_REPLICAS))
+	@$(MAKE) --no-print-directory $(PARALLEL) $(B)/layerd
+	@$(PYTHON) -B tests/replicas/serve.py $(B)/layerd
 
 ##@ Work on it
 

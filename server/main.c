@@ -22,7 +22,12 @@
 const char *malloc_conf __attribute__((visibility("default"))) =
     "narenas:1,oversize_threshold:0,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true";
 
-enum { EXIT_START = 1, EXIT_USAGE = 2, POLL_MS = 5 };
+enum {
+    EXIT_START = 1,
+    EXIT_USAGE = 2,
+    POLL_MS = 5,
+    ASKERS = 16, /* threads that wait for a store that is elsewhere */
+};
 
 /* As many descriptors as the system lets us have: connections take one each. */
 static void raise_descriptor_limit(void) {
@@ -160,10 +165,50 @@ static bool serve(service *service, const sigset_t *signals) {
     }
     /* The workers first: one that has resumed a connection may still be at it. Nothing new goes to
      * them, since operations are refused by now. */
+    if (service->askers)
+        workers_stop(service->askers);
     workers_stop(service->workers);
     http_stop(http);
     log_line(LOG_INFO, "stopped");
     return true;
+}
+
+/* The first line of a file. False where it cannot be read. */
+static bool read_line(const char *path, char *line, size_t room) {
+    FILE *file = fopen(path, "re");
+    bool good = file && fgets(line, (int)room, file);
+    if (good)
+        line[strcspn(line, "\r\n")] = '\0';
+    if (file)
+        fclose(file);
+    return good && *line;
+}
+
+/* NULL where that is not possible, which is said. */
+static store *open_store(const options *options) {
+    char password[256] = "";
+    if (!*options->store)
+        return store_open_memory(options->cache_budget, (int64_t)options->cache_lifetime);
+    if (*options->store_password_file &&
+        !read_line(options->store_password_file, password, sizeof password)) {
+        log_line(LOG_ERROR, "--store-password-file %s: there is no password to be read",
+                 options->store_password_file);
+        return NULL;
+    }
+    bool by_sentinel = strstr(options->store, "sentinel://");
+    const store_redis_setup setup = {
+        .address = options->store,
+        .password = password,
+        .budget = options->cache_budget,
+        .lifetime = (int64_t)options->cache_lifetime,
+        .copies = *options->store_copies ? *options->store_copies - '0' : by_sentinel,
+        .timeout = (int64_t)options->store_timeout,
+        .grace = (int64_t)options->store_grace,
+        .largest = options->memory,
+    };
+    store *store = store_open_redis(&setup);
+    secret_wipe(password, sizeof password);
+    return store;
 }
 
 int main(int argc, char **argv) {
@@ -201,18 +246,23 @@ int main(int argc, char **argv) {
     }
     service service = {
         .options = &options,
-        .store = store_open_memory(options.cache_budget, (int64_t)options.cache_lifetime),
+        .store = open_store(&options),
         .workers = workers_start(options.threads, options.queue, (int64_t)options.queue_time),
         .tokens = tokens,
         .challenges = &challenges,
         .memory = {.limit = options.memory},
         .metrics = metrics_make(route_count()),
     };
-    bool started = service.store && service.workers && service.metrics;
+    challenges.shared = service.store && service.store->note_once;
+    if (service.store && service.store->waits)
+        service.askers = workers_start_waiting(ASKERS, options.queue, (int64_t)options.queue_time);
+    bool started = service.store && (service.askers || !service.store->waits) && service.workers &&
+                   service.metrics;
     if (started)
         started = serve(&service, &signals);
     else
-        log_line(LOG_ERROR, "cannot start: no memory, or no threads");
+        log_line(LOG_ERROR, "cannot start: no store, no memory, or no threads");
+    workers_free(service.askers);
     workers_free(service.workers);
     if (service.store)
         service.store->close(service.store);

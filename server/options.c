@@ -14,6 +14,7 @@
 #include "http/cors.h"
 #include "http/listen.h"
 #include "route.h"
+#include "store/redis_address.h"
 
 typedef struct {
     const char *suffix;
@@ -33,9 +34,14 @@ static bool is_file(const char *text) {
     return *text;
 }
 
+/* One digit. */
+static bool is_few(const char *text) {
+    return isdigit((unsigned char)*text) && !text[1];
+}
+
 /* Kinds of text. */
 static const unit addresses[] = {{NULL, 0}}, origins[] = {{NULL, 0}}, files[] = {{NULL, 0}},
-                  paths[] = {{NULL, 0}};
+                  paths[] = {{NULL, 0}}, stores[] = {{NULL, 0}}, few[] = {{NULL, 0}};
 static const struct text {
     const unit *units;
     bool (*is_right)(const char *text);
@@ -48,6 +54,10 @@ static const struct text {
     {files, is_file, "the path of a file"},
     {paths, documents_are_public,
      "paths that are the same for everyone, such as /healthz,/metrics"},
+    {stores, redis_address_is_right,
+     "redis://host:6379/0, redis://a:6379,b:6379, unix:///path or "
+     "sentinel://a:26379,b:26379/name (rediss:// is none: TLS is for stunnel or a proxy)"},
+    {few, is_few, "a number from 0 to 9"},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -91,6 +101,16 @@ static const struct option {
      "for caches and kept tensors; past it 503 (1/4 of the RAM)"},
     {"cache-lifetime", offsetof(options, cache_lifetime), times, false, "15min", 0, 1,
      365UL * DAY_MS, "time without use after which a handle goes"},
+    {"store", offsetof(options, store), stores, false, "", 0, 0, 0,
+     "a Redis or Valkey that keeps handles for several daemons"},
+    {"store-password-file", offsetof(options, store_password_file), files, false, "", 0, 0, 0,
+     "file of its password; before one in --store"},
+    {"store-copies", offsetof(options, store_copies), few, false, "", 0, 0, 0,
+     "its replicas that must have what is given (by Sentinel: 1)"},
+    {"store-timeout", offsetof(options, store_timeout), times, false, "2s", 0, 10, DAY_MS,
+     "for an answer of it, beside the time of its bytes"},
+    {"store-grace", offsetof(options, store_grace), times, false, "5s", 0, 0, DAY_MS,
+     "that it may be away until /readyz says so"},
     {"cors-origin", offsetof(options, cors_origin), origins, false, "", 0, 0, 0,
      "origins, by commas, whose pages may call; * for any"},
     {"tokens", offsetof(options, tokens), files, false, "", 0, 0, 0,

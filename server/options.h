@@ -19,17 +19,21 @@ typedef struct {
     size_t memory;              /* bytes, of all requests in flight */
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */
-    const char *cors_origin;    /* origins whose pages may call, by commas, or "*"; "" for none */
-    const char *tokens;         /* the file of those who may call; "" where everyone may */
-    const char *public_paths;   /* for which no token is needed, by commas */
-    const char *challenge_key;  /* the file of the keys of challenges; "" for one that is drawn */
-    size_t challenge_lifetime;  /* milliseconds */
-    size_t challenges;          /* that are remembered as spent at once */
-    const char *new_token;      /* the name of one that is to be made, and no more; NULL */
-    size_t drain_time;          /* milliseconds that new work is taken after SIGTERM */
-    size_t grace;               /* milliseconds for running requests at the stop */
-    size_t log_level;           /* a log_level */
-    size_t log_format;          /* a log_format */
+    const char *store;          /* that keeps handles for several daemons; "": this process does */
+    const char *store_password_file; /* "" for none */
+    const char *store_copies;        /* a digit: replicas that must have what is given; "": usual */
+    size_t store_timeout, store_grace; /* milliseconds */
+    const char *cors_origin;   /* origins whose pages may call, by commas, or "*"; "" for none */
+    const char *tokens;        /* the file of those who may call; "" where everyone may */
+    const char *public_paths;  /* for which no token is needed, by commas */
+    const char *challenge_key; /* the file of the keys of challenges; "" for one that is drawn */
+    size_t challenge_lifetime; /* milliseconds */
+    size_t challenges;         /* that are remembered as spent at once */
+    const char *new_token;     /* the name of one that is to be made, and no more; NULL */
+    size_t drain_time;         /* milliseconds that new work is taken after SIGTERM */
+    size_t grace;              /* milliseconds for running requests at the stop */
+    size_t log_level;          /* a log_level */
+    size_t log_format;         /* a log_format */
 } options;
 
 typedef enum {

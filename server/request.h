@@ -17,6 +17,7 @@ typedef struct {
     const options *options;
     store *store;
     workers *workers; /* compute what is dear */
+    workers *askers;  /* wait for a store that is elsewhere; NULL where none is */
     tokens *tokens;   /* of those who may call; NULL where everyone may */
     challenges *challenges;
     budget memory; /* of all requests in flight */
@@ -43,12 +44,20 @@ typedef struct {
     size_t body_length; /* bytes that have come so far */
     charge *charge;     /* of the memory budget */
     bool at_leisure;    /* it may take its time: no connection waits for this thread */
+    bool may_wait;      /* it may wait for the store, or is at leisure */
     void *unfinished;   /* what the handler left when it asked to be called again, its own now */
 } request;
 
 /* Whose the handles are that it gives and takes. */
 static inline owner *request_owner(const request *request) {
     return request->caller ? request->caller->tenant : NULL;
+}
+
+/* The store as the caller sees it: a thread of connections may not wait for it. */
+static inline store request_store(const service *service, const request *request) {
+    store view = store_for(service->store, request_owner(request));
+    view.hurried = !request->may_wait;
+    return view;
 }
 
 typedef struct {
@@ -59,6 +68,7 @@ typedef struct {
     size_t body_length;
     double read_ms, compute_ms, write_ms;
     bool later; /* the request is dear, and has to come again at leisure */
+    bool asks;  /* with `later`: it is not known to be dear, but has to wait for the store */
     /* With `later`: what has been done so far, to go on from, and how it is given up where nobody
      * comes again. NULL: nothing was done. */
     void *unfinished;

@@ -36,7 +36,7 @@ const document documents[] = {
         .summary = "Whether the process takes work.",
         .content_type = "application/json",
         .members = (const document_member[]){{"status", .type = "string"}, {0}},
-        .problems = PROBLEM_BIT(PROBLEM_DRAINING),
+        .problems = PROBLEM_BIT(PROBLEM_DRAINING) | PROBLEM_BIT(PROBLEM_STORE_UNAVAILABLE),
     },
     {
         .path = "/version",
@@ -145,7 +145,7 @@ const document documents[] = {
                                              {"created", .type = "string", .format = "date-time"},
                                              {"expires", .type = "string", .format = "date-time"},
                                              {0}},
-        .problems = PROBLEM_BIT(PROBLEM_UNKNOWN_CACHE),
+        .problems = PROBLEM_BIT(PROBLEM_UNKNOWN_CACHE) | PROBLEM_BIT(PROBLEM_STORE_UNAVAILABLE),
         .scope = SCOPE_COMPUTE,
     },
     {0},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Includes point one way: main → http → routes → documents → calls → codec, store, access → base →
-# lib, as the folders say; a file may include what lies on its own floor in its own room, or lower.
+# Includes point one way: main → http → routes → documents → calls → store → codec, access →
+# base → lib, as the folders say; a file may include what lies on its own floor in its own room, or lower.
 # Libraries are known where they are used and nowhere else. And no files of one room need each other in
 # a circle, as their objects tell.
 #
@@ -19,7 +19,8 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
         if (path ~ /^server\/documents\//) return 6
         if (path ~ /^server\/calls\//) return 5
         if (path ~ /^server\/[a-z]+\.[ch]$/) return 4
-        if (path ~ /^server\/(codec|store|access)\//) return 3
+        if (path ~ /^server\/store\//) return 3.5
+        if (path ~ /^server\/(codec|access)\//) return 3
         if (path ~ /^server\/base\//) return 2
         if (path ~ /^lib\/layers\//) return 1.5
         if (path ~ /^lib\/answers\//) return 1.4
@@ -40,6 +41,8 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
     /#include </ {
         if (name == "microhttpd.h" && from != "server/http/http.c")
             bad("microhttpd.h is of server/http/http.c alone")
+        if (name ~ /^hiredis\// && from !~ /^server\/store\/redis_/)
+            bad("hiredis is of server/store/redis_*.c alone")
         if (name == "jansson.h" &&
             from !~ /^server\/(documents|codec\/(json|safetensors)|base\/(json_dump|problem))/)
             bad("jansson.h is of JSON documents alone")

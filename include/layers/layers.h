@@ -3,6 +3,7 @@
  * error.h      codes and sentences
  * tensor.h     tensors over shared buffers
  * operation.h  the table of operations, and how one is called
+ * cache.h      what backward needs of forward, to be kept elsewhere
  * check.h      whether an answer is right, and what is wrong with it
  * graph.h      several operations as one, and gradients by the chain rule
  * pool.h       threads that share the work of large calls
@@ -11,6 +12,7 @@
 #ifndef LAYERS_LAYERS_H
 #define LAYERS_LAYERS_H
 
+#include "layers/cache.h"
 #include "layers/check.h"
 #include "layers/error.h"
 #include "layers/graph.h"

@@ -130,6 +130,9 @@ typedef struct layers_operation {
      * back is there, uninitialised, but those that are unwanted and apart, whose data is NULL; each
      * is set, never added to. Inputs are only read. */
     layers_code (*run[2])(layers_call *call, layers_error *error);
+    /* Whether backward may go by the values of a cache that comes from elsewhere; NULL where it
+     * goes by none of them. The call is prepared, and has the cache. */
+    bool (*saved_holds)(const layers_call *call);
     const layers_answers *answers; /* what right and wrong answers look like: check.h */
 } layers_operation;
 

@@ -126,6 +126,17 @@ static inline uint64_t index_get(const uint8_t *from, size_t bytes) {
     return index;
 }
 
+/* Each index is of a place in its window: backward writes there. */
+static bool indices_hold(const layers_call *call) {
+    pooling g = pooling_of(call, call->params[STRIDE].number);
+    uint64_t places = (uint64_t)g.R * g.S, largest = 0;
+    for (size_t i = 0; i < g.windows; i++) {
+        uint64_t index = index_get(g.index + i * g.B, g.B);
+        largest = index > largest ? index : largest;
+    }
+    return g.windows == 0 || largest < places;
+}
+
 /* Of two vectors: every second element; the elements of both in turns, the first half of these and
  * the second. Of a vector, bytes 0 to 7 of which are for words: those of each word in it. */
 #define EVENS_f32(a, b)  __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15)
@@ -190,6 +201,7 @@ const layers_operation max_pool_forward = {
     .saved =
         (const layers_saved[]){{.name = "index", .shape = "N C P Q B", .dtype = LAYERS_U8}, {0}},
     .work = {1, "N C P Q R S"},
+    .saved_holds = indices_hold,
     .check = check_window,
     .derived = derived,
     .run = {forward_f64, forward_f32},

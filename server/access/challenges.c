@@ -1,6 +1,7 @@
 /* Giving challenges, taking them back, and spending them. */
 #include "access/challenges.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -70,11 +71,29 @@ bool challenge_take(const challenges *challenges, const char *tenant, const char
         return challenge_refuse(problem);
     if (challenge->expires <= time_now(challenges))
         return has_expired(problem, "has expired");
-    if (!challenge->has_submission && challenge->issued < challenges->started)
+    if (!challenge->has_submission && !challenges->shared &&
+        challenge->issued < challenges->started)
         return has_expired(problem, "was given before the server's last start, and may have been "
                                     "answered since");
     challenge_stream_begin(stream, key, challenge);
     return true;
+}
+
+bool challenge_was_spent(problem *problem) {
+    return problem_set(problem, PROBLEM_CHALLENGE_SPENT, "/challenge",
+                       "the challenge was answered before, with another claim: one without a "
+                       "submission takes one answer; ask for another with POST /challenge");
+}
+
+bool challenge_name(const challenges *challenges, const challenge *challenge,
+                    const challenge_stream *stream, char name[CHALLENGE_ID_TEXT], int64_t *left,
+                    problem *problem) {
+    unsigned char id[CHALLENGE_ID];
+    challenge_id(stream, id);
+    for (size_t i = 0; i < sizeof id; i++)
+        snprintf(name + 2 * i, 3, "%02x", id[i]);
+    *left = challenge->expires - time_now(challenges);
+    return *left > 0 || has_expired(problem, "has expired");
 }
 
 bool challenge_spend(challenges *challenges, const challenge *challenge,
@@ -90,9 +109,7 @@ bool challenge_spend(challenges *challenges, const challenge *challenge,
     case SPENT_BEFORE:
         return true;
     case SPENT_OTHERWISE:
-        return problem_set(problem, PROBLEM_CHALLENGE_SPENT, "/challenge",
-                           "the challenge was answered before, with another claim: one without a "
-                           "submission takes one answer; ask for another with POST /challenge");
+        return challenge_was_spent(problem);
     case SPENT_EXPIRED:
         return has_expired(problem, "has expired");
     default:

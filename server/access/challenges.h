@@ -12,6 +12,7 @@ typedef struct {
     int64_t lifetime; /* milliseconds */
     int64_t started;  /* milliseconds since 1970 */
     int64_t offset;   /* from a clock that nobody sets to these */
+    bool shared; /* what is spent is known elsewhere, to others too, and outlives this process */
 } challenges;
 
 typedef enum { CHALLENGES_OPEN, CHALLENGES_WRONG_FILE, CHALLENGES_NO_MEMORY } challenges_result;
@@ -42,5 +43,16 @@ bool challenge_refuse(problem *problem);
 bool challenge_spend(challenges *challenges, const challenge *challenge,
                      const challenge_stream *stream, const unsigned char answer[SHA256_BYTES],
                      problem *problem);
+
+enum { CHALLENGE_ID_TEXT = 2 * CHALLENGE_ID + 1 };
+
+/* The same where it is to be known elsewhere: under this name, and for so many milliseconds. False
+ * with challenge_expired. */
+bool challenge_name(const challenges *challenges, const challenge *challenge,
+                    const challenge_stream *stream, char name[CHALLENGE_ID_TEXT], int64_t *left,
+                    problem *problem);
+
+/* challenge_spent. Always false. */
+bool challenge_was_spent(problem *problem);
 
 #endif

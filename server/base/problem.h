@@ -45,6 +45,7 @@
     X(PROBLEM_OVERLOADED, 503, "overloaded", "The server has too much to do")                      \
     X(PROBLEM_CACHE_FULL, 503, "cache_full", "The cache is full")                                  \
     X(PROBLEM_CHALLENGES_FULL, 503, "challenges_full", "Too many challenges are spent")            \
+    X(PROBLEM_STORE_UNAVAILABLE, 503, "store_unavailable", "The store of handles does not answer") \
     X(PROBLEM_DRAINING, 503, "draining", "The server is about to stop")
 
 #define PROBLEM_ENUMERATOR(name, status, code, title) name,

@@ -16,7 +16,8 @@ struct workers {
     bool stopping;
     atomic_size_t places; /* left in the queue */
     int64_t patience;
-    layers_pool *pool;
+    bool computes;
+    layers_pool *pool; /* where it computes */
     size_t threads;
     pthread_t thread[];
 };
@@ -55,6 +56,8 @@ static void *work(void *argument) {
         pthread_mutex_unlock(&w->lock);
         if (vain) {
             job->drop(job, reason);
+        } else if (!w->computes) {
+            job->run(job);
         } else {
             turns_give_way(true);
             layers_pool_callers(w->pool, 1);
@@ -73,15 +76,19 @@ static void *work(void *argument) {
 static void *start_threads(void *argument) {
     workers *w = argument;
     size_t wanted = w->threads;
-    turns_to_compute();
-    w->pool = layers_pool_make((unsigned)wanted - 1, turns_give_way);
+    if (w->computes) {
+        turns_to_compute();
+        w->pool = layers_pool_make((unsigned)wanted - 1, turns_give_way);
+    } else {
+        turns_to_answer(false);
+    }
     for (w->threads = 0; w->threads < wanted; w->threads++)
         if (pthread_create(&w->thread[w->threads], NULL, work, w) != 0)
             break;
-    return w->pool && w->threads == wanted ? w : NULL;
+    return (w->pool || !w->computes) && w->threads == wanted ? w : NULL;
 }
 
-workers *workers_start(size_t threads, size_t most, int64_t patience) {
+static workers *start(size_t threads, size_t most, int64_t patience, bool computes) {
     workers *w = calloc(1, sizeof *w + threads * sizeof *w->thread);
     if (!w)
         return NULL;
@@ -90,6 +97,7 @@ workers *workers_start(size_t threads, size_t most, int64_t patience) {
     w->last = &w->first;
     w->places = most;
     w->patience = patience;
+    w->computes = computes;
     w->threads = threads;
     pthread_t starter;
     void *started = NULL;
@@ -101,6 +109,14 @@ workers *workers_start(size_t threads, size_t most, int64_t patience) {
         return w;
     workers_free(w);
     return NULL;
+}
+
+workers *workers_start(size_t threads, size_t most, int64_t patience) {
+    return start(threads, most, patience, true);
+}
+
+workers *workers_start_waiting(size_t threads, size_t most, int64_t patience) {
+    return start(threads, most, patience, false);
 }
 
 layers_pool *workers_pool(workers *w) {

@@ -35,6 +35,10 @@ typedef struct workers workers;
  * where there is no memory or no thread. */
 workers *workers_start(size_t threads, size_t most, int64_t patience);
 
+/* The same at the caller's own priority and without helpers: for jobs that wait more than they
+ * compute. */
+workers *workers_start_waiting(size_t threads, size_t most, int64_t patience);
+
 /* Helpers of the same priority that the jobs' calls share (layers_call.pool). */
 layers_pool *workers_pool(workers *workers);
 

@@ -6,6 +6,7 @@
 
 #include "calls/challenge.h"
 #include "calls/claim.h"
+#include "calls/kept.h"
 #include "calls/verdict.h"
 #include "handlers.h"
 
@@ -13,6 +14,7 @@
 typedef struct {
     const challenges *challenges;
     const char *tenant; /* "" for none */
+    store store;
     challenge_asked asked;
     challenge_stream stream;
     challenge_drawn drawn;
@@ -107,6 +109,21 @@ static void digest_of(const answering *a, unsigned char digest[SHA256_BYTES]) {
     sha256_end(&hash, digest);
 }
 
+/* Where several daemons share a store, it is spent there. */
+static bool spend_in_store(answering *a, const unsigned char digest[SHA256_BYTES]) {
+    problem *problem = a->request.problem;
+    char name[CHALLENGE_ID_TEXT], answer[SHA256_HEX + 1], note[STORE_NOTE];
+    int64_t left;
+    if (!challenge_name(a->challenges, &a->asked.challenge, &a->stream, name, &left, problem))
+        return false;
+    hex_write(digest, answer);
+    strcpy(note, answer);
+    if (!a->store.note_once(&a->store, name, note, left))
+        return !kept_fault(&a->store, NULL, problem) &&
+               problem_set_overloaded(problem, "the challenge could not be noted as answered");
+    return !strcmp(note, answer) || challenge_was_spent(problem);
+}
+
 /* The verdict is found before the challenge is spent, and told behind that:
  * whoever loses a race learns nothing. */
 static bool judge(answering *a, challenges *challenges, caller *caller) {
@@ -116,6 +133,8 @@ static bool judge(answering *a, challenges *challenges, caller *caller) {
         !verdict_find(&a->verdict, a->drawn.check, &a->claim, problem))
         return false;
     digest_of(a, digest);
+    if (a->store.note_once && !a->asked.challenge.has_submission)
+        return spend_in_store(a, digest);
     return challenge_spend(challenges, &a->asked.challenge, &a->stream, digest, problem);
 }
 
@@ -128,15 +147,18 @@ bool handle_answer(service *service, const route *route, const request *request,
                    problem *problem) {
     const owner *tenant = request_owner(request);
     answering a = {.challenges = service->challenges,
+                   .store = request_store(service, request),
                    .tenant = tenant ? tenant->name : "",
                    .body = {.operation = &no_call, .dtype = LAYERS_F64},
                    .claim = {.call = {.dtype = LAYERS_F64}, .open = open_challenge, .opener = &a},
                    .request = {.body = &request->body,
-                               .store = service->store,
+                               .store = &a.store,
                                .charge = request->charge,
                                .call = &a.body,
                                .claim = &a.claim,
                                .problem = problem}};
+    if (a.store.waits && a.store.hurried)
+        return !(reply->later = reply->asks = true);
     double start = clock_ms();
     bool good = route->request_form->read(&a.request);
     double read = clock_ms();

@@ -62,7 +62,7 @@ bool handle_check(service *service, const route *route, const request *request, 
     layers_pool *pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     work w = {.service = service,
               .route = route,
-              .store = store_for(service->store, request_owner(request)),
+              .store = request_store(service, request),
               .request = {.body = &request->body,
                           .store = &w.store,
                           .charge = request->charge,
@@ -81,7 +81,8 @@ bool handle_check(service *service, const route *route, const request *request, 
     double computed = clock_ms();
     good = good && verdict_reply(&w.verdict, &w.question.claims,
                                  verdict_detail(request, route->detail), reply, problem);
-    reply->later = w.later;
+    reply->asks = !good && w.store.fault == STORE_LATER;
+    reply->later = w.later || reply->asks;
     reply->read_ms = read - start;
     reply->compute_ms = computed - read;
     reply->write_ms = clock_ms() - computed;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "calls/kept.h"
 #include "handlers.h"
 
 /* One request on its way: from a connection's thread to a worker's, where it is dear. */
@@ -13,9 +14,9 @@ typedef struct {
     const form *answer_form;
     store store; /* as the caller sees it */
     graph_call call;
-    bool at_leisure, later; /* as in the request, and in the reply */
-    size_t bound;           /* the most bytes that the answer can have */
-    size_t reserved;        /* bytes of the store's budget set aside */
+    bool at_leisure, later, asks; /* as in the request, and in the reply */
+    size_t bound;                 /* the most bytes that the answer can have */
+    size_t reserved;              /* bytes of the store's budget set aside */
     double read_ms;
 } work;
 
@@ -67,6 +68,8 @@ static bool reserve(work *w) {
     if (bytes == 0)
         return true;
     if (!store->reserve(store, bytes, &retry_after)) {
+        if (kept_fault(store, NULL, w->call.problem))
+            return false;
         problem_set(w->call.problem, PROBLEM_CACHE_FULL, NULL,
                     "the cache has no room for %zu bytes that are to be kept; release handles "
                     "(\"release\", or DELETE /cache/<handle>), or try again later",
@@ -87,13 +90,20 @@ static bool leave(work *w) {
     return false;
 }
 
+/* Whether a store has to be asked that may be long in answering. */
+static bool needs_leisure(const work *w) {
+    return w->store.waits && w->store.hurried && w->call.keep.count + w->call.release_count > 0;
+}
+
 static bool prepare(work *w) {
     layers_graph_cost cost = layers_graph_costs(w->call.graph);
     if (w->bound == 0)
         w->bound = w->answer_form->bound_graph(&w->call);
     if (w->bound == 0)
         return problem_set_memory(w->call.problem, "the answer");
-    if (!w->at_leisure && form_is_dear(cost.work, w->bound))
+    bool dear = form_is_dear(cost.work, w->bound);
+    w->asks = !dear && needs_leisure(w);
+    if (w->asks || (dear && !w->at_leisure))
         return leave(w);
     if (!check_limits(w, &cost))
         return false;
@@ -137,6 +147,20 @@ static bool share(const work *w, const graph_wanted *wanted, store_value *value)
     return true;
 }
 
+static bool refuse_to_keep(work *w) {
+    problem *problem = w->call.problem;
+    if (kept_fault(&w->store, NULL, problem))
+        return false;
+    if (w->store.fault != STORE_FULL)
+        return problem_set_memory(problem, "what is kept");
+    problem_set(problem, PROBLEM_CACHE_FULL, NULL,
+                "the store has no room for %zu bytes that are to be kept; release handles, or try "
+                "again later",
+                w->reserved);
+    problem->retry_after = 1;
+    return false;
+}
+
 /* Keeps what is to be kept: all of it, or nothing. */
 static bool keep(work *w) {
     store *store = &w->store;
@@ -154,7 +178,7 @@ static bool keep(work *w) {
     for (size_t i = 0; values && i < count && !good; i++)
         store_value_clear(&values[i]);
     free(values);
-    return good || problem_set_memory(w->call.problem, "what is kept");
+    return good || refuse_to_keep(w);
 }
 
 static void release(work *w) {
@@ -219,7 +243,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
             return problem_set_memory(problem, "the graph");
         *w = (work){.service = service,
                     .answer_form = route->answer_form,
-                    .store = store_for(service->store, request_owner(request))};
+                    .store = request_store(service, request)};
         w->call = (graph_call){.body = &request->body,
                                .store = &w->store,
                                .charge = request->charge,
@@ -227,8 +251,10 @@ bool handle_graph(service *service, const route *route, const request *request, 
                                .flat = request->query_count > 0};
         good = begin(w, route->request_form);
     }
-    w->later = false;
+    bool from_the_start = !good && w->store.fault == STORE_LATER;
+    w->store.hurried = !request->may_wait;
     w->at_leisure = request->at_leisure;
+    w->later = false;
     w->call.pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     double read = clock_ms();
     good = good && prepare(w) && charge_work(w, request->caller) && run(w);
@@ -239,6 +265,7 @@ bool handle_graph(service *service, const route *route, const request *request, 
         handles_restore(&w->call.taken, problem->pointer);
     }
     reply->later = w->later;
+    reply->asks = w->asks;
     reply->read_ms = w->read_ms;
     reply->compute_ms = computed - read;
     reply->write_ms = clock_ms() - computed;
@@ -246,7 +273,10 @@ bool handle_graph(service *service, const route *route, const request *request, 
         reply->unfinished = w;
         reply->drop = give_up;
     } else {
+        if (from_the_start)
+            handles_put_back(&w->call.taken, request->body.data, request->body.size);
         give_up(w);
+        reply->later = reply->asks = from_the_start;
     }
     return good;
 }

@@ -370,7 +370,8 @@ static bool read_release(graph_call *call) {
     for (size_t i = 0; i < call->release_count; i++) {
         store_value value;
         if (!call->store->get(call->store, call->release[i], &value))
-            return problem_set(call->problem, PROBLEM_UNKNOWN_CACHE, place_of("/release", i, place),
+            return !kept_fault(call->store, place_of("/release", i, place), call->problem) &&
+                   problem_set(call->problem, PROBLEM_UNKNOWN_CACHE, place_of("/release", i, place),
                                "%s is no handle that is known: it was never given, has expired, or "
                                "was deleted",
                                place);

@@ -79,11 +79,30 @@ const char *handles_text(const taken_handles *handles, const char *text) {
     return number < handles->count ? handles->list[number] : text;
 }
 
-void handles_restore(const taken_handles *handles, char *text) {
-    for (char *at = text; (at = strstr(at, mark)); at++) {
-        const char *digits = at + sizeof mark - 1;
-        size_t number = strtoull(digits, NULL, 10);
-        if (strspn(digits, "0123456789") == DIGITS - sizeof mark + 1 && number < handles->count)
-            memcpy(at, handles->list[number], DIGITS);
+/* Puts one back, where its mark is; whether it was known. */
+static bool restore(const taken_handles *handles, char *at) {
+    const char *digits = at + sizeof mark - 1;
+    size_t number = strtoull(digits, NULL, 10);
+    if (strspn(digits, "0123456789") < DIGITS - sizeof mark + 1 || number >= handles->count)
+        return false;
+    memcpy(at, handles->list[number], DIGITS);
+    return true;
+}
+
+void handles_put_back(const taken_handles *handles, char *text, size_t length) {
+    char *end = text + length, copy[HANDLE_TEXT];
+    for (char *at = text;
+         handles->count > 0 && (at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1)) &&
+         end - at >= DIGITS;
+         at++) {
+        snprintf(copy, sizeof copy, "%.*s", DIGITS, at);
+        if (restore(handles, copy))
+            memcpy(at, copy, DIGITS);
     }
+}
+
+void handles_restore(const taken_handles *handles, char *text) {
+    for (char *at = text; (at = strstr(at, mark)); at++)
+        if (strspn(at + sizeof mark - 1, "0123456789") == DIGITS - sizeof mark + 1)
+            restore(handles, at);
 }

@@ -19,6 +19,9 @@ bool handles_take(taken_handles *handles, char *text, size_t length, bool nested
 /* The handle that a text stands for, or the text. */
 const char *handles_text(const taken_handles *handles, const char *text);
 
+/* Puts the handles back to where they were taken out of, so that the text can be read anew. */
+void handles_put_back(const taken_handles *handles, char *text, size_t length);
+
 /* Puts the handles back into a text that tells of what was read. */
 void handles_restore(const taken_handles *handles, char *text);
 

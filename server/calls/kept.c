@@ -7,7 +7,26 @@
 
 #include "calls/form.h"
 
-static bool unknown(const char *pointer, const char *what, problem *problem) {
+bool kept_fault(const store *store, const char *pointer, problem *problem) {
+    switch (store->fault) {
+    case STORE_AWAY:
+    case STORE_LATER: /* it will be asked again, at leisure */
+        problem_set(problem, PROBLEM_STORE_UNAVAILABLE, pointer,
+                    "the store of caches and kept tensors does not answer; try again");
+        problem->retry_after = 1;
+        return true;
+    case STORE_BROKEN:
+        problem_set(problem, PROBLEM_INTERNAL, pointer,
+                    "what the store holds for the handle cannot be read by this version");
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool unknown(const store *store, const char *pointer, const char *what, problem *problem) {
+    if (kept_fault(store, pointer, problem))
+        return false;
     return problem_set(problem, PROBLEM_UNKNOWN_CACHE, pointer,
                        "the %s is not known: it was never given, has expired, or was deleted",
                        what);
@@ -17,7 +36,7 @@ bool kept_tensor(store *store, const char *handle, const char *pointer, layers_t
                  problem *problem) {
     store_value value;
     if (!store->get(store, handle, &value))
-        return unknown(pointer, "tensor", problem);
+        return unknown(store, pointer, "tensor", problem);
     *tensor = value.tensor;
     if (!value.cache)
         return true;
@@ -32,7 +51,7 @@ bool kept_cache(store *store, const char *handle, const char *pointer, layers_ca
                 problem *problem) {
     store_value value;
     if (!store->get(store, handle, &value))
-        return unknown(pointer, "cache", problem);
+        return unknown(store, pointer, "cache", problem);
     *cache = value.cache;
     if (value.cache)
         return true;

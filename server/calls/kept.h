@@ -6,8 +6,12 @@
 #include "codec/json_read.h"
 #include "store/store.h"
 
+/* Why a store said no, where it was not for the handle: store_unavailable, internal. False, and
+ * nothing set, where it was. */
+bool kept_fault(const store *store, const char *pointer, problem *problem);
+
 /* What a handle stands for, which must be a tensor, or a cache. `pointer` is where the handle
- * stands. False with a problem: unknown_cache, wrong_cache. */
+ * stands. False with a problem: unknown_cache, wrong_cache, and those of kept_fault. */
 bool kept_tensor(store *store, const char *handle, const char *pointer, layers_tensor *tensor,
                  problem *problem);
 bool kept_cache(store *store, const char *handle, const char *pointer, layers_cache **cache,

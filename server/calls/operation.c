@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "calls/form.h"
+#include "calls/kept.h"
 #include "handlers.h"
 
 /* One request on its way. */
@@ -20,6 +21,12 @@ typedef struct {
     size_t reserved; /* bytes of the store's budget set aside */
     size_t bound;    /* the most bytes that the answer can have */
 } work;
+
+/* Whether the call cannot be done without asking a store that may be long in answering. */
+static bool needs_leisure(const work *w) {
+    layers_cache_use use = w->route->operation->cache;
+    return w->store.waits && w->store.hurried && use != LAYERS_CACHE_NONE && !w->no_cache;
+}
 
 static void read_query(work *w, const request *request) {
     for (size_t i = 0; i < request->query_count; i++) {
@@ -70,6 +77,8 @@ static bool prepare(work *w) {
     size_t bytes = w->call.cache_bytes + store_overhead;
     store *store = &w->store;
     if (!store->reserve(store, bytes, &retry_after)) {
+        if (kept_fault(store, NULL, w->request.problem))
+            return false;
         problem_set(w->request.problem, PROBLEM_CACHE_FULL, NULL,
                     "the cache has no room for %zu bytes; release handles (?cache=release, or "
                     "DELETE /cache/<handle>), ask for none (?cache=none), or try again later",
@@ -88,12 +97,26 @@ static bool run(work *w) {
     return true;
 }
 
+static bool refuse_cache(work *w) {
+    problem *problem = w->request.problem;
+    if (kept_fault(&w->store, NULL, problem))
+        return false;
+    if (w->store.fault != STORE_FULL)
+        return problem_set_memory(problem, "the cache");
+    problem_set(problem, PROBLEM_CACHE_FULL, NULL,
+                "the store of caches has no room for %zu bytes; release handles, ask for none "
+                "(?cache=none), or try again later",
+                w->reserved);
+    problem->retry_after = 1;
+    return false;
+}
+
 /* Puts the cache into the store, once the answer's memory is there: nothing can fail after it. */
 static bool keep_cache(work *w, char handle[HANDLE_TEXT]) {
     store *store = &w->store;
     const store_value value = {.cache = w->call.cache};
     if (!store->put(store, &value, 1, w->reserved, (char(*)[HANDLE_TEXT])handle))
-        return problem_set_memory(w->request.problem, "the cache");
+        return refuse_cache(w);
     w->call.cache = NULL; /* the store's now */
     w->reserved = 0;
     return true;
@@ -123,7 +146,7 @@ bool handle_operation(service *service, const route *route, const request *reque
     layers_pool *pool = request->at_leisure ? workers_pool(service->workers) : NULL;
     work w = {.service = service,
               .route = route,
-              .store = store_for(service->store, request_owner(request)),
+              .store = request_store(service, request),
               .call = {.operation = route->operation, .pool = pool},
               .request = {.body = &request->body,
                           .store = &w.store,
@@ -134,13 +157,16 @@ bool handle_operation(service *service, const route *route, const request *reque
               .at_leisure = request->at_leisure};
     double start = clock_ms();
     read_query(&w, request);
+    if (needs_leisure(&w))
+        return !(reply->later = reply->asks = true);
     bool good = route->request_form->read(&w.request);
     double read = clock_ms();
     good = good && prepare(&w) && caller_work(request->caller, w.call.work, problem) && run(&w);
     double computed = clock_ms();
     good = good && answer(&w, reply);
     double written = clock_ms();
-    reply->later = w.later;
+    reply->asks = !good && w.store.fault == STORE_LATER;
+    reply->later = w.later || reply->asks;
     reply->read_ms = read - start;
     reply->compute_ms = computed - read;
     reply->write_ms = written - computed;

@@ -14,8 +14,11 @@ bool handle_ready(service *service, const route *route, const request *request, 
     (void)route, (void)request;
     if (atomic_load(&service->stopping))
         return problem_set_draining(problem);
-    if (!service->store->ready(service->store))
-        return problem_set_overloaded(problem, "the cache store does not answer");
+    if (!service->store->ready(service->store)) {
+        problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "the store of handles is away");
+        problem->retry_after = 1;
+        return false;
+    }
     return reply_document(reply, json_pack("{ss}", "status", "ready"), problem);
 }
 

@@ -1,10 +1,14 @@
 /* GET and DELETE /cache/<handle>: what a handle stands for, and giving it up. */
 #include "base/clock.h"
+#include "calls/kept.h"
 #include "documents/reply.h"
 #include "handlers.h"
 
-static bool unknown(problem *problem) {
-    return problem_set(problem, PROBLEM_UNKNOWN_CACHE, NULL,
+/* The handle is not known, or the store cannot be asked by this thread, or not at all. */
+static bool refuse(const store *store, reply *reply, problem *problem) {
+    reply->later = reply->asks = store->fault == STORE_LATER;
+    return !kept_fault(store, NULL, problem) &&
+           problem_set(problem, PROBLEM_UNKNOWN_CACHE, NULL,
                        "the handle is not known: it was never given, has expired, or was deleted");
 }
 
@@ -18,11 +22,11 @@ static json_t *shape_of(const store_info *info) {
 
 bool handle_cache_info(service *service, const route *route, const request *request, reply *reply,
                        problem *problem) {
-    store store = store_for(service->store, request_owner(request));
+    store store = request_store(service, request);
     store_info info;
     char created[CLOCK_TEXT], expires[CLOCK_TEXT];
     if (!store.info(&store, route->rest, &info))
-        return unknown(problem);
+        return refuse(&store, reply, problem);
     return reply_document(
         reply,
         json_pack("{ss? ss so* sI ss ss}", "layer", info.layer, "dtype",
@@ -34,9 +38,9 @@ bool handle_cache_info(service *service, const route *route, const request *requ
 
 bool handle_cache_remove(service *service, const route *route, const request *request, reply *reply,
                          problem *problem) {
-    store store = store_for(service->store, request_owner(request));
+    store store = request_store(service, request);
     if (!store.remove(&store, route->rest))
-        return unknown(problem);
+        return refuse(&store, reply, problem);
     reply->status = 204;
     return true;
 }

@@ -176,6 +176,50 @@ NUMBER(write_cache_expired, page->store.expired)
 NUMBER(write_cache_removed, page->store.removed)
 NUMBER(write_cache_refused, page->store.refused)
 
+NUMBER(write_store_up, page->store.link.up)
+NUMBER(write_store_memory, page->store.link.used)
+NUMBER(write_store_limit, page->store.link.maximum)
+NUMBER(write_store_sent, page->store.link.sent)
+NUMBER(write_store_taken, page->store.link.taken)
+NUMBER(write_store_hits, page->store.link.hits)
+NUMBER(write_store_misses, page->store.link.misses)
+NUMBER(write_store_unconfirmed, page->store.link.unconfirmed)
+NUMBER(write_store_connects, page->store.link.connects)
+NUMBER(write_store_losses, page->store.link.losses)
+NUMBER(write_store_moves, page->store.link.moves)
+NUMBER(write_store_swept, page->store.link.swept)
+
+static void write_store_away(page *page, const char *name) {
+    fprintf(page->out, "%s %.3f\n", name, page->store.link.away);
+}
+
+static void write_store_exchanges(page *page, const char *name) {
+    for (int i = 0; i < STORE_COMMANDS; i++)
+        for (int j = 0; j < STORE_OUTCOMES; j++)
+            if (j == 0 || page->store.link.exchanges[i][j] > 0)
+                fprintf(page->out, "%s{command=\"%s\",outcome=\"%s\"} %" PRIu64 "\n", name,
+                        store_command_names[i], store_outcome_names[j],
+                        page->store.link.exchanges[i][j]);
+}
+
+static void write_store_seconds(page *page, const char *name) {
+    for (int i = 0; i < STORE_COMMANDS; i++) {
+        const char *command = store_command_names[i];
+        uint64_t count = 0;
+        for (int j = 0; j < STORE_SECONDS; j++) {
+            char bound[32] = "+Inf";
+            count += page->store.link.seconds[i][j];
+            if (isfinite(store_seconds[j]))
+                snprintf(bound, sizeof bound, store_seconds[j] < 1 ? "%g" : "%.1f",
+                         store_seconds[j]);
+            fprintf(page->out, "%s_bucket{command=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, command,
+                    bound, count);
+        }
+        fprintf(page->out, "%s_sum{command=\"%s\"} %.9g\n", name, command, page->store.link.sum[i]);
+        fprintf(page->out, "%s_count{command=\"%s\"} %" PRIu64 "\n", name, command, count);
+    }
+}
+
 static void write_processor_time(page *page, const char *name) {
     struct timespec time;
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0)
@@ -318,6 +362,37 @@ static const struct family access_families[] = {
      "Requests that were refused for who asked."},
 };
 
+/* Where the store is elsewhere. */
+static const struct family store_families[] = {
+    {"layerd_store_up", GAUGE, "", write_store_up, "Whether the store answers: 1 or 0."},
+    {"layerd_store_away_seconds", COUNTER, "seconds", write_store_away,
+     "Time that the store was away."},
+    {"layerd_store_exchanges", COUNTER, "", write_store_exchanges,
+     "What the store was asked, and what came of it."},
+    {"layerd_store_exchange_seconds", HISTOGRAM, "seconds", write_store_seconds,
+     "Time until the store had answered."},
+    {"layerd_store_sent_bytes", COUNTER, "bytes", write_store_sent,
+     "Bytes of values that were sent to the store."},
+    {"layerd_store_taken_bytes", COUNTER, "bytes", write_store_taken,
+     "Bytes of values that were taken from the store."},
+    {"layerd_store_hits", COUNTER, "", write_store_hits, "Uses of a handle that had a copy here."},
+    {"layerd_store_misses", COUNTER, "", write_store_misses,
+     "Uses of a handle whose value the store was asked for."},
+    {"layerd_store_unconfirmed", COUNTER, "", write_store_unconfirmed,
+     "Uses that too few of the store's replicas have noted."},
+    {"layerd_store_connects", COUNTER, "", write_store_connects,
+     "Times that the store was found, or found again."},
+    {"layerd_store_losses", COUNTER, "", write_store_losses, "Times that the store went away."},
+    {"layerd_store_moves", COUNTER, "", write_store_moves,
+     "Times that the store was found at another address."},
+    {"layerd_store_swept", COUNTER, "", write_store_swept,
+     "Keys of the store that were looked at, so that what has expired is freed."},
+    {"layerd_store_memory_bytes", GAUGE, "bytes", write_store_memory,
+     "Memory that the store uses."},
+    {"layerd_store_memory_limit_bytes", GAUGE, "bytes", write_store_limit,
+     "Memory that the store may use; 0: no limit."},
+};
+
 static void write_family(page *page, const struct family *family) {
     char sample[64];
     snprintf(sample, sizeof sample, "%s%s", family->name, types[family->type].suffix);
@@ -337,6 +412,9 @@ static void write_page(page *page) {
         write_family(page, &families[i]);
     for (size_t i = 0; page->service->tokens && i < sizeof access_families / sizeof *families; i++)
         write_family(page, &access_families[i]);
+    for (size_t i = 0; page->store.is_elsewhere && i < sizeof store_families / sizeof *families;
+         i++)
+        write_family(page, &store_families[i]);
     if (page->openmetrics)
         fputs("# EOF\n", page->out);
 }

@@ -378,13 +378,6 @@ static exchange *exchange_of(job *job) {
     return (exchange *)((char *)job - offsetof(exchange, job));
 }
 
-static void run_job(job *job) {
-    exchange *x = exchange_of(job);
-    compute(x);
-    x->computed = true;
-    MHD_resume_connection(x->mhd);
-}
-
 static void drop_job(job *job, drop_reason reason) {
     exchange *x = exchange_of(job);
     x->unwanted = reason == DROP_UNWANTED;
@@ -404,19 +397,47 @@ static bool is_wanted(job *job) {
     return !connection_has_hung_up(exchange_of(job)->connection);
 }
 
-/* Leaves a dear request to the workers. */
-static enum MHD_Result hand_over(exchange *x) {
-    workers *workers = x->http->service->workers;
-    if (!workers_admit(workers)) {
-        metrics_move(x->http->service->metrics, METRICS_QUEUE_REFUSED, 1);
+/* Takes a place before those who are to go on with a request: at the store, or at what is dear.
+ * NULL with a problem. */
+static workers *take_place(exchange *x) {
+    const service *service = x->http->service;
+    bool asks = x->reply.later && x->reply.asks;
+    workers *next = asks ? service->askers : service->workers;
+    if (!workers_admit(next)) {
+        metrics_move(service->metrics, METRICS_QUEUE_REFUSED, 1);
         problem_set_overloaded(&x->problem, "as many requests wait as may (--queue); try again");
-        return send_problem(x);
+        return NULL;
     }
-    x->reply.later = false;
-    x->request.at_leisure = true;
+    x->request.may_wait = true;
+    x->request.at_leisure = !asks;
+    x->reply.later = x->reply.asks = false;
+    return next;
+}
+
+/* One that waited for the store may turn out to be dear. */
+static void run_job(job *job) {
+    exchange *x = exchange_of(job);
+    compute(x);
+    if (x->reply.later) {
+        workers *next = take_place(x);
+        if (next) {
+            workers_post(next, job);
+            return;
+        }
+        x->good = false;
+    }
+    x->computed = true;
+    MHD_resume_connection(x->mhd);
+}
+
+/* Leaves a request that would take long to others. */
+static enum MHD_Result hand_over(exchange *x) {
+    workers *next = take_place(x);
+    if (!next)
+        return send_problem(x);
     x->job = (job){.run = run_job, .drop = drop_job, .is_wanted = is_wanted};
     MHD_suspend_connection(x->mhd);
-    workers_post(workers, &x->job);
+    workers_post(next, &x->job);
     return MHD_YES;
 }
 
@@ -590,6 +611,8 @@ static bool serve(void *context, int fd, const struct sockaddr *from, socklen_t 
 static bool tick(void *context) {
     http *http = context;
     workers_tend(http->service->workers);
+    if (http->service->askers)
+        workers_tend(http->service->askers);
     return tally_report(clock_coarse_ms());
 }
 

@@ -60,18 +60,6 @@ typedef struct {
 
 const size_t store_overhead = sizeof(entry) + sizeof(entry *);
 
-void store_value_clear(store_value *value) {
-    layers_cache_unref(value->cache);
-    value->cache = NULL;
-    layers_tensor_clear(&value->tensor);
-}
-
-store store_for(const store *store, owner *owner) {
-    struct store view = *store;
-    view.owner = owner;
-    return view;
-}
-
 static int64_t clock_ms(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);

@@ -13,7 +13,8 @@ THREADED_BLAS = BUILD / "openblas/usr/lib" / MULTIARCH / "openblas-pthread"
 OPENMP = f"/usr/lib/{MULTIARCH}/openblas-openmp"
 
 PACKAGES = ["wrk", "python3-numpy", "python3-fastapi", "python3-uvicorn", "python3-uvloop",
-            "python3-httptools", "libsimdjson-dev", "rapidjson-dev", "libfast-float-dev"]
+            "python3-httptools", "redis-server", "haproxy", "libsimdjson-dev", "rapidjson-dev",
+            "libfast-float-dev"]
 if os.environ.get("BENCH_TORCH") == "1":
     PACKAGES.append("python3-torch")
 
@@ -69,7 +70,7 @@ CC, CXX = os.environ.get("CC", "gcc"), os.environ.get("CXX", "g++")
 BLAS_CFLAGS = os.environ.get("BLAS_CFLAGS", f"-I/usr/include/{MULTIARCH}/openblas-openmp").split()
 BLAS_LIBS = os.environ.get("BLAS_LIBS", f"{OPENMP}/libopenblas.a -lgomp").split()
 FLAGS = ["-O3", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-Iinclude", "-Iserver", "-Itests/bench"]
-SERVER_LIBS = ["-lmicrohttpd", "-ljansson", "-lpthread", "-lm"]
+SERVER_LIBS = ["-lmicrohttpd", "-ljansson", "-l:libhiredis.a", "-lpthread", "-lm"]
 
 
 def is_newer(target, sources):

@@ -20,7 +20,7 @@ static const struct {
     {"rate_limited", 429},      {"headers_too_large", 431},   {"internal", 500},
     {"not_implemented", 501},   {"overloaded", 503},          {"cache_full", 503},
     {"draining", 503},          {"challenge_spent", 409},     {"challenge_expired", 410},
-    {"invalid_challenge", 422}, {"challenges_full", 503},
+    {"invalid_challenge", 422}, {"challenges_full", 503},     {"store_unavailable", 503},
 };
 
 int contract_status(const char *code) {

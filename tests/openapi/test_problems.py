@@ -11,7 +11,7 @@ from daemon import Answer
 provoked = {}  # codes by path, of all tests of this file
 
 # What no request brings about here.
-UNPROVOKED = {"unauthorized", "internal", "overloaded", "draining"}
+UNPROVOKED = {"unauthorized", "internal", "overloaded", "draining", "store_unavailable"}
 
 GRAPH = {
     "inputs": {"x": [[1, 2]], "w": [[1, 2], [3, 4]], "b": [0, 0], "y": [0]},

@@ -17,7 +17,10 @@ COMMANDS = {
 }
 
 # Blocks of code that no command on their page runs, by their language.
-BLOCKS = {"nginx": "tests/proxy.sh runs nginx with it"}
+BLOCKS = {
+    "nginx": "tests/proxy.sh runs nginx with it",
+    "redis": "tests/replicas/ tries the rights, and has Redis with settings of its own",
+}
 
 # Commands that are run where their language is installed, and what tells whether it is.
 LANGUAGES = {

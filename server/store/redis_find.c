@@ -1,0 +1,171 @@
+/* Finding the node to be asked. */
+#include "store/redis_find.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name as a numeric address: asking for it may take long, and is for the watcher alone. */
+static bool resolve(const char *name, int port, redis_node *node, char text[LINK_TEXT]) {
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list;
+    int fault = getaddrinfo(name, NULL, &hints, &list);
+    if (!fault) {
+        fault = getnameinfo(list->ai_addr, list->ai_addrlen, node->host, sizeof node->host, NULL, 0,
+                            NI_NUMERICHOST);
+        freeaddrinfo(list);
+    }
+    node->port = port;
+    if (fault)
+        snprintf(text, LINK_TEXT, "%.64s is not known: %s", name, gai_strerror(fault));
+    return !fault;
+}
+
+static bool host_of(const redis_address *address, int i, redis_node *node, char text[LINK_TEXT]) {
+    if (address->way != REDIS_UNIX)
+        return resolve(address->host[i].name, address->host[i].port, node, text);
+    snprintf(node->host, sizeof node->host, "%s", address->host[i].name);
+    node->port = 0;
+    return true;
+}
+
+redis_link *find_open(const redis_address *address, const redis_node *node, int64_t deadline) {
+    redis_link *link = link_open(node->host, node->port, deadline);
+    if (!link)
+        return NULL;
+    char database[16];
+    bool has_password = *address->password, has_user = *address->user;
+    snprintf(database, sizeof database, "%d", address->database);
+    const char *const auth[] = {"AUTH", has_user ? address->user : address->password,
+                                address->password};
+    if (has_password)
+        link_ask(link, has_user ? 3 : 2, auth);
+    if (address->database)
+        link_ask(link, 2, (const char *const[]){"SELECT", database});
+    link_flush(link);
+    if (has_password)
+        link_ok(link);
+    if (address->database)
+        link_ok(link);
+    return link;
+}
+
+/* ---- what a node says of itself ----------------------------------------------------------------
+ */
+
+/* The text behind "name:", to the end of its line. */
+static bool field(const char *info, const char *name, char *value, size_t room) {
+    char mark[48];
+    snprintf(mark, sizeof mark, "\n%s:", name);
+    const char *at = strstr(info, mark);
+    if (!at)
+        return false;
+    at += strlen(mark);
+    snprintf(value, room, "%.*s", (int)strcspn(at, "\r\n"), at);
+    return true;
+}
+
+static bool read_role(redis_link *link, redis_report *report) {
+    redisReply *role = link_answer(link);
+    if (!role)
+        return false;
+    bool good = role->type == REDIS_REPLY_ARRAY && role->elements >= 3 &&
+                role->element[0]->type == REDIS_REPLY_STRING;
+    if (good) {
+        report->is_master = !strcmp(role->element[0]->str, "master");
+        if (report->is_master && role->element[2]->type == REDIS_REPLY_ARRAY)
+            report->replicas = (int)role->element[2]->elements;
+    }
+    freeReplyObject(role);
+    return good || link_fail(link, LINK_STRANGE, "it did not tell its role");
+}
+
+static bool read_memory(redis_link *link, redis_report *report) {
+    char info[4096], value[64];
+    size_t length;
+    if (!link_string(link, info, sizeof info, &length))
+        return link_fail(link, LINK_STRANGE, "it did not tell its memory");
+    if (field(info, "used_memory", value, sizeof value))
+        report->used = strtoull(value, NULL, 10);
+    if (field(info, "maxmemory", value, sizeof value))
+        report->maximum = strtoull(value, NULL, 10);
+    report->evicts =
+        field(info, "maxmemory_policy", value, sizeof value) && strcmp(value, "noeviction") != 0;
+    return true;
+}
+
+bool find_report(redis_link *link, redis_report *report) {
+    *report = (redis_report){0};
+    link_ask(link, 1, (const char *const[]){"PING"});
+    link_ask(link, 1, (const char *const[]){"ROLE"});
+    link_ask(link, 2, (const char *const[]){"INFO", "memory"});
+    return link_flush(link) && link_ok(link) && read_role(link, report) &&
+           read_memory(link, report);
+}
+
+/* ---- which one is the master -------------------------------------------------------------------
+ */
+
+/* What one Sentinel says. */
+static bool ask_sentinel(const redis_address *address, int i, redis_node *node, int64_t timeout,
+                         char text[LINK_TEXT]) {
+    redis_node sentinel;
+    if (!host_of(address, i, &sentinel, text))
+        return false;
+    redis_link *link = link_open(sentinel.host, sentinel.port, link_now() + timeout);
+    if (!link)
+        return false;
+    const char *const ask[] = {"SENTINEL", "get-master-addr-by-name", address->master};
+    link_ask(link, 3, ask);
+    link_flush(link);
+    redisReply *named = link_answer(link);
+    bool good = named && named->type == REDIS_REPLY_ARRAY && named->elements == 2 &&
+                named->element[0]->type == REDIS_REPLY_STRING &&
+                named->element[1]->type == REDIS_REPLY_STRING;
+    if (good)
+        good = resolve(named->element[0]->str, atoi(named->element[1]->str), node, text);
+    else
+        snprintf(text, LINK_TEXT, "the Sentinel at %.60s: %.60s", sentinel.host,
+                 named ? "it knows no master of that name" : link->text);
+    if (named)
+        freeReplyObject(named);
+    link_close(link);
+    return good;
+}
+
+/* Whether the node says that it is the master. */
+static bool is_master(const redis_address *address, int i, redis_node *node, int64_t timeout,
+                      char text[LINK_TEXT]) {
+    redis_report report;
+    if (!host_of(address, i, node, text))
+        return false;
+    redis_link *link = find_open(address, node, link_now() + timeout);
+    bool good = link && find_report(link, &report);
+    if (good && !report.is_master)
+        snprintf(text, LINK_TEXT, "it is a replica of another");
+    else if (!good)
+        snprintf(text, LINK_TEXT, "%s", link ? link->text : "no memory");
+    link_close(link);
+    return good && report.is_master;
+}
+
+bool find_master(const redis_address *address, redis_node *node, int64_t timeout,
+                 char text[LINK_TEXT]) {
+    if (address->way != REDIS_SENTINEL && address->hosts == 1)
+        return host_of(address, 0, node, text);
+    int masters = 0;
+    for (int i = 0; i < address->hosts; i++) {
+        redis_node one;
+        if (address->way == REDIS_SENTINEL) {
+            if (ask_sentinel(address, i, node, timeout, text))
+                return true;
+        } else if (is_master(address, i, &one, timeout, text)) {
+            *node = one;
+            masters++;
+        }
+    }
+    if (masters > 1) /* one of the two may be about to forget what it takes */
+        snprintf(text, LINK_TEXT, "%d of its nodes say that they are the master", masters);
+    return masters == 1;
+}

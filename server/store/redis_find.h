@@ -1,0 +1,31 @@
+/* Finding the node to be asked, and holding it to what a store must be. */
+#ifndef STORE_REDIS_FIND_H
+#define STORE_REDIS_FIND_H
+
+#include "store/redis_address.h"
+#include "store/redis_link.h"
+
+typedef struct {
+    char host[REDIS_TEXT]; /* numeric, or the path of a socket */
+    int port;              /* 0 for a socket */
+} redis_node;
+
+/* What a node says of itself. */
+typedef struct {
+    bool is_master;
+    int replicas;
+    uint64_t used, maximum;
+    bool evicts; /* its policy is not noeviction */
+} redis_report;
+
+/* Finds the master: by the Sentinels, or by what the nodes say. `text` says why there is none. */
+bool find_master(const redis_address *address, redis_node *node, int64_t timeout,
+                 char text[LINK_TEXT]);
+
+/* Connects and authenticates. Never NULL but where there is no memory; else `state` tells. */
+redis_link *find_open(const redis_address *address, const redis_node *node, int64_t deadline);
+
+/* Asks a node about itself. */
+bool find_report(redis_link *link, redis_report *report);
+
+#endif

@@ -1,0 +1,75 @@
+/* One connection to a Redis or Valkey: for one thread at a time, with a deadline over all of an
+ * exchange, and values that go from and to where they lie, past the client library, which would
+ * copy each of them twice.
+ *
+ * Once something has failed the link is of no use but to be closed: what would come next on it
+ * could be the answer to what came before. */
+#ifndef STORE_REDIS_LINK_H
+#define STORE_REDIS_LINK_H
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef enum {
+    LINK_GOOD,
+    LINK_LOST,    /* it was refused, or ended */
+    LINK_LATE,    /* the deadline came */
+    LINK_REFUSED, /* an error was the answer: `text` */
+    LINK_STRANGE, /* what came is no answer to what was asked */
+} link_state;
+
+enum { LINK_TEXT = 160 };
+
+typedef struct {
+    redisContext *context;
+    link_state state;
+    int64_t deadline;     /* of the exchange, in milliseconds of the monotonic clock */
+    char text[LINK_TEXT]; /* what went wrong, for people */
+    uint64_t taken, sent; /* bytes of values */
+    unsigned generation;  /* its pool's */
+} redis_link;
+
+int64_t link_now(void);
+
+/* Connects to a numeric address, or to the socket at a path where `port` is 0. Never NULL but
+ * where there is no memory; else `state` tells. */
+redis_link *link_open(const char *host, int port, int64_t deadline);
+void link_close(redis_link *link);
+
+/* Whether something, such as the end of the connection, has come that nobody asked for. */
+bool link_is_stale(const redis_link *link);
+
+/* Each of these does nothing and returns false or NULL once the state is not LINK_GOOD. */
+
+/* Adds a command to what will be sent. */
+bool link_ask(redis_link *link, int count, const char *const *words);
+
+/* Adds "SET key <value> PX lifetime", and sends all: the value is the pieces one after the other.
+ */
+bool link_set(redis_link *link, const char *key, const struct iovec *pieces, int count,
+              int64_t lifetime);
+
+/* Sends what was added. */
+bool link_flush(redis_link *link);
+
+/* The next answer, to be freed with freeReplyObject; an error is none. */
+redisReply *link_answer(redis_link *link);
+
+/* The same where it must be an integer; or "OK"; or a text, cut to `room`, its length in *length
+ * (false and LINK_GOOD for nil). */
+bool link_integer(redis_link *link, int64_t *number);
+bool link_ok(redis_link *link);
+bool link_string(redis_link *link, char *text, size_t room, size_t *length);
+
+/* The start of an answer that is a text: its length, or -1 for nil. link_take reads it then: all of
+ * `length` into `bytes`. */
+bool link_length(redis_link *link, int64_t *length);
+bool link_take(redis_link *link, void *bytes, size_t length);
+
+/* Makes what went wrong known. Always false. */
+bool link_fail(redis_link *link, link_state state, const char *text);
+
+#endif

@@ -1,0 +1,84 @@
+"""All of it at random for SOAK_SECONDS: replicas and nodes of the store die, hang and come back, one at
+a time; every right answer is checked, and no handle that was given is lost."""
+import os
+import random
+import time
+
+import engines
+from promises import Promises
+from test_sentinel import Nodes
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", 25))
+ALLOWED = {"store_unavailable", "gone", "draining", 502, 503, 504}
+
+
+class Soak(Nodes):
+    def setUp(self):
+        super().setUp()
+        self.proxy = self.start(engines.Proxy(self.ports))
+        self.seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+        self.random = random.Random(self.seed)
+
+    def kill_replica(self):
+        i = self.random.randrange(len(self.daemons))
+        old = self.daemons[i]
+        old.kill()
+        self.restart(i, old.port)
+
+    def stop_replica(self):
+        i = self.random.randrange(len(self.daemons))
+        old = self.daemons[i]
+        self.assertEqual(old.stop(), 0)
+        self.restart(i, old.port)
+
+    def restart(self, i, port):
+        address = f"sentinel://127.0.0.1:{self.sentinel.port}/layerd"
+        again = engines.replica(address, "--store-timeout", "1s", "--store-copies", "1", port=port)
+        self.daemons[i] = self.start(again)
+        self.await_ready(port)
+
+    def freeze_replica(self):
+        daemon = self.random.choice(self.daemons)
+        daemon.process.send_signal(19)
+        time.sleep(self.random.random() * 2)
+        daemon.process.send_signal(18)
+
+    def freeze_node(self):
+        node = self.random.choice(self.nodes)
+        node.pause()
+        time.sleep(self.random.random() * 3)
+        node.go_on()
+
+    def kill_node(self):
+        node = self.random.choice(self.nodes)
+        was_master = node.port == self.sentinel.master()
+        node.kill()
+        if was_master:
+            self.await_master(node.port)
+        node.start("--replicaof", "127.0.0.1", str(self.sentinel.master()))
+
+    def settle(self):
+        """Until all nodes of the store have what the master has: the next may die then"""
+        def is_whole():
+            try:
+                told = self.node(self.sentinel.master()).say("INFO", "replication")
+            except OSError:
+                return False
+            return told and told.count("state=online") == 2 and "role:master" in told
+        self.assertTrue(engines.within(30, is_whole), f"SEED={self.seed}")
+
+    def test_everything_at_random(self):
+        promises = Promises([self.proxy.port], callers=12, allowed=ALLOWED)
+        acts = [self.kill_replica, self.stop_replica, self.freeze_replica, self.freeze_node,
+                self.kill_node]
+
+        def act():
+            while time.monotonic() < promises.until - 6:
+                self.random.choice(acts)()
+                self.settle()
+        promises.load(SECONDS, act)
+        self.settle()
+        self.await_ready(self.proxy.port)
+        self.await_forwards()
+        print(f"SEED={self.seed}: {len(promises.given)} handles, {promises.codes}", end=" ")
+        self.expect_kept(promises, self.proxy.port)
