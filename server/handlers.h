@@ -5,7 +5,7 @@
 #include "route.h"
 
 handler handle_operation; /* calls/operation.c: POST /<layer>/<operation> */
-handler handle_graph;     /* calls/graph.c: POST /graph */
+handler handle_graph;     /* graphs/graph.c: POST /graph */
 handler handle_check;     /* calls/check.c: POST /check/<layer>/<operation> */
 handler handle_challenge; /* calls/challenge.c: POST /challenge */
 handler handle_answer;    /* calls/challenge_answer.c: POST /challenge/answer */

@@ -19,7 +19,7 @@ struct route {
     handler *handle;
     size_t row;                                    /* among all routes */
     const layers_operation *operation;             /* of POST /<layer>/<operation> */
-    const struct form *request_form, *answer_form; /* calls/form.h */
+    const struct form *request_form, *answer_form; /* forms/form.h */
     const char *rest;  /* what the path has behind a prefix: the handle */
     const char *allow; /* the path's methods, where OPTIONS asks for them; else NULL */
     bool negotiated;   /* Accept chooses the answer's form */

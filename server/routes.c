@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/accept.h"
-#include "calls/form.h"
+#include "forms/form.h"
 #include "handlers.h"
 
 enum { TYPE_NAMES = 128 }; /* room for the media types of all forms, in a sentence */

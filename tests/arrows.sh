@@ -17,7 +17,8 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
         if (path ~ /^server\/http\//) return 8
         if (path ~ /^server\/routes\.[ch]$/) return 7
         if (path ~ /^server\/documents\//) return 6
-        if (path ~ /^server\/calls\//) return 5
+        if (path ~ /^server\/(calls|graphs)\//) return 5
+        if (path ~ /^server\/forms\//) return 4.5
         if (path ~ /^server\/[a-z]+\.[ch]$/) return 4
         if (path ~ /^server\/store\//) return 3.5
         if (path ~ /^server\/(codec|access)\//) return 3

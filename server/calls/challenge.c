@@ -7,6 +7,28 @@
 
 #include "handlers.h"
 
+/* What challenges need of a form (challenge.h). */
+typedef struct {
+    const form *form;
+    bool (*read)(const layers_tensor *body, charge *charge, challenge_asked *asked,
+                 problem *problem);
+    size_t (*bound)(const challenge_given *given);
+    char *(*write)(char *out, const challenge_given *given);
+} challenge_form;
+
+static const challenge_form challenge_forms[] = {
+    {&form_json, challenge_read_json, challenge_bound_json, challenge_write_json},
+    {&form_safetensors, challenge_read_safetensors, challenge_bound_safetensors,
+     challenge_write_safetensors},
+};
+
+static const challenge_form *challenge_form_of(const form *form) {
+    const challenge_form *row = challenge_forms;
+    while (row->form != form)
+        row++;
+    return row;
+}
+
 /* One request on its way. */
 typedef struct {
     challenge_asked asked;
@@ -63,11 +85,11 @@ static bool draw(giving *g, caller *caller, problem *problem) {
 
 static bool answer(giving *g, const form *form, charge *charge, reply *reply, problem *problem) {
     g->given.form = form;
-    size_t bound = form->bound_challenge(&g->given);
+    size_t bound = challenge_form_of(form)->bound(&g->given);
     char *body = charge_add(charge, bound) ? malloc(bound) : NULL;
     if (!body)
         return problem_set_memory(problem, "the answer");
-    size_t length = (size_t)(form->write_challenge(body, &g->given) - body);
+    size_t length = (size_t)(challenge_form_of(form)->write(body, &g->given) - body);
     form_reply(form, body, length, reply);
     return true;
 }
@@ -79,8 +101,8 @@ bool handle_challenge(service *service, const route *route, const request *reque
                           .inputs = {.call = &g.shown, .flat = request->query_count > 0}}};
     const owner *tenant = request_owner(request);
     double start = clock_ms();
-    bool good =
-        route->request_form->read_challenge(&request->body, request->charge, &g.asked, problem);
+    bool good = challenge_form_of(route->request_form)
+                    ->read(&request->body, request->charge, &g.asked, problem);
     double read = clock_ms();
     challenge *challenge = &g.asked.challenge;
     if (good) {

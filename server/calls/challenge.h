@@ -4,7 +4,7 @@
 
 #include "access/challenges.h"
 #include "base/clock.h"
-#include "calls/form.h"
+#include "forms/form.h"
 #include "layers/check.h"
 
 /* What a request for a challenge says, all of it texts. */
@@ -23,7 +23,7 @@ extern const char *const challenge_fields[ASKED + 1]; /* ended by NULL */
 extern const char challenge_taker[];
 
 /* A request that has been read. */
-typedef struct challenge_asked {
+typedef struct {
     const layers_operation *operation;
     layers_dtype dtype;
     challenge challenge; /* but for the tenant, the times, and a nonce */
@@ -35,7 +35,7 @@ bool challenge_asked_read(const char *const texts[ASKED], challenge_asked *asked
 enum { CLAIM_NAME = 48 };
 
 /* What is given. */
-typedef struct challenge_given {
+typedef struct {
     const char *text, *operation;
     char expires[CLOCK_TEXT];
     char claims[LAYERS_MAX_CLAIMS][CLAIM_NAME]; /* "out", "bn_param.running_mean" */

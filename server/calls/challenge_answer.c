@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "calls/challenge.h"
-#include "calls/claim.h"
-#include "calls/kept.h"
+#include "forms/claim.h"
+#include "forms/kept.h"
 #include "calls/verdict.h"
 #include "handlers.h"
 

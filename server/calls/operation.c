@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "calls/form.h"
-#include "calls/kept.h"
+#include "forms/form.h"
+#include "forms/kept.h"
 #include "handlers.h"
 
 /* One request on its way. */

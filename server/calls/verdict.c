@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls/claim.h"
+#include "forms/claim.h"
 #include "codec/json_write.h"
 
 /* The place of layers_check_judge of what a claim's tensors or parameters have at i; -1 behind the

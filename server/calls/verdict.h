@@ -2,7 +2,7 @@
 #ifndef CALLS_VERDICT_H
 #define CALLS_VERDICT_H
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "route.h"
 
 typedef struct {

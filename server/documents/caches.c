@@ -1,6 +1,6 @@
 /* GET and DELETE /cache/<handle>: what a handle stands for, and giving it up. */
 #include "base/clock.h"
-#include "calls/kept.h"
+#include "forms/kept.h"
 #include "documents/reply.h"
 #include "handlers.h"
 

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "codec/safetensors_read.h"
 #include "fuzz.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "codec/safetensors_read.h"
 #include "fuzz.h"
 

@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "codec/json_recent.h"
 #include "codec/safetensors_read.h"
 #include "exchange.h"

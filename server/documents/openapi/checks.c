@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/challenges.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"

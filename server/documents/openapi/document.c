@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/json_dump.h"
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/checks.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/examples.h"
 #include "handlers.h"
 

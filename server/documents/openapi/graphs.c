@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/schemas.h"
 #include "documents/openapi/tensors.h"
 #include "layers/graph.h"

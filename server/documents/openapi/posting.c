@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/problems.h"
 
 char *operation_id(char name[OPENAPI_NAME], const char *verb, const char *noun) {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "documents/openapi/schemas.h"
 #include "documents/openapi/tensors.h"
 

@@ -1,8 +1,8 @@
 /* Forms of messages: how the body of a request becomes a call of an operation, and how the result
  * of a call becomes the body of an answer. What a message holds follows from the operation's
  * description; a form says how it looks. */
-#ifndef SERVER_FORM_H
-#define SERVER_FORM_H
+#ifndef FORMS_FORM_H
+#define FORMS_FORM_H
 
 #include "codec/json_read.h"
 #include "layers/check.h"
@@ -43,10 +43,6 @@ typedef struct {
     bool flat;          /* tensors as a shape and a list, where the form has two ways */
 } form_answer;
 
-struct graph_call;
-struct challenge_asked;
-struct challenge_given;
-
 typedef struct form {
     const char *media_type; /* "application/json" */
     const char *handle_at;  /* where a handle stands, from its tensor: "/tensor" or "" */
@@ -58,15 +54,6 @@ typedef struct form {
     size_t (*bound)(const form_answer *answer);
     /* Writes an answer, after layers_run, and returns its end. */
     char *(*write)(char *out, const form_answer *answer);
-    /* The same of graphs (graph.h). */
-    bool (*open_graph)(struct graph_call *call);
-    size_t (*bound_graph)(struct graph_call *call);
-    char *(*write_graph)(char *out, struct graph_call *call);
-    /* The same of a challenge that is asked for, and that is given (challenge.h). */
-    bool (*read_challenge)(const layers_tensor *body, charge *charge, struct challenge_asked *asked,
-                           problem *problem);
-    size_t (*bound_challenge)(const struct challenge_given *given);
-    char *(*write_challenge)(char *out, const struct challenge_given *given);
 } form;
 
 extern const form form_json, form_safetensors;

@@ -1,5 +1,5 @@
 /* What all forms have of claims in common. */
-#include "calls/claim.h"
+#include "forms/claim.h"
 
 #include <math.h>
 #include <stdio.h>

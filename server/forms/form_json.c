@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/challenge.h"
-#include "calls/claim.h"
-#include "calls/fields_json.h"
-#include "calls/form.h"
-#include "calls/graph.h"
-#include "calls/kept.h"
 #include "codec/json_read.h"
 #include "codec/json_write.h"
+#include "forms/claim.h"
+#include "forms/fields_json.h"
+#include "forms/form.h"
+#include "forms/kept.h"
 
 /* A request whose text has been read. */
 typedef struct {
@@ -257,10 +255,4 @@ const form form_json = {
     .read = json_read,
     .bound = json_bound,
     .write = json_write,
-    .open_graph = graph_open_json,
-    .bound_graph = graph_bound_json,
-    .write_graph = graph_write_json,
-    .read_challenge = challenge_read_json,
-    .bound_challenge = challenge_bound_json,
-    .write_challenge = challenge_write_json,
 };

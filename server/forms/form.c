@@ -1,13 +1,13 @@
 /* What the forms share. */
-#include "calls/form.h"
+#include "forms/form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls/kept.h"
 #include "codec/json_write.h"
 #include "codec/number.h"
+#include "forms/kept.h"
 
 enum { FORM_HINT = 320 };
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/claim.h"
-#include "calls/fields_json.h"
+#include "forms/claim.h"
+#include "forms/fields_json.h"
 
 static bool wrong_claim(form_request *request, const char *kind) {
     return problem_set(request->problem, PROBLEM_WRONG_TYPE, "/claim",

@@ -1,7 +1,7 @@
 /* Graphs in JSON: {"results": {...}, "kept": {...}}. */
 #include <string.h>
 
-#include "calls/graph.h"
+#include "graphs/graph.h"
 #include "codec/json_write.h"
 
 enum { MARKS = 64, PARAM = 64 }; /* bytes beside a name; of a parameter */

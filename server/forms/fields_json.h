@@ -1,9 +1,9 @@
 /* The fields of a call in a JSON object: its inputs by name, and its parameters in an object of
  * their own. */
-#ifndef CALLS_FIELDS_JSON_H
-#define CALLS_FIELDS_JSON_H
+#ifndef FORMS_FIELDS_JSON_H
+#define FORMS_FIELDS_JSON_H
 
-#include "calls/form.h"
+#include "forms/form.h"
 
 /* An object that holds the fields of a call. */
 typedef struct {

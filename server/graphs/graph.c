@@ -1,12 +1,32 @@
 /* POST /graph: several operations in one call, all or nothing. */
-#include "calls/graph.h"
+#include "graphs/graph.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "calls/kept.h"
+#include "forms/kept.h"
 #include "handlers.h"
+
+/* What graphs need of a form (graph.h). */
+typedef struct {
+    const form *form;
+    bool (*open)(graph_call *call);
+    size_t (*bound)(graph_call *call);
+    char *(*write)(char *out, graph_call *call);
+} graph_form;
+
+static const graph_form graph_forms[] = {
+    {&form_json, graph_open_json, graph_bound_json, graph_write_json},
+    {&form_safetensors, graph_open_safetensors, graph_bound_safetensors, graph_write_safetensors},
+};
+
+static const graph_form *graph_form_of(const form *form) {
+    const graph_form *row = graph_forms;
+    while (row->form != form)
+        row++;
+    return row;
+}
 
 /* One request on its way: from a connection's thread to a worker's, where it is dear. */
 typedef struct {
@@ -98,7 +118,7 @@ static bool needs_leisure(const work *w) {
 static bool prepare(work *w) {
     layers_graph_cost cost = layers_graph_costs(w->call.graph);
     if (w->bound == 0)
-        w->bound = w->answer_form->bound_graph(&w->call);
+        w->bound = graph_form_of(w->answer_form)->bound(&w->call);
     if (w->bound == 0)
         return problem_set_memory(w->call.problem, "the answer");
     bool dear = form_is_dear(cost.work, w->bound);
@@ -196,7 +216,7 @@ static bool answer(work *w, reply *reply) {
         free(body);
         return false;
     }
-    size_t length = (size_t)(w->answer_form->write_graph(body, &w->call) - body);
+    size_t length = (size_t)(graph_form_of(w->answer_form)->write(body, &w->call) - body);
     release(w);
     form_reply(w->answer_form, body, length, reply);
     return true;
@@ -225,7 +245,7 @@ static void give_up(void *unfinished) {
 /* Reads and builds the graph of a request that comes for the first time. */
 static bool begin(work *w, const form *form) {
     double start = clock_ms();
-    bool good = form->open_graph(&w->call) && graph_build(&w->call);
+    bool good = graph_form_of(form)->open(&w->call) && graph_build(&w->call);
     w->read_ms = clock_ms() - start;
     return good;
 }

@@ -1,10 +1,10 @@
 /* Inputs and parameters from JSON. */
-#include "calls/fields_json.h"
+#include "forms/fields_json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/kept.h"
+#include "forms/kept.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Handles, taken out of a text. */
-#include "calls/graph_handles.h"
+#include "graphs/graph_handles.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* Handles in requests. */
-#include "calls/kept.h"
+#include "forms/kept.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 
 bool kept_fault(const store *store, const char *pointer, problem *problem) {
     switch (store->fault) {

@@ -1,10 +1,10 @@
 /* POST /graph: a document becomes a layers_graph, and its results an answer. What was read of a
  * document is of the thread that read it, until it is closed. */
-#ifndef CALLS_GRAPH_H
-#define CALLS_GRAPH_H
+#ifndef GRAPHS_GRAPH_H
+#define GRAPHS_GRAPH_H
 
-#include "calls/form.h"
-#include "calls/graph_handles.h"
+#include "forms/form.h"
+#include "graphs/graph_handles.h"
 #include "codec/safetensors_read.h"
 #include "codec/safetensors_write.h"
 #include "layers/graph.h"

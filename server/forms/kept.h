@@ -1,6 +1,6 @@
 /* Handles in requests: of caches, and of tensors that were kept. */
-#ifndef CALLS_KEPT_H
-#define CALLS_KEPT_H
+#ifndef FORMS_KEPT_H
+#define FORMS_KEPT_H
 
 #include "base/problem.h"
 #include "codec/json_read.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls/graph.h"
+#include "graphs/graph.h"
 #include "codec/safetensors_write.h"
 
 enum { HEADER = 4 << 20 }; /* bytes of a header with a document in it, at most */

@@ -1,9 +1,9 @@
 /* Claims in requests, as each form has them: "claim", "precision" and "tolerance" of a check, or
  * "challenge" and "claim". */
-#ifndef CALLS_CLAIM_H
-#define CALLS_CLAIM_H
+#ifndef FORMS_CLAIM_H
+#define FORMS_CLAIM_H
 
-#include "calls/form.h"
+#include "forms/form.h"
 
 /* Reads what a document has of them into request->claim. */
 bool json_claim_read(form_request *request, json_document *document);

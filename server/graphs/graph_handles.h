@@ -1,7 +1,7 @@
 /* Handles are taken out of the text of a graph before it is read: the texts of one step of training
  * and of the next are then alike, and the thread has read them before (codec/json_recent.h). */
-#ifndef CALLS_GRAPH_HANDLES_H
-#define CALLS_GRAPH_HANDLES_H
+#ifndef GRAPHS_GRAPH_HANDLES_H
+#define GRAPHS_GRAPH_HANDLES_H
 
 #include "store/store.h"
 

@@ -1,4 +1,4 @@
 /* The forms that there are. */
-#include "calls/form.h"
+#include "forms/form.h"
 
 const form *const forms[] = {&form_json, &form_safetensors, NULL};

@@ -3,15 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calls/challenge.h"
-#include "calls/claim.h"
-#include "calls/form.h"
-#include "calls/graph.h"
-#include "calls/kept.h"
 #include "codec/json_array.h"
 #include "codec/number.h"
 #include "codec/safetensors_read.h"
 #include "codec/safetensors_write.h"
+#include "forms/claim.h"
+#include "forms/form.h"
+#include "forms/kept.h"
 
 enum { NAME = 64 }; /* of a dotted name */
 
@@ -501,10 +499,4 @@ const form form_safetensors = {
     .read = read_request,
     .bound = bound_answer,
     .write = write_answer,
-    .open_graph = graph_open_safetensors,
-    .bound_graph = graph_bound_safetensors,
-    .write_graph = graph_write_safetensors,
-    .read_challenge = challenge_read_safetensors,
-    .bound_challenge = challenge_bound_safetensors,
-    .write_challenge = challenge_write_safetensors,
 };
