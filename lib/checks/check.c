@@ -111,9 +111,25 @@ static size_t call_bytes(const layers_call *call) {
     return bytes;
 }
 
+/* Whether there is an element that can be claimed. */
+static bool has_elements(const layers_check *check) {
+    const layers_operation *operation = check->operation;
+    bool any = false;
+    for (int i = 0; operation->outputs[i].name; i++)
+        any |= check->asked->outputs[i].size > 0;
+    for (int i = 0; operation->params_back && operation->params[i].name; i++)
+        any |= check->asked->params[i].tensor.size > 0;
+    return any;
+}
+
+/* None where nothing can be claimed: lengths may be as large as they like there. */
+static size_t note_count(const layers_check *check) {
+    return check->answers->notes && has_elements(check) ? check->answers->notes(check) : 0;
+}
+
 size_t layers_check_bytes(const layers_check *check) {
     size_t own = check->forward.operation->saved ? cache_own_bytes(&check->forward) : 0;
-    size_t notes = check->answers->notes ? check->answers->notes(check) : 0;
+    size_t notes = note_count(check);
     return add(add(add(call_bytes(&check->forward), call_bytes(&check->backward)), own),
                double_bytes(notes));
 }
@@ -181,7 +197,7 @@ static layers_code compute(layers_check *check, layers_error *error) {
 }
 
 static layers_code take_notes(layers_check *check, layers_error *error) {
-    size_t count = check->answers->notes ? check->answers->notes(check) : 0;
+    size_t count = note_count(check);
     if (count == 0)
         return LAYERS_OK;
     check->notes = calloc(count, sizeof *check->notes);
