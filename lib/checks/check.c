@@ -127,11 +127,24 @@ static size_t note_count(const layers_check *check) {
     return check->answers->notes && has_elements(check) ? check->answers->notes(check) : 0;
 }
 
+/* Faults are looked at one after another: what the largest remembers, of any output. */
+static size_t memo_most(const layers_check *check) {
+    size_t most = 0;
+    if (!check->answers->memo || !has_elements(check))
+        return 0;
+    for (const layers_fault *fault = check->answers->faults; fault->code; fault++)
+        for (int output = 0; output < LAYERS_MAX_CLAIMS; output++) {
+            const fault_view view = {check, fault, output, NULL};
+            size_t memo = fault->outputs & CLAIM_BIT(output) ? check->answers->memo(&view) : 0;
+            most = memo > most ? memo : most;
+        }
+    return most;
+}
+
 size_t layers_check_bytes(const layers_check *check) {
     size_t own = check->forward.operation->saved ? cache_own_bytes(&check->forward) : 0;
-    size_t notes = note_count(check);
-    return add(add(add(call_bytes(&check->forward), call_bytes(&check->backward)), own),
-               double_bytes(notes));
+    size_t more = double_bytes(add(note_count(check), memo_most(check)));
+    return add(add(add(call_bytes(&check->forward), call_bytes(&check->backward)), own), more);
 }
 
 /* Makes a tensor of float64 from one of float32. */
