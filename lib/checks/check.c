@@ -78,6 +78,10 @@ layers_code layers_check_make(layers_check **made, const layers_question *questi
     return LAYERS_OK;
 }
 
+size_t layers_check_result_bytes(const layers_check *check) {
+    return check->asked->output_bytes;
+}
+
 double layers_check_work(const layers_check *check) {
     return check->forward.work + check->backward.work;
 }
