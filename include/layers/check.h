@@ -85,6 +85,9 @@ LAYERS_API layers_code layers_check_make(layers_check **check, const layers_ques
 /* Memory that layers_check_run will take. */
 LAYERS_API size_t layers_check_bytes(const layers_check *check);
 
+/* Bytes of the right answer, in the call's dtype (layers_call.output_bytes). */
+LAYERS_API size_t layers_check_result_bytes(const layers_check *check);
+
 /* Arithmetic that the operation takes (layers_call.work), its forward included. */
 LAYERS_API double layers_check_work(const layers_check *check);
 

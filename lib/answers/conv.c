@@ -38,6 +38,10 @@ static bool has_windows(const layers_check *check) {
     return check_length(check, 'P') > 1 || check_length(check, 'Q') > 1;
 }
 
+static bool has_windows_of_example(const layers_check *check) {
+    return has_windows(check) && check_length(check, 'N') > 0;
+}
+
 static bool has_inner_windows(const layers_check *check) {
     return check_length(check, 'P') > 1 && check_length(check, 'Q') > 1;
 }
@@ -50,6 +54,10 @@ static bool has_overlap(const layers_check *check) {
     double stride = check_number(check, STRIDE);
     return (stride < (double)check_length(check, 'R') && check_length(check, 'P') > 1) ||
            (stride < (double)check_length(check, 'S') && check_length(check, 'Q') > 1);
+}
+
+static bool has_overlap_of_filter(const layers_check *check) {
+    return has_overlap(check) && check_length(check, 'F') > 0;
 }
 
 static bool has_channels(const layers_check *check) {
@@ -441,7 +449,7 @@ const layers_answers conv_backward_answers = {
                         "keeps the last (+= where = stands)",
                 .outputs = CLAIM_BIT(DX),
                 .kind = FAULT_SPECIAL,
-                .applies = has_overlap,
+                .applies = has_overlap_of_filter,
                 .how = &(const conv_way){.last_window = true, .last_filter = true},
                 .fill = conv_fault,
             },
@@ -481,7 +489,7 @@ const layers_answers conv_backward_answers = {
                         "(+= where = stands)",
                 .outputs = CLAIM_BIT(DW),
                 .kind = FAULT_SPECIAL,
-                .applies = has_windows,
+                .applies = has_windows_of_example,
                 .how = &(const conv_way){.last_window = true, .last_example = true},
                 .fill = conv_fault,
             },

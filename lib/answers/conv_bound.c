@@ -43,28 +43,50 @@ typedef struct {
     double *plane, *row;
 } norms;
 
+/* Whether there are products. Where a tensor is empty its other lengths say nothing of how much is
+ * there: what they count is left out. */
+static bool has_products(const convolution *g) {
+    return g->N > 0 && g->C > 0 && g->F > 0;
+}
+
+/* Numbers in what has the lengths of an output: (N, H, W) of dx, (C, R, S) of dw. */
+static int64_t met_count(const convolution *g) {
+    return g->C > 0 ? g->N * g->H * g->W : 0;
+}
+static int64_t tap_count(const convolution *g) {
+    return g->F > 0 ? g->C * g->R * g->S : 0;
+}
+/* Room for squares: one channel of x, or of dout. */
+static int64_t plane_count(const convolution *g) {
+    return !has_products(g) ? 0 : g->backward ? g->P * g->Q : g->H * g->W;
+}
+static int64_t row_count(const convolution *g) {
+    return !has_products(g) ? 0 : g->backward && g->Q > g->W ? g->Q : g->W;
+}
+
 static norms norms_of(const convolution *g, double *notes) {
     if (!g->backward) {
         double *filters = notes + g->N * g->P * g->Q, *plane = filters + g->F;
         return (norms){
-            .windows = notes, .filters = filters, .plane = plane, .row = plane + g->H * g->W};
+            .windows = notes, .filters = filters, .plane = plane, .row = plane + plane_count(g)};
     }
-    double *channels = notes + g->N * g->H * g->W, *taps = channels + g->C,
-           *douts = taps + g->C * g->R * g->S, *plane = douts + 2 * g->F;
+    double *channels = notes + met_count(g), *taps = channels + g->C, *douts = taps + tap_count(g),
+           *plane = douts + 2 * g->F;
     return (norms){.met = notes,
                    .channels = channels,
                    .taps = taps,
                    .douts = douts,
                    .sums = douts + g->F,
                    .plane = plane,
-                   .row = plane + g->P * g->Q};
+                   .row = plane + plane_count(g)};
 }
 
+/* Asked where there is an output: forward's windows and filters are there. */
 size_t conv_notes(const layers_check *check) {
     convolution g = convolution_of(check);
-    int64_t forward = g.N * g.P * g.Q + g.F + g.H * g.W + g.W;
-    int64_t backward = g.N * g.H * g.W + g.C + g.C * g.R * g.S + 2 * g.F + g.P * g.Q;
-    return (size_t)(g.backward ? backward + (g.W > g.Q ? g.W : g.Q) : forward);
+    int64_t norms =
+        g.backward ? met_count(&g) + g.C + tap_count(&g) + 2 * g.F : g.N * g.P * g.Q + g.F;
+    return (size_t)(norms + plane_count(&g) + row_count(&g));
 }
 
 /* ---- sums --------------------------------------------------------------------------------------
@@ -264,6 +286,10 @@ static void dout_norms(const convolution *g, double *norm, double *sum) {
 void conv_note(const layers_check *check, double *notes) {
     convolution g = convolution_of(check);
     norms to = norms_of(&g, notes);
+    if (g.backward)
+        dout_norms(&g, to.douts, to.sums);
+    if (!has_products(&g))
+        return;
     if (!g.backward) {
         window_norms(&g, &to);
         weight_norms(&g, true, to.filters);
@@ -272,7 +298,6 @@ void conv_note(const layers_check *check, double *notes) {
     met_norms(&g, &to);
     weight_norms(&g, false, to.channels);
     tap_norms(&g, &to);
-    dout_norms(&g, to.douts, to.sums);
 }
 
 /* ---- what cannot be told -----------------------------------------------------------------------

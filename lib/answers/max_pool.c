@@ -204,6 +204,10 @@ const layers_answers max_pool_forward_answers = {
 
 const layers_answers max_pool_backward_answers = {
     .bound = pool_backward_bound,
+    .notes = pool_backward_notes,
+    .note = pool_backward_note,
+    .memo = pool_backward_memo,
+    .in_reach = pool_backward_in_reach,
     .shape_says = dx_shape_says,
     .unclear = "which element of a window is its largest is not settled where two are NaN, or "
                "differ too little for float32: send others",

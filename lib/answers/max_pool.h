@@ -36,11 +36,14 @@ static inline span windows_over(int64_t at, int64_t size, int64_t stride, int64_
     return (span){first, least(at / stride + 1, windows)};
 }
 
-/* layers_answers.bound. */
+/* layers_answers.bound, notes and note. */
 void pool_forward_bound(const layers_check *check, int output, size_t first, size_t count,
                         double *to);
 void pool_backward_bound(const layers_check *check, int output, size_t first, size_t count,
                          double *to);
+
+size_t pool_backward_notes(const layers_check *check);
+void pool_backward_note(const layers_check *check, double *notes);
 
 /* How a fault goes about it: as is right but for what is set. */
 typedef struct {
@@ -69,5 +72,9 @@ typedef struct {
 /* The faults' `fill`; `how` is a pool_way. */
 void pool_forward_fault(const fault_view *view, size_t first, size_t count, double *to);
 void pool_backward_fault(const fault_view *view, size_t first, size_t count, double *to);
+
+/* Its memo, and in_reach of layers_answers. */
+size_t pool_backward_memo(const fault_view *view);
+bool pool_backward_in_reach(const layers_check *check);
 
 #endif

@@ -67,13 +67,27 @@ static bool is_in_doubt(const layers_check *check, const pooling *g, int64_t pla
     return differ && same > 1;
 }
 
+/* The notes: of each window, whether its largest element is in doubt. */
+size_t pool_backward_notes(const layers_check *check) {
+    return check->backward.inputs[0].size;
+}
+
+void pool_backward_note(const layers_check *check, double *notes) {
+    pooling g = pooling_of(check);
+    int64_t windows = (int64_t)check->backward.inputs[0].size;
+    for (int64_t i = 0; i < windows; i++)
+        if (check->rounded || isnan(g.out[i]))
+            notes[i] =
+                is_in_doubt(check, &g, i / g.Q / g.P, i / g.Q % g.P, i % g.Q, g.out[i]) ? 1 : 0;
+}
+
 /* Whether it is in doubt for an element if it is the largest of some window. */
 static bool is_doubtful(const layers_check *check, const pooling *g, int64_t plane, span down,
                         span across, double x) {
     for (int64_t p = down.first; p < down.end; p++)
         for (int64_t q = across.first; q < across.end; q++) {
-            double largest = g->out[(plane * g->P + p) * g->Q + q];
-            if (is_same(check, x, largest) && is_in_doubt(check, g, plane, p, q, largest))
+            int64_t window = (plane * g->P + p) * g->Q + q;
+            if (check->notes[window] > 0 && is_same(check, x, g->out[window]))
                 return true;
         }
     return false;

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "answers/max_pool.h"
+#include "checks/judge.h"
 
 /* A window: rows and columns from a place on, cut off where x ends. */
 typedef struct {
@@ -81,27 +82,48 @@ static equals equals_of(const pooling *g, const window *in, double best) {
     return found;
 }
 
-/* The share of a window's gradient that goes to its element i. */
-static double share_of(const pooling *g, const pool_way *v, const window *in, int64_t i) {
+/* What a fault remembers of a window, which each of its elements asks for. */
+enum { WINDOW_FIRST /* from 1 on */, WINDOW_COUNT, WINDOW_LAST, WINDOW_BY_COLUMNS, WINDOW_NUMBERS };
+
+size_t pool_backward_memo(const fault_view *view) {
+    return WINDOW_NUMBERS * view->check->backward.inputs[0].size;
+}
+
+static void remember_window(const pooling *g, const pool_way *v, const window *in, double *seen) {
+    if (seen[WINDOW_FIRST] > 0)
+        return;
     int64_t first = best_of(g, v, in);
-    double best = element(g, in, first), x = element(g, in, i);
+    seen[WINDOW_FIRST] = (double)(first + 1);
+    if (v->to == FIRST)
+        return;
+    equals same = equals_of(g, in, element(g, in, first));
+    seen[WINDOW_COUNT] = (double)same.count;
+    seen[WINDOW_LAST] = (double)same.last;
+    seen[WINDOW_BY_COLUMNS] = (double)same.first_by_columns;
+}
+
+/* The share of a window's gradient that goes to its element i. */
+static double share_of(const pooling *g, const pool_way *v, const window *in, int64_t i,
+                       double *seen) {
     if (v->of == MEAN)
         return 1 / (double)(in->rows * in->columns);
     if (v->to == EVERY)
         return 1;
+    remember_window(g, v, in, seen);
+    int64_t first = (int64_t)seen[WINDOW_FIRST] - 1;
+    double best = element(g, in, first), x = element(g, in, i);
     if (v->of == AT_LEAST_ZERO && best <= 0)
         return 0;
     if (v->to == FIRST)
         return i == first;
-    equals same = equals_of(g, in, best);
     bool is_best = x == best || (isnan(x) && isnan(best));
-    return v->to == LAST     ? i == same.last
+    return v->to == LAST     ? (double)i == seen[WINDOW_LAST]
            : v->to == ALL    ? is_best
-           : v->to == SHARED ? is_best / (double)same.count
-                             : i == same.first_by_columns;
+           : v->to == SHARED ? is_best / seen[WINDOW_COUNT]
+                             : (double)i == seen[WINDOW_BY_COLUMNS];
 }
 
-static double dx_value(const pooling *g, const pool_way *v, size_t i) {
+static double dx_value(const pooling *g, const pool_way *v, size_t i, double *memo) {
     int64_t at = (int64_t)i, w = at % g->W, h = at / g->W % g->H, plane = at / g->W / g->H;
     int64_t stride = v->dense ? 1 : g->stride;
     span down = windows_over(h, v->exchanged ? g->S : g->R, stride, g->P);
@@ -112,7 +134,8 @@ static double dx_value(const pooling *g, const pool_way *v, size_t i) {
             if (v->short_of_last && (p == g->P - 1 || q == g->Q - 1))
                 continue;
             window in = window_at(g, v, plane, p, q);
-            double share = share_of(g, v, &in, (h - in.h) * in.columns + w - in.w);
+            double *seen = memo + ((plane * g->P + p) * g->Q + q) * WINDOW_NUMBERS;
+            double share = share_of(g, v, &in, (h - in.h) * in.columns + w - in.w, seen);
             if (v->overlap == LAST_WINDOW || (v->overlap == LAST_WINNER && share > 0))
                 sum = 0;
             if (share > 0)
@@ -124,5 +147,17 @@ static double dx_value(const pooling *g, const pool_way *v, size_t i) {
 void pool_backward_fault(const fault_view *view, size_t first, size_t count, double *to) {
     pooling g = pooling_of(view->check);
     for (size_t i = first; i < first + count; i++)
-        to[i - first] = dx_value(&g, view->fault->how, i);
+        to[i - first] = dx_value(&g, view->fault->how, i, view->memo);
+}
+
+/* Large windows that overlap are many, and each is looked at whole. Of the elements that are looked
+ * at, pieces meet the windows of so many rows and columns. */
+bool pool_backward_in_reach(const layers_check *check) {
+    const double most = 1 << 25, pieces = 64;
+    pooling g = pooling_of(check);
+    double size = (double)g.R * (double)g.S, stride = (double)g.stride;
+    double all = (double)check->backward.inputs[0].size * size;
+    double rows = (CHECK_PIECE / (double)g.W + 1 + (double)g.R) / stride + 1;
+    double columns = fmin((CHECK_PIECE + (double)g.S) / stride + 1, (double)g.Q);
+    return fmin(all, pieces * rows * columns * size) <= most;
 }

@@ -29,8 +29,8 @@ grouping grouping_of(size_t O, size_t A, size_t K, size_t B) {
 static grouping right_sets(const normalised *n) {
     if (n->over_batch)
         return grouping_of(1, n->N, n->C, n->plane);
-    size_t groups = n->groups ? n->groups : 1;
-    return grouping_of(n->N, 1, groups, n->C / groups * n->plane);
+    size_t groups = n->groups ? n->groups : 1, examples = n->size > 0 ? n->N : 0;
+    return grouping_of(examples, 1, groups, n->C / groups * n->plane);
 }
 
 normalised normalised_of_call(const layers_call *forward) {

@@ -201,10 +201,13 @@ static double log_sum(const double *x, size_t count, size_t step) {
     return largest + log(sum);
 }
 
-/* A flag, and the log-sums of the columns, or of all scores. */
+/* A flag, and the log-sums of the columns, or of all scores; or the place from 1 on of a row, and
+ * its sum. */
 static size_t memo(const fault_view *view) {
     int variant = view->fault->variant;
-    return variant == BY_COLUMNS ? 1 + check_length(view->check, 'C') : variant == BY_ALL ? 2 : 0;
+    return variant == BY_COLUMNS                         ? 1 + check_length(view->check, 'C')
+           : variant == BY_ALL || variant == NOT_SHIFTED ? 2
+                                                         : 0;
 }
 
 /* log Σ exp over the column of a class, or over all scores. */
@@ -227,6 +230,15 @@ static double plain_sum(const layers_check *check, const scores *s, size_t n) {
     for (size_t j = 0; j < s->C; j++)
         sum += narrow(check, exp(s->x[n * s->C + j]));
     return narrow(check, sum);
+}
+
+/* That of the row that was looked at last is kept: pieces of a long row follow each other. */
+static double row_sum(const fault_view *view, const scores *s, size_t n) {
+    if (view->memo[0] != (double)(n + 1)) {
+        view->memo[0] = (double)(n + 1);
+        view->memo[1] = plain_sum(view->check, s, n);
+    }
+    return view->memo[1];
 }
 
 static double row_loss(const fault_view *view, const scores *s, size_t n) {
@@ -306,10 +318,9 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
             fill_loss(view, &s, to);
         return;
     }
-    double share = share_of(&s, view->fault->variant), plain = 0;
+    double share = share_of(&s, view->fault->variant);
     for (size_t i = first; i < first + count; i++) {
-        if (view->fault->variant == NOT_SHIFTED && (i == first || i % s.C == 0))
-            plain = plain_sum(view->check, &s, i / s.C);
+        double plain = view->fault->variant == NOT_SHIFTED ? row_sum(view, &s, i / s.C) : 0;
         to[i - first] = slope(view, &s, i, plain) * share;
     }
 }

@@ -291,16 +291,36 @@ static void fill_loss(const layers_check *check, const scores *s, const wrong *h
     *to = sum * share_of(s, how->share);
 }
 
-/* Elements from `first` to `end` of one row. */
-static void fill_row(const scores *s, const wrong *how, size_t first, size_t end, double *to) {
-    size_t n = first / s->C, rival = rival_of(s, n);
-    double count = 0, share = share_of(s, how->share);
+/* What a fault remembers: of the row that was looked at last, its place from 1 on, the rival, and
+ * how many margins count. Or each piece of a long row would cost as much as all of it. */
+enum { MEMO_ROW, MEMO_RIVAL, MEMO_COUNT, MEMO_NUMBERS };
+
+static size_t memo(const fault_view *view) {
+    return view->output == LOSS_DX ? MEMO_NUMBERS : 0;
+}
+
+static void remember_row(const scores *s, hinge_kind kind, size_t n, double *row) {
+    if (row[MEMO_ROW] == (double)(n + 1))
+        return;
+    size_t rival = rival_of(s, n);
+    row[MEMO_ROW] = (double)(n + 1);
+    row[MEMO_RIVAL] = (double)rival;
+    row[MEMO_COUNT] = 0;
     for (size_t j = 0; j < s->C; j++)
-        count += slope(s, how->hinge, n, j, rival);
+        row[MEMO_COUNT] += slope(s, kind, n, j, rival);
+}
+
+/* Elements from `first` to `end` of one row. */
+static void fill_row(const scores *s, const wrong *how, size_t first, size_t end, double *row,
+                     double *to) {
+    size_t n = first / s->C;
+    double share = share_of(s, how->share);
+    remember_row(s, how->hinge, n, row);
     for (size_t i = first; i < end; i++) {
         bool label = i % s->C == label_of(s, n);
-        to[i - first] = share * (label ? label_slope(how->label, count)
-                                       : slope(s, how->hinge, n, i % s->C, rival));
+        to[i - first] =
+            share * (label ? label_slope(how->label, row[MEMO_COUNT])
+                           : slope(s, how->hinge, n, i % s->C, (size_t)row[MEMO_RIVAL]));
     }
 }
 
@@ -316,7 +336,7 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
         end = (i / s.C + 1) * s.C;
         if (end > first + count)
             end = first + count;
-        fill_row(&s, how, i, end, to + (i - first));
+        fill_row(&s, how, i, end, view->memo, to + (i - first));
     }
 }
 
@@ -385,6 +405,7 @@ const layers_answers svm_loss_answers = {
     .bound = bound,
     .notes = notes,
     .note = note,
+    .memo = memo,
     .cases = cases,
     .faults =
         (const layers_fault[]){

@@ -78,6 +78,10 @@ layers_code layers_check_make(layers_check **made, const layers_question *questi
     return LAYERS_OK;
 }
 
+size_t layers_check_result_bytes(const layers_check *check) {
+    return check->asked->output_bytes;
+}
+
 double layers_check_work(const layers_check *check) {
     return check->forward.work + check->backward.work;
 }
@@ -111,11 +115,40 @@ static size_t call_bytes(const layers_call *call) {
     return bytes;
 }
 
+/* Whether there is an element that can be claimed. */
+static bool has_elements(const layers_check *check) {
+    const layers_operation *operation = check->operation;
+    bool any = false;
+    for (int i = 0; operation->outputs[i].name; i++)
+        any |= check->asked->outputs[i].size > 0;
+    for (int i = 0; operation->params_back && operation->params[i].name; i++)
+        any |= check->asked->params[i].tensor.size > 0;
+    return any;
+}
+
+/* None where nothing can be claimed: lengths may be as large as they like there. */
+static size_t note_count(const layers_check *check) {
+    return check->answers->notes && has_elements(check) ? check->answers->notes(check) : 0;
+}
+
+/* Faults are looked at one after another: what the largest remembers, of any output. */
+static size_t memo_most(const layers_check *check) {
+    size_t most = 0;
+    if (!check->answers->memo || !has_elements(check))
+        return 0;
+    for (const layers_fault *fault = check->answers->faults; fault->code; fault++)
+        for (int output = 0; output < LAYERS_MAX_CLAIMS; output++) {
+            const fault_view view = {check, fault, output, NULL};
+            size_t memo = fault->outputs & CLAIM_BIT(output) ? check->answers->memo(&view) : 0;
+            most = memo > most ? memo : most;
+        }
+    return most;
+}
+
 size_t layers_check_bytes(const layers_check *check) {
     size_t own = check->forward.operation->saved ? cache_own_bytes(&check->forward) : 0;
-    size_t notes = check->answers->notes ? check->answers->notes(check) : 0;
-    return add(add(add(call_bytes(&check->forward), call_bytes(&check->backward)), own),
-               double_bytes(notes));
+    size_t more = double_bytes(add(note_count(check), memo_most(check)));
+    return add(add(add(call_bytes(&check->forward), call_bytes(&check->backward)), own), more);
 }
 
 /* Makes a tensor of float64 from one of float32. */
@@ -181,7 +214,7 @@ static layers_code compute(layers_check *check, layers_error *error) {
 }
 
 static layers_code take_notes(layers_check *check, layers_error *error) {
-    size_t count = check->answers->notes ? check->answers->notes(check) : 0;
+    size_t count = note_count(check);
     if (count == 0)
         return LAYERS_OK;
     check->notes = calloc(count, sizeof *check->notes);

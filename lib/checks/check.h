@@ -131,6 +131,8 @@ struct layers_answers {
     void (*note)(const layers_check *check, double *notes);
     /* Numbers that a fault may remember from one piece to the next. May be NULL. */
     size_t (*memo)(const fault_view *view);
+    /* Whether faults can be looked for in a time that a check may take; NULL: always. */
+    bool (*in_reach)(const layers_check *check);
     const layers_fault *faults; /* ended by a NULL code */
     const layers_case *cases;   /* ended by a NULL name */
     /* Why an infinite bound cannot tell, as a sentence; NULL where only numbers too large make one.

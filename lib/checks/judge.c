@@ -13,7 +13,9 @@ static void say(layers_finding *finding, layers_verdict verdict, const char *fau
 }
 
 static bool concerns(const judged *j, const layers_fault *fault) {
-    return fault->outputs & CLAIM_BIT(j->output) && (!fault->applies || fault->applies(j->check));
+    bool (*in_reach)(const layers_check *check) = j->check->answers->in_reach;
+    return (!in_reach || in_reach(j->check)) && fault->outputs & CLAIM_BIT(j->output) &&
+           (!fault->applies || fault->applies(j->check));
 }
 
 /* What people who call it right do too goes before what nobody does; a challenge has no such. */

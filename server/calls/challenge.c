@@ -76,6 +76,8 @@ static void name_claims(giving *g) {
 static bool draw(giving *g, caller *caller, problem *problem) {
     layers_error error;
     layers_question_make(&g->drawn.question, g->asked.operation);
+    if (!caller_work(caller, 0, problem)) /* before any is done */
+        return false;
     if (challenge_draw(&g->drawn, &g->asked, &g->stream, &error) != LAYERS_OK)
         return problem_set_layers(problem, &error);
     name_claims(g);

@@ -1,5 +1,5 @@
-/* POST /challenge/answer: draws the inputs of a challenge once more, and judges
- * what is claimed of them. */
+/* POST /challenge/answer: draws the inputs of a challenge once more, and judges what is claimed of
+ * them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,8 +60,7 @@ static bool has_all(answering *a) {
     return true;
 }
 
-/* ---- what is claimed, as a digest
- * --------------------------------------------------------------
+/* ---- what is claimed, as a digest --------------------------------------------------------------
  */
 
 static void add_number(sha256 *hash, double number) {
@@ -75,8 +74,8 @@ static void add_values(sha256 *hash, const layers_tensor *tensor) {
                                                      : ((const double *)tensor->data)[i]);
 }
 
-/* Of one that is larger than any right one nothing but the shape is looked at:
- * all such are wrong. */
+/* Of one that is larger than any right one nothing but the shape is looked at: all such are wrong.
+ */
 static void add_tensor(sha256 *hash, const layers_tensor *tensor) {
     const size_t large = 1 << 18;
     sha256_add(hash, &tensor->rank, sizeof tensor->rank);
@@ -101,11 +100,15 @@ static void add_claim(sha256 *hash, const answering *a, int place) {
 
 /* The same for the same claims, in whatever form and words they came. */
 static void digest_of(const answering *a, unsigned char digest[SHA256_BYTES]) {
+    const layers_operation *claims = a->claim.call.operation;
     sha256 hash;
     sha256_begin(&hash);
-    for (int place = 0; place < LAYERS_MAX_CLAIMS; place++)
-        if (a->verdict.claimed[place])
-            add_claim(&hash, a, place);
+    for (int i = 0; claims->inputs[i].name; i++)
+        if (claim_is_given(&a->claim, i))
+            add_claim(&hash, a, i);
+    for (int i = 0; claims->params && claims->params[i].name; i++)
+        if (claim_is_given(&a->claim, LAYERS_MAX_TENSORS + i))
+            add_claim(&hash, a, LAYERS_MAX_TENSORS + i);
     sha256_end(&hash, digest);
 }
 
@@ -124,18 +127,21 @@ static bool spend_in_store(answering *a, const unsigned char digest[SHA256_BYTES
     return !strcmp(note, answer) || challenge_was_spent(problem);
 }
 
-/* The verdict is found before the challenge is spent, and told behind that:
- * whoever loses a race learns nothing. */
+static bool spend(answering *a, challenges *challenges) {
+    unsigned char digest[SHA256_BYTES];
+    digest_of(a, digest);
+    return a->store.note_once && !a->asked.challenge.has_submission
+               ? spend_in_store(a, digest)
+               : challenge_spend(challenges, &a->asked.challenge, &a->stream, digest,
+                                 a->request.problem);
+}
+
+/* The challenge is spent before anything is judged: how long it takes to refuse another claim tells
+ * nothing of that. Whoever gets no verdict for want of memory may send the same claim again. */
 static bool judge(answering *a, challenges *challenges, caller *caller) {
     problem *problem = a->request.problem;
-    unsigned char digest[SHA256_BYTES];
-    if (!has_all(a) || !caller_work(caller, 2 * layers_check_work(a->drawn.check), problem) ||
-        !verdict_find(&a->verdict, a->drawn.check, &a->claim, problem))
-        return false;
-    digest_of(a, digest);
-    if (a->store.note_once && !a->asked.challenge.has_submission)
-        return spend_in_store(a, digest);
-    return challenge_spend(challenges, &a->asked.challenge, &a->stream, digest, problem);
+    return has_all(a) && caller_work(caller, 2 * layers_check_work(a->drawn.check), problem) &&
+           spend(a, challenges) && verdict_find(&a->verdict, a->drawn.check, &a->claim, problem);
 }
 
 /* What stands in the body beside the challenge and the claim. */
@@ -162,7 +168,9 @@ bool handle_answer(service *service, const route *route, const request *request,
     double start = clock_ms();
     bool good = route->request_form->read(&a.request);
     double read = clock_ms();
-    good = good && draw(&a) && judge(&a, service->challenges, request->caller);
+    /* whoever has no work left is told so before any is done */
+    good = good && caller_work(request->caller, 0, problem) && draw(&a) &&
+           judge(&a, service->challenges, request->caller);
     double computed = clock_ms();
     good = good && verdict_reply(&a.verdict, &a.drawn.question.claims,
                                  verdict_detail(request, route->detail), reply, problem);

@@ -24,8 +24,14 @@ static double work_of(const work *w) {
 }
 
 static bool check_limits(work *w) {
-    size_t limit = w->service->options->work_limit;
+    size_t limit = w->service->options->work_limit, most = w->service->options->answer_limit;
+    size_t bytes = layers_check_result_bytes(w->check);
     double takes = layers_check_work(w->check);
+    if (bytes > most)
+        return problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
+                           "the right answer would take %zu bytes, and %zu are allowed "
+                           "(--answer-limit): send fewer rows at once",
+                           bytes, most);
     return takes <= (double)limit ||
            problem_set(w->request.problem, PROBLEM_RESULT_TOO_LARGE, NULL,
                        "the check would take %.3g operations, and %.3g are allowed "
@@ -35,7 +41,7 @@ static bool check_limits(work *w) {
 
 /* Makes the check, and sets aside what it takes, before anything is computed. */
 static bool prepare(work *w) {
-    const double faults = 4; /* a wrong claim is compared with each */
+    const double faults = 16; /* a wrong claim is compared with each */
     layers_error error;
     if (layers_check_make(&w->check, &w->question, &w->asked, w->claim.precision, &error) !=
         LAYERS_OK) {
