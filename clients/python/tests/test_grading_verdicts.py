@@ -35,10 +35,15 @@ class VerdictTest(GradingTest):
 
 class Verdicts(VerdictTest):
     def test_faults_are_found(self):
-        status, out, told = self.command("--rubric", "cs231n-a2", "--check-rubric", "--jobs", 2)
-        self.assertEqual((status, told), (0, ""))
-        self.assertRegex(out, r"^the right answer has 54 of 54 points\n")
-        self.assertRegex(out, r"\n(\d+) of \1 faults are found\n$")
+        norms = self.rubric(*[f"{layer}/{way}" for layer in ("layernorm", "spatial_groupnorm")
+                              for way in ("forward", "backward")])
+        for rubric, points, faults in (("cs231n-a1", 20, 16), ("ece-c147-hw4", 20, 25),
+                                       ("ece-c147-hw5", 20, 11), (norms, 4, 6)):
+            with self.subTest(rubric):
+                status, out, told = self.command("--rubric", rubric, "--check-rubric", "--jobs", 2)
+                self.assertEqual((status, told), (0, ""))
+                self.assertRegex(out, rf"^the right answer has {points} of {points} points\n")
+                self.assertRegex(out, rf"\n{faults} of {faults} faults are found\n$")
 
     def test_right_answers_have_all_points_of_each_rubric(self):
         for name in bundled_rubrics():

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
+from ..checks import Challenge, Verdict
 from . import diagnosis, patterns
-from .oracle import Challenge, Oracle
+from .oracle import Oracle
 from .results import CaseResult, Finding, TestResult
 from .rubric import RubricError, Test
 from .run import Run
@@ -104,5 +105,5 @@ class Judge:
         return replace(test, operation=operation, signature=COURSES[self.course][operation],
                        function=test.forward, forward=None, cases=self._oracle.cases(operation))
 
-    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
+    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
         return self._oracle.judge(challenge, claim)
