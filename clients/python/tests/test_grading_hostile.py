@@ -1,4 +1,4 @@
-"""Submissions that do harm: each ends with the right points and a sentence, and harms no other test.
+"""Submissions that do harm: each ends with the right points and a sentence, and harms no test.
 
 Each has a hostile relu_forward or does something when it is imported; affine_forward is right, and
 is tested before and after. What they may take is limited by the very walls that are tested."""
@@ -93,7 +93,8 @@ class Walls:
         result = self.grade(root, HOSTILE, options=("--token-file", secret))
         hostile = result["tests"][0]
         self.assertEqual(hostile["points"], 1, hostile["words"])
-        self.assertRegex(hostile["printed"], r"^\[(\('[^']*', b''\)(, )?)*\] \{('\w+_NUM_THREADS'(, )?)+\}\n")
+        self.assertRegex(hostile["printed"], r"^\[(\('[^']*', b''\)(, )?)*\] "
+                         r"\{('\w+_NUM_THREADS'(, )?)+\}\n")
 
     def test_layerd_is_not_there(self):
         self.check(relu("import layerd"), 0, "relu_forward raised ModuleNotFoundError")

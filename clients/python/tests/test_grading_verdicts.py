@@ -52,7 +52,8 @@ class Verdicts(VerdictTest):
                 with contextlib.redirect_stdout(told):
                     status = command.main(["--rubric", name, "--check-rubric"])
                 self.assertEqual(status, 0)
-                self.assertRegex(told.getvalue(), r"^the right answer has (\d+) of \1 points\n0 of 0")
+                self.assertRegex(told.getvalue(),
+                                 r"^the right answer has (\d+) of \1 points\n0 of 0")
 
     def test_rubric_that_nothing_wrong_fails_is_told(self):
         rubric = self.rubric({"operation": "affine/backward", "cases": ["one"]})
@@ -127,7 +128,7 @@ def affine_backward(dout, cache):
     def test_almost_the_gradient_is_not(self):
         self.replaced(self.TWICE.replace("2 * np.where", "2.0001 * np.where"),
                       {**self.BACKWARD, "own_gradient": True}, 0, ["inherited"],
-                      "relu_forward, whose cache it is made of, is not right either: mend that first")
+                      "relu_forward, whose cache it is made of, is not right either: mend that")
 
     def test_zeros_are_no_gradient(self):
         self.replaced("def relu_forward(x):\n    return 0 * x, x\n"
@@ -228,7 +229,8 @@ def dropout_forward(x, dropout_param):
             self.replaced(text, {"operation": "relu/forward", "dtype": "float32"}, 1, [], "")
 
     def test_names_of_old_numpy_and_python(self):
-        self.replaced("def relu_forward(x):\n    for _ in xrange(np.int(1)): pass\n"
+        self.replaced("from past.builtins import xrange\ndef relu_forward(x):\n"
+                      "    for _ in xrange(np.int(1)): pass\n"
                       "    return np.maximum(x, 0), x\n", "relu/forward", 1, [], "")
 
     def test_another_name_for_a_function(self):

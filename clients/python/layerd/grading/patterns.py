@@ -1,4 +1,4 @@
-"""Faults that show in which cases go wrong: right for square images, or where pad is 1, and so on."""
+"""Faults that show in which cases go wrong: all but square images, all but a pad of 1."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 

@@ -134,8 +134,8 @@ class Run:
         for name, value in reshaped.items():
             if at_path(verdict.claim, name).get("verdict") == "right":
                 findings[name] = Finding(
-                    name, "wrong", "shape_only", f"the values of {name} are right, but it has shape "
-                    f"{values[name].shape}, where {value.shape} is wanted")
+                    name, "wrong", "shape_only", f"the values of {name} are right, but it has "
+                    f"shape {values[name].shape}, where {value.shape} is wanted")
 
     def _look_at_forward(self, given: Inputs, gradients: list[str],
                          findings: dict[str, Finding]) -> None:
@@ -201,8 +201,8 @@ class Run:
             outcome.notes.append("you take p as the probability of "
                                  f"{'keeping' if convention == 'keep' else 'dropping'} an element")
         if len(self._conventions) > 1 and finding.verdict == "right":
-            finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of keeping "
-                              "in one case and of dropping in another")
+            finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of "
+                              "keeping in one case and of dropping in another")
         return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
 
 
