@@ -1,6 +1,5 @@
 """A client of the daemon that knows no operation by name: paths and arguments are the caller's."""
 import atexit
-import json
 import os
 import random
 import socket
@@ -190,7 +189,7 @@ class Client:
             out, _ = affine_forward(**challenge.inputs)
             verdict = client.answer(challenge, {"out": out})
 
-        case        "plain", or another one that GET /challenge tells
+        case        "plain", or another one that `challenges` tells
         assignment  what it is a part of: another one has other inputs
         submission  what is submitted, or its SHA-256 in hex: it has the same inputs for ever, and
                     may be answered again. Without, they are new, and take one answer
@@ -200,6 +199,10 @@ class Client:
         return self._exchange(
             self._head("challenge", "tensors=flat", Json), Json.body(asked),
             lambda answer: checks.Challenge(**Json.decode(answer, dtype)))
+
+    def challenges(self) -> dict[str, list[str]]:
+        """The cases that there are, by operation."""
+        return self._get("/challenge")["operations"]
 
     def answer(self, challenge: Union[checks.Challenge, str], claim: Mapping[str, Any], *,
                detail: str = "words") -> checks.Verdict:
@@ -237,16 +240,6 @@ class Client:
     def version(self) -> dict[str, Any]:
         """What the daemon tells of itself: name, version, commit, and more."""
         return self._get("/version")
-
-    def exchange(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None
-                 ) -> dict[str, Any]:
-        """Sends a JSON document, or none, to any path, and returns the one that comes back: for
-        what is no operation, as `exchange("POST", "/challenge", {...})`."""
-        head = self._address.request(method, path) + "Accept: application/json\r\n"
-        if body is None:
-            return self._exchange(head, decode=_document)
-        return self._exchange(f"{head}Content-Type: application/json\r\n",
-                              [json.dumps(body).encode()], _document)
 
     def close(self) -> None:
         """Frees every cache and tensor that the client was given and closes its connections. It
@@ -427,10 +420,6 @@ def _taken(items: "deque[_Item]") -> Optional[_Item]:
             if not is_ours(error):
                 raise
     return None
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    return json.loads(answer.read(answer.length))
 
 
 def _scalar(name: str, value: Any, dtype: np.dtype) -> Any:

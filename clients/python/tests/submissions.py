@@ -62,7 +62,8 @@ class GradingTest(unittest.TestCase):
                 "--rubric", self.rubric(*tests), "--submission", root, "--results",
                 f"json:{target}", *options))])
         self.assertEqual(status, 0, told.getvalue())
-        self.assertRegex(told.getvalue(), r"\A(layerd-grade: walls that do not stand here: .*\n)?\Z")
+        self.assertRegex(told.getvalue(),
+                         r"\A(layerd-grade: walls that do not stand here: .*\n)?\Z")
         return json.loads(target.read_text())
 
     def results_of(self, root, *tests):

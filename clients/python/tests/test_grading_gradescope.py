@@ -84,9 +84,9 @@ class GradescopeContainer(GradingTest):
         found = "found = []\nfor path in ('/autograder/source/token', " \
             "'/autograder/source/rubric.json', '/autograder/submission_metadata.json', " \
             "'/autograder/source/layerd/grading/planted/layers.py'):\n" \
-            "    try:\n        found.append(open(path).read())\n    except OSError:\n        pass\n" \
-            "try:\n    open('/autograder/results/results.json', 'w')\n    found.append('results')\n" \
-            "except OSError:\n    pass\n" \
+            "    try: found.append(open(path).read())\n    except OSError: pass\n" \
+            "try: found.append(open('/autograder/results/results.json', 'w'))\n" \
+            "except OSError: pass\n" \
             "if any(found): raise ValueError(found)\n" \
             "def svm_loss(x, y):\n    return 0.0, 0 * x\n"
         results, _ = self.run_in_container(right("layers.py") + found)

@@ -1,4 +1,4 @@
-"""Submissions that do harm: each ends with the right points and a sentence, and harms no other test.
+"""Submissions that do harm: each ends with the right points and a sentence, and harms no test.
 
 Each has a hostile relu_forward or does something when it is imported; affine_forward is right, and
 is tested before and after. What they may take is limited by the very walls that are tested."""
@@ -27,7 +27,7 @@ def relu(body, top=""):
         f"    {line}\n" for line in body.splitlines()) + RIGHT
 
 
-class HostileSubmissions(GradingTest):
+class HostileTest(GradingTest):
     def check(self, text, points, words, **files):
         """Grades a submission with this text; returns the hostile test's result."""
         tests = self.results_of(self.submission(text, **files), FIRST, HOSTILE, LAST)
@@ -37,24 +37,14 @@ class HostileSubmissions(GradingTest):
         self.assertIn(words, tests["hostile"]["words"])
         return tests["hostile"]
 
+
+class Walls:
+    """What walls keep off."""
+
     def test_endless_loop(self):
         started = time.monotonic()
         self.check(relu("while True: pass"), 0, "relu_forward took longer than 1 s")
         self.assertLess(time.monotonic() - started, 15)
-
-    def test_sleep(self):
-        self.check(relu("time.sleep(100)"), 0, "relu_forward took longer than 1 s")
-
-    def test_exit_of_the_process(self):
-        self.check(relu("os._exit(0)"), 0,
-                   "relu_forward ended the process (exit status 0) before it had answered")
-
-    def test_exit(self):
-        self.check(relu("sys.exit(0)"), 0, "relu_forward called exit() at line")
-
-    def test_signal(self):
-        self.check(relu("import ctypes; ctypes.string_at(0)"), 0,
-                   "relu_forward was ended by signal 11 (segmentation fault")
 
     def test_fork_bomb(self):
         result = self.check(relu("while True: os.fork()"), 0, "relu_forward")
@@ -81,39 +71,10 @@ class HostileSubmissions(GradingTest):
     def test_memory(self):
         self.check(relu("np.ones(10 << 27)"), 0, "relu_forward used too much memory at line")
 
-    def test_prints(self):
-        result = self.check(relu("for _ in range(1000): print('a' * 100000)"), 1, "")
-        self.assertEqual(result["printed"], "a" * 4096)
-
-    def test_zeros_in_prints_and_messages(self):
-        result = self.check(relu(r"print('a\0b'); raise ValueError('c\0d\x1b[2J<&')"), 0,
-                            "ValueError at line")
-        self.assertIn("c\ufffdd\ufffd[2J<&", result["words"])
-        self.assertEqual(result["printed"], 2 * "a\ufffdb\n")
-
-    def test_exception_without_a_message(self):
-        self.check(relu("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})"), 0,
-                   "relu_forward raised E at line")
-
-    def test_long_message(self):
-        result = self.check(relu("raise ValueError('x' * 100000)"), 0, "x" * 100)
-        self.assertLess(len(result["words"]), 2000)
-
     def test_false_results(self):
         target = str(self.place / "result.json")
         self.check(relu("open(sys.argv[0], 'w') if 0 else open(%r, 'w').write('{}')" % target), 0,
                    "relu_forward raised")
-
-    def test_patched_numpy(self):
-        patched = "\n".join(f"np.{name} = lambda *a, **k: True" for name in
-                            ("array_equal", "allclose", "ascontiguousarray", "asarray", "array"))
-        text = f"{patched}\nnp.random.seed = None\n" + relu("return x, x")
-        tests = self.results_of(self.submission(text), FIRST, HOSTILE, LAST)
-        self.assertEqual(tests["hostile"]["points"], 0)
-
-    def test_numpy_beside(self):
-        self.check(relu(""), 1, "", numpy="raise ValueError", json="raise ValueError",
-                   frames="raise ValueError", call="raise ValueError")
 
     def test_secrets_are_not_there(self):
         secret = self.place / "token"
@@ -132,7 +93,8 @@ class HostileSubmissions(GradingTest):
         result = self.grade(root, HOSTILE, options=("--token-file", secret))
         hostile = result["tests"][0]
         self.assertEqual(hostile["points"], 1, hostile["words"])
-        self.assertRegex(hostile["printed"], r"^\[(\('[^']*', b''\)(, )?)*\] \{('\w+_NUM_THREADS'(, )?)+\}\n")
+        self.assertRegex(hostile["printed"], r"^\[(\('[^']*', b''\)(, )?)*\] "
+                         r"\{('\w+_NUM_THREADS'(, )?)+\}\n")
 
     def test_layerd_is_not_there(self):
         self.check(relu("import layerd"), 0, "relu_forward raised ModuleNotFoundError")
@@ -148,6 +110,59 @@ class HostileSubmissions(GradingTest):
         self.check(relu("import signal\nfor p in range(1, 400):\n    try: p == os.getpid() or "
                         "os.kill(p, 9)\n    except OSError: pass"), 1, "")
 
+    def test_files_left_behind(self):
+        self.check(relu("open('left', 'w').write('a')") +
+                   "assert not os.path.exists('left')\n", 1, "")
+
+
+class AllWalls(Walls, HostileTest):
+    """With all walls that can be had here."""
+
+
+class HostileSubmissions(HostileTest):
+    def test_sleep(self):
+        self.check(relu("time.sleep(100)"), 0, "relu_forward took longer than 1 s")
+
+    def test_exit_of_the_process(self):
+        self.check(relu("os._exit(0)"), 0,
+                   "relu_forward ended the process (exit status 0) before it had answered")
+
+    def test_exit(self):
+        self.check(relu("sys.exit(0)"), 0, "relu_forward called exit() at line")
+
+    def test_signal(self):
+        self.check(relu("import ctypes; ctypes.string_at(0)"), 0,
+                   "relu_forward was ended by signal 11 (segmentation fault")
+
+    def test_prints(self):
+        result = self.check(relu("for _ in range(1000): print('a' * 100000)"), 1, "")
+        self.assertEqual(result["printed"], "a" * 4096)
+
+    def test_zeros_in_prints_and_messages(self):
+        result = self.check(relu(r"print('a\0b'); raise ValueError('c\0d\x1b[2J<&')"), 0,
+                            "ValueError at line")
+        self.assertIn("c\ufffdd\ufffd[2J<&", result["words"])
+        self.assertEqual(result["printed"], 2 * "a\ufffdb\n")
+
+    def test_exception_without_a_message(self):
+        self.check(relu("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})"), 0,
+                   "relu_forward raised E at line")
+
+    def test_long_message(self):
+        result = self.check(relu("raise ValueError('x' * 100000)"), 0, "x" * 100)
+        self.assertLess(len(result["words"]), 2000)
+
+    def test_patched_numpy(self):
+        patched = "\n".join(f"np.{name} = lambda *a, **k: True" for name in
+                            ("array_equal", "allclose", "ascontiguousarray", "asarray", "array"))
+        text = f"{patched}\nnp.random.seed = None\n" + relu("return x, x")
+        tests = self.results_of(self.submission(text), FIRST, HOSTILE, LAST)
+        self.assertEqual(tests["hostile"]["points"], 0)
+
+    def test_numpy_beside(self):
+        self.check(relu(""), 1, "", numpy="raise ValueError", json="raise ValueError",
+                   frames="raise ValueError", call="raise ValueError")
+
     def test_writes_to_the_claims(self):
         self.check(relu("def write():\n    while True: os.write(3, b'right' * 1000)\n"
                         "threading.Thread(target=write, daemon=True).start()\ntime.sleep(.2)"), 0,
@@ -158,6 +173,7 @@ class HostileSubmissions(GradingTest):
         body = f"""
 import json, pickle, struct
 class Evil:
+
     def __reduce__(self): return os.system, ('touch {marker}',)
 data = pickle.dumps(np.array([Evil()], object))
 text = b"{{'descr': '|O', 'fortran_order': False, 'shape': (1,), }}\\n"
@@ -208,12 +224,8 @@ time.sleep(5)"""
             with self.subTest(returned):
                 self.check(relu(f"return {returned}"), 0, words)
 
-    def test_files_left_behind(self):
-        self.check(relu("open('left', 'w').write('a')") +
-                   "assert not os.path.exists('left')\n", 1, "")
 
-
-class InDocker(HostileSubmissions):
+class InDocker(Walls, HostileTest):
     """Without namespaces, which a container often may not make: the other walls stand alone."""
 
     def setUp(self):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-from submissions import GradingTest
+from submissions import HERE, GradingTest
 
 RELU = "relu/forward"
 
@@ -149,8 +149,8 @@ class ResultsFiles(GradingTest):
                 "try:\n    files.write(sys.argv[1], b'x' * 100)\n"
                 "except files.ResultsError as error:\n    print(error)\n")
         told = subprocess.run([sys.executable, "-B", "-c", code, target], capture_output=True,
-                              text=True, check=True, env={**os.environ, "PYTHONPATH": os.path.dirname(
-                                  os.path.dirname(os.path.abspath(__file__)))}).stdout
+                              text=True, check=True,
+                              env={**os.environ, "PYTHONPATH": str(HERE.parent)}).stdout
         self.assertEqual(told, f"the results cannot be written to {target}: File too large\n")
         self.assertEqual((target.read_text(), os.listdir(self.place)), ("old", ["out.json"]))
 
@@ -198,6 +198,18 @@ class Commands(GradingTest):
         self.assertIn("sub: not graded: the test relu_forward has the case plane, but relu/forward "
                       "has plain, images", out)
 
+    def test_progress_on_a_terminal_alone(self):
+        master, terminal = os.openpty()
+        command = [sys.executable, "-B", "-m", "layerd.grading", "--rubric",
+                   self.rubric(RELU, "affine/forward"), "--submission", self.submission()]
+        out = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+                             stderr=terminal, stdout=subprocess.PIPE, check=True).stdout
+        os.close(terminal)
+        told = os.read(master, 1 << 16).decode()
+        os.close(master)
+        self.assertIn("\r\x1b[Ksub: 1 of 2 tests\r\x1b[Ksub: 2 of 2 tests", told)
+        self.assertIn(b"sub: 2 of 2\n", out)
+
     def test_many_submissions(self):
         wrong = "def relu_forward(x):\n    return x, x\n"
         for number in range(6):
@@ -231,12 +243,13 @@ class Users(GradingTest):
         sub, rubric = self.submission(), self.rubric(RELU)
         code = ("import os, sys\nos.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\n"
                 "from layerd.grading.command import main\nsys.exit(main(sys.argv[1:]))\n")
-        path = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         return subprocess.run(
             [sys.executable, "-B", "-c", code, "--rubric", rubric, "--submission", sub, *options],
-            env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+            env={**os.environ, "PYTHONPATH": str(HERE.parent)}, capture_output=True, text=True,
+            check=False)
 
     def test_landlock_stands_in(self):
         done = self.run_as_nobody()
-        self.assertEqual((done.returncode, done.stdout), (0, "sub: 1 of 1\n  relu_forward: 1 of 1\n"))
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "sub: 1 of 1\n  relu_forward: 1 of 1\n"))
         self.assertRegex(done.stderr, r"walls that do not stand here: uid \(only root can change")

@@ -1,5 +1,5 @@
-"""Checking a rubric: a right answer must get all points, and faults that students make must be found.
-"""
+"""Checking a rubric: a right answer must get all points, and faults that students make must be
+found."""
 import os
 import sys
 import tempfile

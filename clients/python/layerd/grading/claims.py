@@ -4,9 +4,9 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ..checks import Challenge
 from . import diagnosis
 from .messages import Inputs, Outcome
-from .oracle import Challenge
 from .results import Finding
 from .rubric import Test
 
@@ -22,7 +22,8 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
         value = given.get(path[0], "None") if len(path) == 1 else outcome.moved.get(path[1])
         if value is None:
             findings[name] = Finding(name, "wrong", "not_stored",
-                                     f"{path[0]} has no {path[1]} after the call: it was not stored")
+                                     f"{path[0]} has no {path[1]} after the call: it was not "
+                                     "stored")
         elif isinstance(value, str):
             findings[name] = diagnosis.of_result(name, value)
         elif name == "loss" and value.ndim:
@@ -41,23 +42,15 @@ _EMPTY = np.zeros(0)
 
 
 def as_document(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims as JSON has them."""
+    """Claims with those of dictionaries in dictionaries."""
     claim: dict[str, Any] = {}
     for name, value in values.items():
         *path, last = name.split(".")
         place = claim
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = _json(value)
+        place[last] = value
     return claim
-
-
-def _json(value: np.ndarray) -> Any:
-    if value.dtype.kind == "b":
-        value = value.astype(np.float64)
-    if not value.ndim:
-        return value.item()
-    return {"shape": list(value.shape), "data": value.ravel().tolist()}
 
 
 def at_path(document: Any, name: str) -> Mapping[str, Any]:
@@ -82,3 +75,12 @@ def in_right_shape(given: Inputs, name: str, value: np.ndarray) -> Optional[np.n
         return None
     shape = (wanted.size,) if like in ("gamma", "beta") else wanted.shape
     return value.reshape(shape) if value.shape != shape else None
+
+
+def shape_finding(name: str, value: np.ndarray, given: Inputs, found: Finding) -> Finding:
+    """More of what is found of a result in a wrong shape."""
+    if name == "dx" and not value.size and given.get("conv_param", {}).get("pad") == 0:
+        return Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: a slice from pad "
+                       "to -pad then runs from 0 to 0; cut with pad : pad + H")
+    return Finding(name, "wrong", "shape",
+                   found.says or f"{name} has shape {value.shape}, which is not right")

@@ -227,10 +227,10 @@ def _table(rubric: Rubric, reports: list[Report]) -> str:
     writer.writerow(["submission", "state", "points", "of", *[test.name for test in rubric.tests]])
     for report in sorted(reports, key=lambda report: report.name):
         is_graded = report.state == GRADED
-        points = {result.test.name: f"{result.points:g}" for result in report.tests}
+        points = {result.test.name: f"{result.points:g}" for result in report.tests if is_graded}
         writer.writerow([report.name, report.state, f"{report.points:g}" if is_graded else "",
                          f"{rubric.points:g}",
-                         *[points.get(test.name, "") if is_graded else "" for test in rubric.tests]])
+                         *[points.get(test.name, "") for test in rubric.tests]])
     return text.getvalue()
 
 

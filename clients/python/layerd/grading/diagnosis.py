@@ -9,8 +9,7 @@ _PYTHON_2 = ("'float' object cannot be interpreted as an integer",
              "slice indices must be integers", "integer argument expected, got float",
              "can't multiply sequence by non-int of type 'float'",
              "'numpy.float64' object cannot be interpreted as an integer")
-_OLD_NUMPY = ("only integers, slices", "inhomogeneous shape", "arrays used as indices must be of",
-              "has no attribute")
+_OLD_NUMPY = "only integers, slices", "inhomogeneous shape", "arrays used as indices must be of"
 
 
 def of_crash(told: Mapping[str, Any], function: str) -> Finding:
@@ -25,18 +24,19 @@ def of_crash(told: Mapping[str, Any], function: str) -> Finding:
         return Finding("", "crash", "memory", f"{function} used too much memory{_at(told)}")
     if name == "RecursionError":
         return Finding("", "crash", "recursion", f"{function} calls itself without end{_at(told)}")
-    if name == "NotImplementedError" or name == "NameError" and \
-            _text(told.get("text"), 200).startswith("return"):
+    text = _text(told.get("text"), 200)
+    if name == "NotImplementedError" or name == "NameError" and text.startswith("return") or \
+            name == "AssertionError" and text.startswith("assert False"):
         return Finding("", "missing", "not_written",
                        f"{function} is not written yet: {message or name} at line {line}")
     says = f"{function} raised {name}{_at(told)}"
     if message:
         says += f": {message}"
-    if any(text in message for text in _PYTHON_2):
+    if any(part in message for part in _PYTHON_2):
         return Finding("", "crash", "python_2", f"{says}. / gives a float in Python 3: use //")
-    if name in ("IndexError", "AttributeError", "ValueError") and \
-            any(text in message for text in _OLD_NUMPY) and "float" in message + says:
-        return Finding("", "crash", "old_numpy", f"{says}. This worked under an old NumPy only")
+    if any(part in message for part in _OLD_NUMPY):
+        return Finding("", "crash", "old_numpy", f"{says}. Only old NumPys took that: indices are "
+                       "whole numbers, by // and not by /, and arrays have one shape")
     hidden = told.get("hidden")
     if isinstance(hidden, str):
         says += f". The loop variable {_text(hidden, 40)} hides the argument of that name"

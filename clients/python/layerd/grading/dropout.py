@@ -88,8 +88,8 @@ def _judge_test_mode(ratio: np.ndarray, p: float) -> Finding:
         return Finding("out", "right")
     for factor in p, 1 - p, 1 / p, 1 / (1 - p):
         if np.abs(ratio - factor).max() <= 1e-5:
-            return _wrong("test_scaled", "out is scaled in test mode: it is x there, since inverted "
-                          "dropout scales in train mode")
+            return _wrong("test_scaled", "out is scaled in test mode: it is x there, since "
+                          "inverted dropout scales in train mode")
     if (ratio == 0).any():
         return _wrong("drops_in_test", "elements are dropped in test mode: out is x there")
     return _wrong("", "out is to be x in test mode")

@@ -115,12 +115,12 @@ class Grader:
         report.digest = submission.digest
         submission.copy(sandbox.submission)
         judge = Judge(self._oracle, sandbox, rubric.assignment, rubric.course, submission.digest)
-        judge.look(rubric.files, submission.problems, _IMPORT)
+        judge.look(rubric.tests, submission.problems, _IMPORT)
         for test in rubric.tests:
             report.tests.append(judge.grade(test))
             done = len(report.tests)
-            report.words = f"grading it has not ended yet: {done} of {len(rubric.tests)} tests are " \
-                "done"
+            report.words = f"grading it has not ended yet: {done} of {len(rubric.tests)} tests " \
+                "are done"
             self._write(report)
             self._progress(report.name, done)
 
@@ -135,8 +135,8 @@ class Grader:
                 and sandbox.walls["landlock"] is not True:
             walls = sandbox.walls
             sandbox.close()
-            raise TooWeak("students' code would run with the grader's own rights: it could read the "
-                          "token and write results (another user: "
+            raise TooWeak("students' code would run with the grader's own rights: it could read "
+                          "the token and write results (another user: "
                           f"{walls['uid']}; Landlock: {walls['landlock']}). Run it as root, or on "
                           "Linux 5.13 and later, or say --weak if all submissions are trusted")
         return sandbox

@@ -52,33 +52,38 @@ class OwnGradient:
         self.calls.append(call.header)
         self.arrays += call.arrays
 
-    def judge(self, outcomes: Sequence[Outcome]) -> set[str]:
-        """Which gradients are exact, by the outcomes of `calls`."""
+    def judge(self, outcomes: Sequence[Outcome]) -> tuple[set[str], set[str]]:
+        """Which gradients are exact, by the outcomes of `calls`; and of which it cannot be said,
+        since the forward is not finite there."""
         gradients = dict(zip(self._gives, outcomes[0].returned))
         firsts = [outcome.returned[0] if outcome.returned else None for outcome in outcomes[1:]]
         dout = self._inputs.get("dout", np.float64(1))
         if not self._directions or any(not isinstance(first, np.ndarray)
                                        or first.shape != dout.shape for first in firsts):
-            return set()
+            return set(), set()
         with np.errstate(all="ignore"):  # they may hold anything
             sums = np.array([float((first * dout).sum()) for first in firsts])
             return self._exact(gradients, sums)
 
-    def _exact(self, gradients: Mapping[str, Any], sums: np.ndarray) -> set[str]:
+    def _exact(self, gradients: Mapping[str, Any], sums: np.ndarray
+               ) -> tuple[set[str], set[str]]:
+        names = {name for name, _ in self._directions}
+        if not np.isfinite(sums).all():
+            return set(), names
         rough = np.abs(sums).max() * 2.0 ** -50 / np.array(_STEPS)
         sums = sums.reshape(len(self._directions), len(_STEPS), len(_PLACES))
-        exact = {name: True for name, _ in self._directions}
+        wrong = set()
         for (name, direction), slopes in zip(self._directions, sums @ _WEIGHTS / _STEPS):
             claim = gradients.get(name)
             if not isinstance(claim, np.ndarray) or claim.size != direction.size:
-                exact[name] = False
+                wrong.add(name)
                 continue
             claim = claim.reshape(direction.shape).astype(np.float64)
             norm = float(np.linalg.norm(claim))
             allowed = _CLOSE * norm + np.minimum(rough, 1e-4 * norm)
             if not norm > 0 or not (np.abs(slopes - (claim * direction).sum()) <= allowed).any():
-                exact[name] = False
-        return {name for name, is_exact in exact.items() if is_exact}
+                wrong.add(name)
+        return names - wrong, set()
 
 
 def _is_floats(value: Any) -> bool:

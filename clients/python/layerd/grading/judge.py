@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
+from ..checks import Challenge, Verdict
 from . import diagnosis, patterns
-from .oracle import Challenge, Oracle
+from .oracle import Oracle
 from .results import CaseResult, Finding, TestResult
 from .rubric import RubricError, Test
 from .run import Run
@@ -40,31 +41,35 @@ class Judge:
         self._defined: dict[str, set[str]] = {}
         self._problems: dict[str, str] = {}
 
-    def look(self, files: Sequence[str], problems: Mapping[str, str], seconds: float) -> None:
-        """Imports files and sees which functions they have. NotGradable: none can be imported.
+    def look(self, tests: Sequence[Test], problems: Mapping[str, str], seconds: float) -> None:
+        """Imports the files of tests and sees which functions they have. NotGradable: none can be
+        imported.
 
         problems: of files that are not there, a sentence"""
         self._problems.update(problems)
+        files = list(dict.fromkeys(test.file for test in tests))
         for file in files:
             if file not in problems:
+                names = {name for test in tests if test.file == file
+                         for name in (test.function, test.forward) if name}
                 try:
-                    self._look(file, seconds)
+                    self._look(file, sorted(names), seconds)
                 except NotGradable as error:
                     self._problems[file] = str(error)
         if len(self._problems) == len(files):
             raise NotGradable("\n".join(dict.fromkeys(self._problems.values())))
 
-    def _look(self, file: str, seconds: float) -> None:
+    def _look(self, file: str, names: Sequence[str], seconds: float) -> None:
         with Student(self._sandbox, file, seconds, self.seed) as student:
             try:
-                answer = student.import_it()
+                answer = student.import_it(names)
             except TestEnded as ended:
                 raise NotGradable(f"importing {file} {ended}") from ended
-        raised, names = answer.get("raised"), answer.get("defined")
+        raised, defined = answer.get("raised"), answer.get("defined")
         if isinstance(raised, dict):
             raise NotGradable(diagnosis.of_import(raised, file))
-        self._defined[file] = {name for name in names if isinstance(name, str)} \
-            if isinstance(names, list) else set()
+        self._defined[file] = {name for name in names if name in defined} \
+            if isinstance(defined, list) else set()
 
     def grade(self, test: Test) -> TestResult:
         started = time.monotonic()
@@ -104,5 +109,5 @@ class Judge:
         return replace(test, operation=operation, signature=COURSES[self.course][operation],
                        function=test.forward, forward=None, cases=self._oracle.cases(operation))
 
-    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
+    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
         return self._oracle.judge(challenge, claim)

@@ -5,6 +5,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ..checks import Challenge
 from .rubric import Test
 from .signatures import COURSES, Signature
 
@@ -19,22 +20,10 @@ class Call:
     arrays: list[np.ndarray]
 
 
-def inputs_of(document: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-    """The inputs of a challenge as NumPy has them."""
-    return {name: _value(name, value, dtype) for name, value in document.items()}
-
-
-def _value(name: str, value: Any, dtype: str) -> Any:
-    if isinstance(value, dict) and value.keys() >= {"shape", "data"}:
-        return np.array(value["data"], _dtype(name, dtype)).reshape(value["shape"])
-    if isinstance(value, dict):
-        return {inner: held if isinstance(held, (str, int, float)) else
-                _value(inner, held, dtype) for inner, held in value.items()}
-    return np.array(value, _dtype(name, dtype))
-
-
-def _dtype(name: str, dtype: str) -> Any:
-    return np.int64 if name == "y" else np.dtype(dtype)
+def inputs_of(challenge: Challenge) -> dict[str, Any]:
+    """The inputs of a challenge as the course's functions take them."""
+    return {name: value.astype(np.int64) if name == "y" else value
+            for name, value in challenge.inputs.items()}
 
 
 def call_of(test: Test, course: str, inputs: Inputs, then: bool = True) -> Call:

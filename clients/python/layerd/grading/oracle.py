@@ -1,12 +1,14 @@
 """The daemon as a grader sees it: challenges, and verdicts on their answers."""
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Optional
+from collections.abc import Callable, Mapping
+from typing import Any, Optional, TypeVar
 
 from .. import errors
+from ..checks import Challenge, Verdict
 from ..client import Client
+
+_Answer = TypeVar("_Answer")
 
 _PAUSE = 0.2  # seconds before the first repetition; doubled with each, up to:
 _LONGEST_PAUSE = 5.0
@@ -14,14 +16,6 @@ _LONGEST_PAUSE = 5.0
 
 class NotGraded(Exception):
     """No verdict can be had, and that is not the student's fault: `str` says why."""
-
-
-@dataclass(frozen=True)
-class Challenge:
-    token: str
-    case: str
-    inputs: Mapping[str, Any]
-    claims: tuple[str, ...]
 
 
 class Oracle:
@@ -38,31 +32,27 @@ class Oracle:
     def cases(self, operation: str) -> tuple[str, ...]:
         """The cases that the daemon has of an operation."""
         if self._cases is None:
-            self._cases = self._ask("GET", "/challenge", None)["operations"]
+            self._cases = self._asked(self._client.challenges)
         return tuple(self._cases.get(operation, ()))
 
     def challenge(self, operation: str, case: str, dtype: str, assignment: str, submission: str
                   ) -> Challenge:
         """The inputs for this submission; the same whenever they are asked for."""
-        answer = self._ask("POST", "/challenge", {
-            "operation": operation, "case": case, "dtype": dtype, "assignment": assignment,
-            "submission": submission})
-        return Challenge(answer["challenge"], case, answer["inputs"], tuple(answer["claims"]))
+        return self._asked(lambda: self._client.challenge(
+            operation, case=case, dtype=dtype, assignment=assignment, submission=submission))
 
-    def judge(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The verdict on a claim: {"verdict", "claim": {...}}."""
-        return self._ask("POST", "/challenge/answer", {"challenge": challenge.token,
-                                                       "claim": claim})
+    def judge(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
+        """The verdict on a claim."""
+        return self._asked(lambda: self._client.answer(challenge, claim))
 
-    def _ask(self, method: str, path: str, body: Optional[Mapping[str, Any]]) -> dict[str, Any]:
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
         end = time.monotonic() + self._patience
         pause = _PAUSE
         while True:
             try:
-                return self._client.exchange(method, path, body)
+                return ask()
             except (errors.ConnectionFailed, errors.Unavailable) as error:
-                wait = max(pause, getattr(error, "retry_after", None) or 0)
-                wait *= 1 + random.random() / 4
+                wait = max(pause, error.retry_after or 0) * (1 + random.random() / 4)
                 if time.monotonic() + wait > end:
                     raise NotGraded(f"the server gave no answer: {error}") from error
             except errors.Error as error:

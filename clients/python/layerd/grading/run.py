@@ -4,11 +4,11 @@ from typing import Any, Optional, Protocol
 
 import numpy as np
 
+from ..checks import Challenge, Verdict
 from . import diagnosis, dropout, patterns
-from .claims import as_document, at_path, claims_of, finding_of, in_right_shape
+from .claims import as_document, at_path, claims_of, finding_of, in_right_shape, shape_finding
 from .gradient import OwnGradient
 from .messages import Inputs, Outcome, call_of, expected_results, inputs_of
-from .oracle import Challenge
 from .results import CaseResult, Finding
 from .rubric import Test
 from .sandbox import TestEnded
@@ -29,7 +29,7 @@ class Asking(Protocol):
     def challenge(self, test: Test, case: str) -> Challenge:
         """The inputs of a case."""
 
-    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Mapping[str, Any]:
+    def verdict(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
         """What is told of a claim."""
 
     def forward_of(self, test: Test) -> Optional[Test]:
@@ -43,10 +43,13 @@ class Run:
         self._judge = judge
         self._test = test
         self._student = student
+        self._case = ""
         self._ended: Optional[Finding] = None
         self._conventions: set[str] = set()
+        self._exact: set[str] = set()  # gradients that were the own forward's in some case
 
     def case(self, case: str) -> CaseResult:
+        self._case = case
         if self._ended:
             return CaseResult(case, [self._ended])
         try:
@@ -59,7 +62,7 @@ class Run:
 
     def _challenge(self, case: str) -> CaseResult:
         challenge = self._judge.challenge(self._test, case)
-        given = inputs_of(challenge.inputs, self._test.dtype)
+        given = inputs_of(challenge)
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
@@ -102,48 +105,42 @@ class Run:
         if early:
             return [early]
         values, findings = claims_of(challenge, self._test, outcome)
-        if all(isinstance(finding, Finding) and finding.verdict == "missing"
-               for finding in findings.values()) and len(findings) == len(values):
+        if [finding.verdict for finding in findings.values()] == ["missing"] * len(values):
             return list(findings.values())
         verdict = self._judge.verdict(challenge, as_document(values))
         for name in values:
             if name not in findings:
-                findings[name] = finding_of(name, at_path(verdict.get("claim", {}), name))
-        self._look_closer(challenge, given, values, findings)
+                findings[name] = finding_of(name, at_path(verdict.claim, name))
+        wrong = [name for name in values
+                 if findings[name].verdict == "wrong" and values[name].size]
+        self._try_other_shapes(challenge, given, values, wrong, findings)
+        for name, value in values.items():
+            if findings[name].fault == "shape":
+                findings[name] = shape_finding(name, value, given, findings[name])
+        gradients = [name for name in wrong
+                     if name.startswith("d") and findings[name].fault != "shape_only"]
+        if gradients:
+            self._look_at_forward(given, gradients, findings)
         return [findings[name] for name in values]
 
-    def _look_closer(self, challenge: Challenge, given: Inputs, values: dict[str, Any],
-                     findings: dict[str, Finding]) -> None:
-        """Says more of what is wrong: right values in a wrong shape, an own forward's gradient."""
-        wrong = {name: values[name] for name, finding in findings.items()
-                 if finding.verdict == "wrong" and isinstance(values[name], np.ndarray)
-                 and values[name].size}
-        reshaped = {name: in_right_shape(given, name, value) for name, value in wrong.items()}
-        reshaped = {name: value for name, value in reshaped.items() if value is not None}
-        if reshaped:
-            verdict = self._judge.verdict(challenge, as_document({**values, **reshaped}))
-            for name, value in reshaped.items():
-                if at_path(verdict.get("claim", {}), name).get("verdict") == "right":
-                    findings[name] = Finding(
-                        name, "wrong", "shape_only", f"the values of {name} are right, but it has "
-                        f"shape {wrong.pop(name).shape}, where {value.shape} is wanted")
-        for name, finding in findings.items():
-            value = values[name]
-            if finding.fault == "shape" and name == "dx" and not value.size \
-                    and given.get("conv_param", {}).get("pad") == 0:
-                findings[name] = Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: "
-                                         "a slice from pad to -pad then runs from 0 to 0; cut with "
-                                         "pad : pad + H")
-            elif finding.fault == "shape" and not finding.says:
-                finding.says = f"{name} has shape {np.shape(values[name])}, which is not right"
-        gradients = [name for name in wrong if name.startswith("d")]
-        if gradients:
-            self._look_at_forward(challenge, given, gradients, findings)
+    def _try_other_shapes(self, challenge: Challenge, given: Inputs, values: dict[str, Any],
+                          wrong: list[str], findings: dict[str, Finding]) -> None:
+        """Finds out which of the wrong values are right in another shape."""
+        reshaped = {name: value for name in wrong
+                    if (value := in_right_shape(given, name, values[name])) is not None}
+        if not reshaped:
+            return
+        verdict = self._judge.verdict(challenge, as_document({**values, **reshaped}))
+        for name, value in reshaped.items():
+            if at_path(verdict.claim, name).get("verdict") == "right":
+                findings[name] = Finding(
+                    name, "wrong", "shape_only", f"the values of {name} are right, but it has "
+                    f"shape {values[name].shape}, where {value.shape} is wanted")
 
-    def _look_at_forward(self, challenge: Challenge, given: Inputs, gradients: list[str],
+    def _look_at_forward(self, given: Inputs, gradients: list[str],
                          findings: dict[str, Finding]) -> None:
         """Where what gradients are of is wrong too, that is the fault, and the only one."""
-        first = findings.get("loss") or self._forward(challenge.case)
+        first = findings.get("loss") or self._forward(self._case)
         if first is None or first.verdict == "right":
             return
         own = self._own(given, gradients)
@@ -175,7 +172,10 @@ class Run:
                  and value.dtype.kind == "f" else value for name, value in given.items()}
         asked = OwnGradient(self._test, self._judge.course, given, gradients, self._judge.seed)
         with self._student.aside():
-            return asked.judge(self._student.call(asked.calls, asked.arrays, self._test.signature))
+            exact, unclear = asked.judge(
+                self._student.call(asked.calls, asked.arrays, self._test.signature))
+            self._exact |= exact
+            return exact | unclear & self._exact
         return set()
 
     def _dropout(self, case: str) -> CaseResult:
@@ -201,8 +201,8 @@ class Run:
             outcome.notes.append("you take p as the probability of "
                                  f"{'keeping' if convention == 'keep' else 'dropping'} an element")
         if len(self._conventions) > 1 and finding.verdict == "right":
-            finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of keeping "
-                              "in one case and of dropping in another")
+            finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of "
+                              "keeping in one case and of dropping in another")
         return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
 
 

@@ -1,7 +1,7 @@
-"""A student's file in a process of a test: started with the first call, and again where it was ended
-by what was asked to find out more."""
+"""A student's file in a process of a test: started with the first call, and again where it was
+ended by what was asked to find out more."""
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -41,11 +41,11 @@ class Student:
             raise TestEnded("wrote something else where only the grader's own messages go",
                             "not_readable") from error
 
-    def import_it(self) -> dict[str, Any]:
-        """What the process tells of importing the file."""
+    def import_it(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """What the process tells of importing the file: which of these names it defines."""
         self._start()
         assert self._process
-        return self._process.ask({"import": self._file})[0]
+        return self._process.ask({"import": self._file, "names": list(names)})[0]
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:

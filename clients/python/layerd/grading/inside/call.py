@@ -1,6 +1,7 @@
-"""What runs in a student's process: imports the file, calls its functions, and sends what they give.
+"""What runs in a student's process: imports the file, calls its functions, sends what they give.
 
-A message {"import": "cs231n/layers.py"} is answered by {"defined": [...]}. {"calls": [...]} makes
+A message {"import": "cs231n/layers.py", "names": [...]} is answered by {"defined": [...]}, those of
+the names that are functions there. {"calls": [...]} makes
 calls, each {"function", "arguments", "then"}: `then` is the call of a backward, whose last argument
 is the cache that the first call gave. An argument is {"array": i}, {"number": x} or {"dictionary":
 {...}} of such. The answer has for each call what it returned, or what it raised.
@@ -10,6 +11,7 @@ grader believes none of it."""
 import ast
 import builtins
 import importlib
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -38,7 +40,6 @@ def python_directories():
 def serve(descriptor, root):
     """Answers messages until there are none."""
     module = None
-    _give_back_what_is_gone()
     sys.path.append(root)  # behind all else: a numpy.py there shadows nothing
     while True:
         try:
@@ -46,7 +47,7 @@ def serve(descriptor, root):
         except EOFError:
             return
         if "import" in request:
-            module, answer = _import(root, request["import"])
+            module, answer = _import(root, request["import"], request["names"])
             results = []
         else:
             answer, results = _make_calls(module, root, request, arrays)
@@ -63,7 +64,7 @@ def _flush():
             pass
 
 
-def _give_back_what_is_gone():
+def give_back_what_is_gone():
     """Names that were there when most of such files were written."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -71,9 +72,14 @@ def _give_back_what_is_gone():
             if not hasattr(np, name):
                 setattr(np, name, value)
     builtins.xrange = range
+    if importlib.util.find_spec("past") is None:
+        past = types.ModuleType("past")
+        past.builtins = types.ModuleType("past.builtins")
+        past.builtins.xrange = range
+        sys.modules.update({"past": past, "past.builtins": past.builtins})
 
 
-def _import(root, path):
+def _import(root, path, names):
     parts = path[:-len(".py")].split("/")
     try:
         if all(part.isidentifier() for part in parts):
@@ -85,8 +91,7 @@ def _import(root, path):
                 exec(compile(file.read(), os.path.join(root, path), "exec"), vars(module))
     except BaseException as error:  # pylint: disable=broad-except
         return None, {"raised": _told(error, root)}
-    return module, {"defined": [name for name in dir(module)
-                                if callable(getattr(module, name, None))][:2000]}
+    return module, {"defined": [name for name in names if callable(getattr(module, name, None))]}
 
 
 def _make_calls(module, root, request, arrays):

@@ -40,6 +40,7 @@ class Server:
         self._control = control
         self._config = json.loads(control.recv(_LONGEST))
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        call.give_back_what_is_gone()
         self._spaces = {}
         if self._config["namespaces"]:
             spaces.enter(self._spaces)
