@@ -19,9 +19,11 @@ static bool copy(char *out, size_t room, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
         if (c == '%') {
-            if (i + 2 >= length || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+            int high = i + 2 < length ? hex(text[i + 1]) : -1;
+            int low = i + 2 < length ? hex(text[i + 2]) : -1;
+            if (high < 0 || low < 0)
                 return false;
-            c = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+            c = (char)(16 * high + low);
             i += 2;
         }
         if (used + 1 >= room || !c)
