@@ -22,6 +22,7 @@ class Walls:
     def __init__(self, config, python):
         """python: directories of Python and its packages."""
         self._config = config
+        self._python = python
         self._ruleset = None
         self.standing = {}
         try:
@@ -50,8 +51,8 @@ class Walls:
             self._put_up("no_new_privileges", 1)
         self._put_up(name, 1)
         if name == "uid":
-            os.listdir(os.path.dirname(os.__file__))  # a Python in /root is not for others
-            os.listdir(self._config["submission"])
+            for path in *self._python, self._config["submission"]:
+                os.listdir(path)  # a Python in /root is not for others
 
     def _put_up(self, name, seconds):
         if name == "limits":
