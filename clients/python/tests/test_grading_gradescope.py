@@ -39,9 +39,9 @@ exec chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root \
 
 
 def can_have_a_root():
-    return os.getuid() == 0 and not subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True,
-        check=False).returncode
+    return os.getuid() == 0 and shutil.which("unshare") and not subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/tmp"],
+        capture_output=True, check=False).returncode
 
 
 @unittest.skipUnless(can_have_a_root(), "only root can have a root directory of its own")

@@ -7,7 +7,6 @@ import functools
 import io
 import os
 import pathlib
-import subprocess
 import time
 import unittest.mock
 import urllib.parse
@@ -17,7 +16,7 @@ from submissions import GradingTest
 from layerd.grading import command, grader, sandbox
 
 FIRST = {"operation": "affine/forward", "name": "before"}
-HOSTILE = {"operation": "relu/forward", "name": "hostile", "seconds": 1}
+HOSTILE = {"operation": "relu/forward", "name": "hostile", "seconds": 10}
 LAST = {"operation": "affine/forward", "name": "after"}
 RIGHT = "    return np.maximum(x, 0), x\n"
 
@@ -28,9 +27,10 @@ def relu(body, top=""):
 
 
 class HostileTest(GradingTest):
-    def check(self, text, points, words, **files):
+    def check(self, text, points, words, seconds=10, **files):
         """Grades a submission with this text; returns the hostile test's result."""
-        tests = self.results_of(self.submission(text, **files), FIRST, HOSTILE, LAST)
+        tests = self.results_of(self.submission(text, **files), FIRST,
+                                {**HOSTILE, "seconds": seconds}, LAST)
         for name in "before", "after":
             self.assertEqual((tests[name]["points"], tests[name]["words"]), (1, ""))
         self.assertEqual(tests["hostile"]["points"], points, tests["hostile"]["words"])
@@ -43,8 +43,8 @@ class Walls:
 
     def test_endless_loop(self):
         started = time.monotonic()
-        self.check(relu("while True: pass"), 0, "relu_forward took longer than 1 s")
-        self.assertLess(time.monotonic() - started, 15)
+        self.check(relu("while True: pass"), 0, "relu_forward took longer than 1 s", seconds=1)
+        self.assertLess(time.monotonic() - started, 60)
 
     def test_fork_bomb(self):
         result = self.check(relu("while True: os.fork()"), 0, "relu_forward")
@@ -121,7 +121,7 @@ class AllWalls(Walls, HostileTest):
 
 class HostileSubmissions(HostileTest):
     def test_sleep(self):
-        self.check(relu("time.sleep(100)"), 0, "relu_forward took longer than 1 s")
+        self.check(relu("time.sleep(100)"), 0, "relu_forward took longer than 1 s", seconds=1)
 
     def test_exit_of_the_process(self):
         self.check(relu("os._exit(0)"), 0,
@@ -181,7 +181,7 @@ frame = b'\\x93NUMPY\\x01\\x00' + struct.pack('<H', len(text)) + text + data
 head = json.dumps({{'calls': [{{'returned': [{{'is': 'array', 'frame': 0}}, {{'is': 'None'}}]}}],
                    'frames': [len(frame)]}}).encode()
 os.write(3, struct.pack('<I', len(head)) + head + frame)
-time.sleep(5)"""
+time.sleep(20)"""
         self.check(relu(body), 0, "only the grader's own messages go")
         self.assertFalse(marker.exists())
 
@@ -191,7 +191,7 @@ import json, struct
 head = json.dumps({'calls': [{'returned': [{'is': 'array', 'frame': 7}, {'is': 'None'}]}],
                    'verdict': 'right', 'frames': []}).encode()
 os.write(3, struct.pack('<I', len(head)) + head)
-time.sleep(5)"""
+time.sleep(20)"""
         self.check(relu(body), 0, "only the grader's own messages go")
 
     def test_closed_channel(self):
@@ -267,9 +267,16 @@ class WithoutAnotherUser(GradingTest):
                     "if os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)")
         hostile = self.results_of(self.submission(text), HOSTILE, LAST)["hostile"]
         self.assertEqual((hostile["points"], hostile["printed"]), (1, ""))
-        children = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True,
-                                  text=True, check=False).stdout.split()
-        self.assertEqual(children, [])
+        left = [path for path in pathlib.Path("/proc").glob("[0-9]*/stat")
+                if self.parent_of(path) == os.getpid()]
+        self.assertEqual(left, [])
+
+    @staticmethod
+    def parent_of(stat):
+        try:
+            return int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+        except OSError:
+            return None
 
     def test_no_wall_at_all(self):
         def weak(uid, hidden):
