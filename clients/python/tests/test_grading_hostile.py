@@ -295,3 +295,9 @@ class WithoutAnotherUser(GradingTest):
         self.assertIn("layerd-grade: students' code would run with the grader's own rights",
                       told.getvalue())
         self.assertIn("sub: 1 of 1", told.getvalue())
+
+    def test_no_capabilities(self):
+        text = relu("head, data = (ctypes.c_uint32 * 2)(0x20080522), (ctypes.c_uint32 * 6)()\n"
+                    "print(ctypes.CDLL(None).capget(head, data), *data)", "import ctypes")
+        hostile = self.results_of(self.submission(text), HOSTILE)["hostile"]
+        self.assertEqual(hostile["printed"], 2 * "0 0 0 0 0 0 0\n")

@@ -233,6 +233,13 @@ def dropout_forward(x, dropout_param):
                       "    for _ in xrange(np.int(1)): pass\n"
                       "    return np.maximum(x, 0), x\n", "relu/forward", 1, [], "")
 
+    def test_file_of_a_name_that_python_has(self):
+        root = self.submission()
+        for path in "random.py", "my layers.py", "a-b/layers.py":
+            (root / path).parent.mkdir(exist_ok=True)
+            (root / path).write_text((root / "cs231n" / "layers.py").read_text())
+            self.check(root, {"operation": "relu/forward", "file": path}, 1, [], "")
+
     def test_another_name_for_a_function(self):
         self.replaced("def mine(x):\n    return np.maximum(x, 0), -x\n"
                       "def mine_back(dout, cache):\n    return dout * (cache < 0)\n",

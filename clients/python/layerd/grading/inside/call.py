@@ -81,14 +81,16 @@ def give_back_what_is_gone():
 
 def _import(root, path, names):
     parts = path[:-len(".py")].split("/")
+    place = os.path.join(root, path)
     try:
+        module = None
         if all(part.isidentifier() for part in parts):
             module = importlib.import_module(".".join(parts))
-        else:
-            module = types.ModuleType(parts[-1])
-            sys.path.append(os.path.dirname(os.path.join(root, path)))
-            with open(os.path.join(root, path), "rb") as file:
-                exec(compile(file.read(), os.path.join(root, path), "exec"), vars(module))
+        if getattr(module, "__file__", None) != place:  # Python has one of that name
+            sys.path.append(os.path.dirname(place))
+            spec = importlib.util.spec_from_file_location("submission", place)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
     except BaseException as error:  # pylint: disable=broad-except
         return None, {"raised": _told(error, root)}
     return module, {"defined": [name for name in names if callable(getattr(module, name, None))]}

@@ -39,12 +39,12 @@ class Server:
     def __init__(self, control):
         self._control = control
         self._config = json.loads(control.recv(_LONGEST))
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         call.give_back_what_is_gone()
         self._spaces = {}
         if self._config["namespaces"]:
             spaces.enter(self._spaces)
             spaces.hide(self._config["hidden"], self._config["scratch"], self._spaces)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # not before: who is not could not map its user
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         self._walls = walls.Walls(self._config, call.python_directories())
         self._walls.probe()

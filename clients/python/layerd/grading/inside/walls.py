@@ -10,6 +10,7 @@ import kernel
 import landlock
 import seccomp
 
+_WALLS = "limits", "no_new_privileges", "uid", "capabilities", "landlock", "seccomp"
 _MEGABYTE = 1 << 20
 _DEVICES = "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 _SYSTEM = "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", \
@@ -36,13 +37,13 @@ class Walls:
 
     def probe(self):
         """Finds out, in forks that then end, which walls stand here."""
-        for name in "limits", "no_new_privileges", "uid", "landlock", "seccomp":
+        for name in _WALLS:
             if self.standing.get(name, True) is True:
                 self.standing[name] = _in_fork(lambda name=name: self._try(name))
 
     def enclose(self, seconds):
         """Puts up those that stand, around this process. OSError: one of them fell."""
-        for name in "limits", "no_new_privileges", "uid", "landlock", "seccomp":
+        for name in _WALLS:
             if self.standing[name] is True:
                 self._put_up(name, seconds)
 
@@ -64,6 +65,8 @@ class Walls:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
+        elif name == "capabilities":
+            kernel.drop_capabilities()
         elif name == "landlock":
             self._ruleset.restrict()
         elif name == "seccomp":
