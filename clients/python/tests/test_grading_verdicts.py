@@ -7,7 +7,7 @@ from submissions import GradingTest
 
 from layerd.grading import check, command
 from layerd.grading.command import bundled_rubrics
-from layerd.grading.planted import FAULTS, with_fault
+from layerd.grading.planted import FAULTS, right, with_fault
 
 
 def fault_of(function, says):
@@ -305,6 +305,21 @@ class Words(VerdictTest):
                                " config.get('velocity', 0), {}\n")
         self.check(root, {"operation": "sgd_momentum/update", "file": "cs231n/optim.py"}, .5,
                    ["not_stored"], "config has no velocity after the call: it was not stored")
+
+    def test_step_that_was_not_counted_or_is_an_array(self):
+        for step, fault, words in (("pop('t')", "not_stored", "config has no t after the call"),
+                                   ("update(t=np.ones(1))", "shape", "config.t has shape (1,), but "
+                                    "must be one number"),
+                                   ("update(t='1')", "type", "config.t is of type str")):
+            root = self.submission(optim=f"{right('optim.py')}\n_adam = adam\n"
+                                   "def adam(*given):\n    w, config = _adam(*given)\n"
+                                   f"    config.{step}\n    return w, config\n")
+            self.check(root, {"operation": "adam/update", "file": "cs231n/optim.py"}, .75, [fault],
+                       words)
+
+    def test_results_that_are_far_too_large(self):
+        self.replaced("def relu_forward(x):\n    return np.zeros(200000), x\n", "relu/forward", 0,
+                      ["too_large"], "out is of shape (200000,): far too large")
 
     def test_loss_that_is_no_number(self):
         self.replaced("_softmax = softmax_loss\ndef softmax_loss(x, y):\n"

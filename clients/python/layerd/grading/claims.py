@@ -21,24 +21,26 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
         path = name.split(".")
         value = given.get(path[0], "None") if len(path) == 1 else outcome.moved.get(path[1])
         if value is None:
-            findings[name] = Finding(name, "wrong", "not_stored",
-                                     f"{path[0]} has no {path[1]} after the call: it was not "
-                                     "stored")
+            findings[name] = Finding(name, "wrong", "not_stored", f"{path[0]} has no {path[1]} "
+                                     "after the call: it was not stored")
         elif isinstance(value, str):
             findings[name] = diagnosis.of_result(name, value)
-        elif name == "loss" and value.ndim:
-            findings[name] = Finding(name, "wrong", "shape", f"loss has shape {value.shape}, but "
+        elif value.size > _MOST:
+            findings[name] = diagnosis.of_result(name, f"of shape {value.shape}")
+        elif name in _SCALARS and value.ndim:
+            findings[name] = Finding(name, "wrong", "shape", f"{name} has shape {value.shape}, but "
                                      "must be one number")
-        values[name] = _EMPTY if name in findings and name != "loss" else value
-        if name in findings and name == "loss":
-            values[name] = np.array(np.nan)
-        if name.startswith(("dgamma", "dbeta")) and test.operation.startswith("spatial_groupnorm") \
-                and isinstance(values[name], np.ndarray) and values[name].shape[:1] == (1,):
-            values[name] = values[name].ravel()
+        if name in findings:
+            value = np.array(np.nan) if name in _SCALARS else np.zeros(0)  # which is never right
+        elif name in ("dgamma", "dbeta") and value.shape[:1] == (1,) and \
+                test.operation.startswith("spatial_groupnorm"):
+            value = value.ravel()
+        values[name] = value
     return values, findings
 
 
-_EMPTY = np.zeros(0)
+_SCALARS = "loss", "config.t"
+_MOST = 1 << 17  # elements; no challenge's results have a thousandth of it
 
 
 def as_document(values: Mapping[str, Any]) -> dict[str, Any]:

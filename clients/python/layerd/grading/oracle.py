@@ -42,8 +42,16 @@ class Oracle:
             operation, case=case, dtype=dtype, assignment=assignment, submission=submission))
 
     def judge(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
-        """The verdict on a claim."""
-        return self._asked(lambda: self._client.answer(challenge, claim))
+        """The verdict on a claim. One that cannot be read is wrong."""
+        return self._asked(lambda: self._answer(challenge, claim))
+
+    def _answer(self, challenge: Challenge, claim: Mapping[str, Any]) -> Verdict:
+        try:
+            return self._client.answer(challenge, claim)
+        except errors.InvalidRequest as error:
+            if not (error.pointer or "").startswith("/claim"):
+                raise
+            return Verdict("wrong", {})
 
     def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
         end = time.monotonic() + self._patience
