@@ -68,17 +68,21 @@ static void draw_off(layers_drawing *drawing, layers_call *asked, const normalis
     make_constant(drawing, asked, n);
 }
 
-void draw_far(layers_drawing *drawing, layers_call *asked) {
+static void draw_at(layers_drawing *drawing, layers_call *asked, double least) {
     normalised n = begin(drawing, asked, 0.0625);
-    double least = draw_dtype(drawing) == LAYERS_F32 ? 0x1p10 : 0x1p25;
     double farthest = draw_sign(drawing) * draw_number(drawing, least, 1.5 * least);
     draw_set(drawing, asked, &n, 0, farthest, 0.0625);
     draw_off(drawing, asked, &n, 1);
 }
 
+void draw_far(layers_drawing *drawing, layers_call *asked) {
+    draw_at(drawing, asked, draw_dtype(drawing) == LAYERS_F32 ? 0x1p10 : 0x1p25);
+}
+
+/* Sums over rows of which one is too far away hide how the others were normalised. */
 void draw_far_sums(layers_drawing *drawing, layers_call *asked) {
     if (draw_dtype(drawing) == LAYERS_F64) {
-        draw_far(drawing, asked);
+        draw_at(drawing, asked, 0x1p20);
         return;
     }
     normalised n = begin(drawing, asked, 0.0625);
