@@ -52,10 +52,13 @@ void draw_plain(layers_drawing *drawing, layers_call *asked) {
     make_constant(drawing, asked, &n);
 }
 
+/* In float32, rounding of larger means would hide small differences of eps. */
 void draw_flat(layers_drawing *drawing, layers_call *asked) {
     normalised n = begin(drawing, asked, 0.0625);
+    bool wide = draw_dtype(drawing) == LAYERS_F64;
     for (size_t k = 0; k < sets_of(&n.sets); k++)
-        draw_set(drawing, asked, &n, k, draw_number(drawing, -2, 2), 0.5);
+        draw_set(drawing, asked, &n, k, draw_number(drawing, wide ? -2 : -0.5, wide ? 2 : 0.5),
+                 wide ? 0.5 : 0.25);
     make_constant(drawing, asked, &n);
 }
 
