@@ -52,10 +52,13 @@ void draw_plain(layers_drawing *drawing, layers_call *asked) {
     make_constant(drawing, asked, &n);
 }
 
+/* In float32, rounding of larger means would hide small differences of eps. */
 void draw_flat(layers_drawing *drawing, layers_call *asked) {
     normalised n = begin(drawing, asked, 0.0625);
+    bool wide = draw_dtype(drawing) == LAYERS_F64;
     for (size_t k = 0; k < sets_of(&n.sets); k++)
-        draw_set(drawing, asked, &n, k, draw_number(drawing, -2, 2), 0.5);
+        draw_set(drawing, asked, &n, k, draw_number(drawing, wide ? -2 : -0.5, wide ? 2 : 0.5),
+                 wide ? 0.5 : 0.25);
     make_constant(drawing, asked, &n);
 }
 
@@ -68,17 +71,21 @@ static void draw_off(layers_drawing *drawing, layers_call *asked, const normalis
     make_constant(drawing, asked, n);
 }
 
-void draw_far(layers_drawing *drawing, layers_call *asked) {
+static void draw_at(layers_drawing *drawing, layers_call *asked, double least) {
     normalised n = begin(drawing, asked, 0.0625);
-    double least = draw_dtype(drawing) == LAYERS_F32 ? 0x1p10 : 0x1p25;
     double farthest = draw_sign(drawing) * draw_number(drawing, least, 1.5 * least);
     draw_set(drawing, asked, &n, 0, farthest, 0.0625);
     draw_off(drawing, asked, &n, 1);
 }
 
+void draw_far(layers_drawing *drawing, layers_call *asked) {
+    draw_at(drawing, asked, draw_dtype(drawing) == LAYERS_F32 ? 0x1p10 : 0x1p25);
+}
+
+/* Sums over rows of which one is too far away hide how the others were normalised. */
 void draw_far_sums(layers_drawing *drawing, layers_call *asked) {
     if (draw_dtype(drawing) == LAYERS_F64) {
-        draw_far(drawing, asked);
+        draw_at(drawing, asked, 0x1p20);
         return;
     }
     normalised n = begin(drawing, asked, 0.0625);

@@ -3,7 +3,11 @@
 
 #include "kernel.h"
 
+/* What a square that vanishes may have been the square of. */
+#define VANISHING 0x1p-511
+
 KERNEL void each_row(const double *a, size_t rows, size_t columns, double *norm) {
+    double least = VANISHING * sqrt((double)columns);
     for (size_t i = 0; i < rows; i++, a += columns) {
         double lane[8] = {0}, sum = 0;
         size_t j = 0;
@@ -14,18 +18,19 @@ KERNEL void each_row(const double *a, size_t rows, size_t columns, double *norm)
             sum += a[j] * a[j];
         for (size_t l = 0; l < 8; l++)
             sum += lane[l];
-        norm[i] = sqrt(sum);
+        norm[i] = sqrt(sum) + least;
     }
 }
 
 KERNEL void each_column(const double *a, size_t rows, size_t columns, double *norm) {
+    double least = VANISHING * sqrt((double)rows);
     for (size_t j = 0; j < columns; j++)
         norm[j] = 0;
     for (size_t i = 0; i < rows; i++, a += columns)
         for (size_t j = 0; j < columns; j++)
             norm[j] += a[j] * a[j];
     for (size_t j = 0; j < columns; j++)
-        norm[j] = sqrt(norm[j]);
+        norm[j] = sqrt(norm[j]) + least;
 }
 
 KERNEL void each_absolute(const double *a, size_t rows, size_t columns, double *sum) {

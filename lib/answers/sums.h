@@ -34,8 +34,8 @@ static inline double sum_of_row(const double *a, size_t length) {
     return sum;
 }
 
-/* The Euclidean norm of each of the rows of a matrix (rows, columns), and of each of its columns.
- */
+/* The Euclidean norm of each of the rows of a matrix (rows, columns), and of each of its columns:
+ * never too small, also where squares vanish. */
 void row_norms(const double *a, size_t rows, size_t columns, double *norm);
 void column_norms(const double *a, size_t rows, size_t columns, double *norm);
 

@@ -18,10 +18,13 @@ void judged_read(const judged *j, size_t first, judged_piece *piece) {
         for (size_t i = 0; i < piece->count; i++)
             piece->claim[i] = ((const double *)j->claim.data)[first + i];
     j->check->answers->bound(j->check, j->output, first, piece->count, piece->bound);
+    for (size_t i = 0; i < piece->count; i++)
+        if (isnan(piece->bound[i]) && isfinite(j->right[first + i]))
+            piece->bound[i] = INFINITY; /* of numbers too large to tell */
     for (size_t i = 0; j->tolerance && i < piece->count; i++) {
         double loose = j->tolerance->rtol * fabs(j->right[first + i]) + j->tolerance->atol;
         if (loose > piece->bound[i])
-            piece->bound[i] = loose;
+            piece->bound[i] = fmin(loose, DBL_MAX);
     }
 }
 

@@ -1,8 +1,6 @@
 /* Tensors that are empty may be as long as they like in their other axes: a check of them takes
  * neither memory nor time for what is not there, and what is there is still told right from wrong.
  */
-#include <float.h>
-
 #include "checks.h"
 
 TestSuite(checks_empty, .timeout = 10);
@@ -47,7 +45,7 @@ static void ask_conv(asking *a, const char *operation, size_t N, size_t C, size_
     GIVE(a, "x", N, C, LONG, LONG);
     GIVE(a, "w", F, C, 1, 1);
     GIVE(a, "b", F);
-    give_number(a, "conv_param.stride", LONG);
+    give_number(a, "stride", LONG);
 }
 
 Test(checks_empty, conv_forward) {
@@ -86,11 +84,30 @@ Test(checks_empty, conv_without_filters) {
     GIVE(&a, "w", 0, 1, LONG, LONG);
     GIVE(&a, "b", 0);
     GIVE(&a, "dout", 1, 0, LONG + 2, LONG + 2);
-    give_number(&a, "conv_param.pad", LONG);
+    give_number(&a, "pad", LONG);
     expect_cheap(&a);
-    assert_found(&a, "dx", (double[]){0}, LAYERS_RIGHT, NULL);
+    CHECK(finding_of(&a, "dx", (double[]){0}).verdict != LAYERS_WRONG, "0 is wrong");
     CHECK(finding_of(&a, "dx", (double[]){1}).verdict == LAYERS_WRONG, "dx is not looked at");
     drop_asked(&a);
+}
+
+/* Faults that keep the last example, or the last filter, where there is none. */
+Test(checks_empty, conv_faults) {
+    static const size_t empty[][2] = {{0, 1}, {1, 0}};
+    const double claim[9] = {1};
+    for (size_t i = 0; i < 2; i++) {
+        size_t N = empty[i][0], F = empty[i][1];
+        const double ones[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+        asking a;
+        ask(&a, "conv", "backward", LAYERS_F64);
+        give_values(&a, "x", (const size_t[]){N, 1, 3, 3}, 4, ones);
+        give_values(&a, "w", (const size_t[]){F, 1, 2, 2}, 4, ones);
+        give_values(&a, "b", &F, 1, ones);
+        give_values(&a, "dout", (const size_t[]){N, F, 2, 2}, 4, ones);
+        answer(&a, LAYERS_F64);
+        CHECK(finding_of(&a, N > 0 ? "dx" : "dw", claim).verdict == LAYERS_WRONG, "a 1 passes");
+        drop_asked(&a);
+    }
 }
 
 Test(checks_empty, spatial_groupnorm) {
@@ -100,7 +117,7 @@ Test(checks_empty, spatial_groupnorm) {
     GIVE(&a, "gamma", 1);
     GIVE(&a, "beta", 1);
     GIVE(&a, "dout", 1, 1, 0, LONG);
-    give_number(&a, "gn_param.groups", 1);
+    give_number(&a, "groups", 1);
     expect_cheap(&a);
     assert_found(&a, "dgamma", (double[]){0}, LAYERS_RIGHT, NULL);
     CHECK(finding_of(&a, "dgamma", (double[]){1}).verdict == LAYERS_WRONG, "dgamma passes");
