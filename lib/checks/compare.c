@@ -113,27 +113,49 @@ static void look_closely(const judged *j, const judged_piece *piece, comparison 
     }
 }
 
-static void find_worst(const judged *j, const judged_piece *piece, double ratio, comparison *seen) {
-    for (size_t i = 0; i < piece->count && ratio > seen->worst_ratio; i++) {
-        double error = fabs(piece->claim[i] - j->right[piece->first + i]);
-        note_worst(seen, j, piece, i, error / (piece->bound[i] + DBL_MIN));
+/* Where each piece is plainly right: the worst element is one of the piece that has the largest
+ * ratio. */
+static void find_worst(const judged *j, size_t first, comparison *seen) {
+    judged_piece piece;
+    judged_read(j, first, &piece);
+    for (size_t i = 0; i < piece.count; i++) {
+        double error = fabs(piece.claim[i] - j->right[first + i]);
+        note_worst(seen, j, &piece, i, error / (piece.bound[i] + DBL_MIN));
     }
 }
 
-comparison judged_compare(const judged *j) {
-    comparison seen = {.worst_ratio = -1};
+/* False where a piece is not plainly right. */
+static bool look_over(const judged *j, comparison *seen) {
+    bool plain = true;
+    size_t worst = 0;
+    double ratio = -1;
     judged_piece piece;
     for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
         judged_read(j, first, &piece);
         quick all = look(piece.count, piece.claim, j->right + first, piece.bound);
-        seen.nonzero += all.nonzero;
-        if (!all.plain) {
-            look_closely(j, &piece, &seen);
-            continue;
-        }
-        find_worst(j, &piece, all.ratio, &seen);
-        seen.bounds += all.bounds;
-        seen.rights += all.rights;
+        plain &= all.plain;
+        worst = all.ratio > ratio ? first : worst;
+        ratio = all.ratio > ratio ? all.ratio : ratio;
+        seen->nonzero += all.nonzero;
+        seen->bounds += all.bounds;
+        seen->rights += all.rights;
+    }
+    if (plain && j->size > 0)
+        find_worst(j, worst, seen);
+    return plain;
+}
+
+/* Where one piece is not plainly right all are looked at closely: how many are wrong does not show
+ * in the time that it takes. */
+comparison judged_compare(const judged *j) {
+    comparison seen = {.worst_ratio = -1};
+    judged_piece piece;
+    if (look_over(j, &seen))
+        return seen;
+    seen = (comparison){.worst_ratio = -1, .nonzero = seen.nonzero};
+    for (size_t first = 0; first < j->size; first += CHECK_PIECE) {
+        judged_read(j, first, &piece);
+        look_closely(j, &piece, &seen);
     }
     return seen;
 }

@@ -204,9 +204,10 @@ static bool transposed(const judged *j) {
            placed_otherwise(j, column_major);
 }
 
+/* NaN comes last: an order of all numbers, as qsort asks for. */
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return isnan(x) || isnan(y) ? !!isnan(x) - !!isnan(y) : (x > y) - (x < y);
 }
 
 enum { SORTED_MOST = 1 << 16 };

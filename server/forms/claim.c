@@ -53,7 +53,8 @@ bool claim_is_there(const form_claim *claim, problem *problem) {
     for (int i = 0; operation->params && operation->params[i].name; i++)
         there |= claim_is_given(claim, LAYERS_MAX_TENSORS + i);
     return there || problem_set(problem, PROBLEM_MISSING_FIELD, "/claim",
-                                "a check needs /claim, an object with one or more of the outputs "
+                                "%s needs /claim, an object with one or more of the outputs "
                                 "of %s/%s, e.g. \"%s\"",
-                                operation->layer, operation->name, operation->inputs[0].name);
+                                claim->open ? "an answer" : "a check", operation->layer,
+                                operation->name, operation->inputs[0].name);
 }

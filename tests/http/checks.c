@@ -452,3 +452,33 @@ Test(checks, a_loss_is_one_number) {
     CHECK_TRUE(number_at(a, "claim.loss.expected") == 1);
     daemon_stop(p);
 }
+
+/* A right answer that could not be given as one is not computed to compare claims with it. */
+Test(checks, right_answers_are_held_to_the_limit_of_answers) {
+    process *p = daemon_start(NULL);
+    EXPECT(((refusal[]){
+        {"/check/conv/forward",
+         "{'x':[[[[1]]]],'w':[[[[1]]]],'b':[1],'conv_param':{'pad':20000},'claim':{'out':[]}}",
+         "result_too_large",
+         NULL,
+         {"--answer-limit"}},
+        {"/check/conv/forward",
+         "{'x':[[[[1]]]],'w':[[[[1]]]],'b':[1],'conv_param':{'pad':9007199254740991},"
+         "'claim':{'out':[]}}",
+         "result_too_large",
+         NULL,
+         {0}},
+    }));
+    daemon_stop(p);
+}
+
+/* Lengths of tensors that are empty take nothing: 8 GiB, if they did. */
+Test(checks, empty_tensors_of_any_length_are_compared) {
+    process *p = daemon_start(NULL);
+    const answer *a = post(p->caller, "/check/conv/forward",
+                           "{'x':{'shape':[1,0,32768,32768],'data':[]},"
+                           "'w':{'shape':[1,0,1,1],'data':[]},'b':[0.5],"
+                           "'conv_param':{'stride':32768},'claim':{'out':[[[[0.5]]]]}}");
+    expect_verdict(a, "right", "");
+    daemon_stop(p);
+}
