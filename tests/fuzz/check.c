@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "calls/form.h"
+#include "forms/form.h"
 #include "exchange.h"
 #include "fuzz.h"
 #include "route.h"
