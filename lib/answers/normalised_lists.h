@@ -4,13 +4,13 @@
 
 #include "answers/normalised.h"
 
-#define OUT          CLAIM_BIT(0)
-#define DX           CLAIM_BIT(NORMALISED_DX)
-#define DGAMMA       CLAIM_BIT(NORMALISED_DGAMMA)
-#define DBETA        CLAIM_BIT(NORMALISED_DBETA)
-#define MEAN_MOVES   CLAIM_BIT(CLAIM_PARAM(RUNNING_MEAN))
-#define VAR_MOVES    CLAIM_BIT(CLAIM_PARAM(RUNNING_VAR))
-#define OF(...)      (&(const recipe){__VA_ARGS__})
+#define OUT        CLAIM_BIT(0)
+#define DX         CLAIM_BIT(NORMALISED_DX)
+#define DGAMMA     CLAIM_BIT(NORMALISED_DGAMMA)
+#define DBETA      CLAIM_BIT(NORMALISED_DBETA)
+#define MEAN_MOVES CLAIM_BIT(CLAIM_PARAM(RUNNING_MEAN))
+#define VAR_MOVES  CLAIM_BIT(CLAIM_PARAM(RUNNING_VAR))
+#define OF(...)    (&(const recipe){__VA_ARGS__})
 #define NORM_UNCLEAR                                                                               \
     "the squares of these numbers leave the range of the dtype, or their mean is so large that "   \
     "rounding hides their spread: send smaller ones"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "calls/challenge.h"
+#include "calls/verdict.h"
 #include "forms/claim.h"
 #include "forms/kept.h"
-#include "calls/verdict.h"
 #include "handlers.h"
 
 /* One request on its way. */

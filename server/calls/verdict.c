@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "forms/claim.h"
 #include "codec/json_write.h"
+#include "forms/claim.h"
 
 /* The place of layers_check_judge of what a claim's tensors or parameters have at i; -1 behind the
  * last. */

@@ -1,7 +1,7 @@
 /* GET and DELETE /cache/<handle>: what a handle stands for, and giving it up. */
 #include "base/clock.h"
-#include "forms/kept.h"
 #include "documents/reply.h"
+#include "forms/kept.h"
 #include "handlers.h"
 
 /* The handle is not known, or the store cannot be asked by this thread, or not at all. */

@@ -3,10 +3,10 @@
 #ifndef GRAPHS_GRAPH_H
 #define GRAPHS_GRAPH_H
 
-#include "forms/form.h"
-#include "graphs/graph_handles.h"
 #include "codec/safetensors_read.h"
 #include "codec/safetensors_write.h"
+#include "forms/form.h"
+#include "graphs/graph_handles.h"
 #include "layers/graph.h"
 
 /* A value that the answer gives, or that is kept. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "graphs/graph.h"
 #include "forms/kept.h"
+#include "graphs/graph.h"
 
 enum { OPERATIONS = 64, WORD = 64 };
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graphs/graph.h"
 #include "forms/kept.h"
+#include "graphs/graph.h"
 
 /* What nodes use a tensor for. */
 enum { AS_VALUES = 1, AS_LABELS = 2, AS_MASK = 4 };

@@ -1,8 +1,8 @@
 /* Graphs in JSON: {"results": {...}, "kept": {...}}. */
 #include <string.h>
 
-#include "graphs/graph.h"
 #include "codec/json_write.h"
+#include "graphs/graph.h"
 
 enum { MARKS = 64, PARAM = 64 }; /* bytes beside a name; of a parameter */
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graphs/graph.h"
 #include "codec/safetensors_write.h"
+#include "graphs/graph.h"
 
 enum { HEADER = 4 << 20 }; /* bytes of a header with a document in it, at most */
 

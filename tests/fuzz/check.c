@@ -11,8 +11,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "exchange.h"
+#include "forms/form.h"
 #include "fuzz.h"
 #include "route.h"
 

@@ -4,8 +4,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "codec/safetensors_read.h"
+#include "forms/form.h"
 #include "fuzz.h"
 
 /* Keys of so many bytes, and pointers, may have been cut. */

@@ -5,10 +5,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "codec/json_recent.h"
 #include "codec/json_write.h"
 #include "codec/safetensors_read.h"
+#include "forms/form.h"
 #include "fuzz.h"
 #include "graph_make.h"
 

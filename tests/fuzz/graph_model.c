@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "codec/safetensors_read.h"
+#include "forms/form.h"
 #include "fuzz.h"
 
 /* ---- values ------------------------------------------------------------------------------------

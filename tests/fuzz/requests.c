@@ -14,10 +14,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "codec/json_recent.h"
 #include "codec/safetensors_read.h"
 #include "exchange.h"
+#include "forms/form.h"
 #include "fuzz.h"
 
 enum { BUDGET = 1 << 18, HANDLES_MOST = 1024, REQUESTS_MOST = 64 };

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "documents/openapi/challenges.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"
@@ -12,6 +11,7 @@
 #include "documents/openapi/problems.h"
 #include "documents/openapi/schemas.h"
 #include "documents/openapi/tensors.h"
+#include "forms/form.h"
 #include "layers/check.h"
 
 static json_t *described(openapi *o, json_t *schema, const char *description) {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/json_dump.h"
-#include "forms/form.h"
 #include "documents/openapi/checks.h"
 #include "documents/openapi/examples.h"
 #include "documents/openapi/fields.h"
@@ -14,6 +13,7 @@
 #include "documents/openapi/posting.h"
 #include "documents/openapi/problems.h"
 #include "documents/openapi/schemas.h"
+#include "forms/form.h"
 #include "handlers.h"
 #include "layers/layers.h"
 

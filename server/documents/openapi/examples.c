@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "documents/openapi/examples.h"
+#include "forms/form.h"
 #include "handlers.h"
 
 enum { ROWS = 2, COLUMNS = 3, PIXELS = 4 };

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "forms/form.h"
 #include "documents/openapi/schemas.h"
 #include "documents/openapi/tensors.h"
+#include "forms/form.h"
 #include "layers/graph.h"
 
 #define NAME "[A-Za-z_][A-Za-z0-9_]*"

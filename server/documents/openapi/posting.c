@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "documents/openapi/problems.h"
+#include "forms/form.h"
 
 char *operation_id(char name[OPENAPI_NAME], const char *verb, const char *noun) {
     openapi_name(name, verb, noun, "");

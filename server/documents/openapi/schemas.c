@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forms/form.h"
 #include "documents/openapi/schemas.h"
 #include "documents/openapi/tensors.h"
+#include "forms/form.h"
 
 /* What the names of the parameters' schemas end in: "Params" alone is what orval calls an
  * operation's query. */
