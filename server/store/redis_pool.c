@@ -307,11 +307,15 @@ static void sweep(redis_pool *pool) {
     freeReplyObject(answer);
 }
 
-static bool is_short(redis_pool *pool) {
+/* After a good step: milliseconds until the next. What has been up for a while may be tried again
+ * soon when it goes. */
+static int settle(redis_pool *pool) {
     pthread_mutex_lock(&pool->lock);
+    if (link_now() - pool->health.since > STEADY)
+        pool->pause = FIRST_PAUSE;
     bool is_short = pool->health.maximum && pool->health.used > pool->health.maximum / 5 * 4;
     pthread_mutex_unlock(&pool->lock);
-    return is_short;
+    return is_short ? FAST_TICK : TICK;
 }
 
 /* Whether the watcher's link is whole. One that ended says nothing yet: the store may have started
@@ -347,9 +351,7 @@ static int step(redis_pool *pool) {
     }
     if (!pool->link)
         return 1;
-    if (link_now() - pool->health.since > STEADY)
-        pool->pause = FIRST_PAUSE;
-    return is_short(pool) ? FAST_TICK : TICK;
+    return settle(pool);
 }
 
 static void *watch(void *argument) {

@@ -17,7 +17,8 @@ enum {
     PIECE_LONGER = 60000, /* milliseconds */
     PIECE_KEY = REDIS_KEY + 24,
     NUMBER = 24,
-    IN_HAND = 50, /* milliseconds of the deadline that are left for the answer to WAIT */
+    IN_HAND =
+        400, /* milliseconds beyond the deadline for the answer to WAIT, which takes all of it */
     RATE = 16384, /* bytes a millisecond, at the worst */
 };
 
@@ -37,11 +38,13 @@ static const char *number_text(int64_t number, char text[NUMBER]) {
 /* Asks the store to wait for its replicas, where that is wanted. */
 static void ask_wait(redis_link *link, const talk_terms *terms) {
     char copies[NUMBER], time[NUMBER];
-    int64_t left = link->deadline - link_now() - IN_HAND;
-    if (terms->copies > 0)
-        link_ask(link, 3,
-                 (const char *const[]){"WAIT", number_text(terms->copies, copies),
-                                       number_text(left > 1 ? left : 1, time)});
+    int64_t left = link->deadline - link_now();
+    if (terms->copies == 0)
+        return;
+    link->deadline += IN_HAND;
+    link_ask(link, 3,
+             (const char *const[]){"WAIT", number_text(terms->copies, copies),
+                                   number_text(left > 1 ? left : 1, time)});
 }
 
 /* Whether the replicas have it. */

@@ -6,6 +6,9 @@ import subprocess
 import threading
 import urllib.request
 
+# what is started ends with who starts it
+WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+
 
 class Daemon:
     """layerd on a free port, or on that of `port`, with options; its log is kept."""
@@ -13,8 +16,8 @@ class Daemon:
     def __init__(self, program, *options, port=0):
         self.log = []
         self.process = subprocess.Popen(
-            [program, "--listen", f"127.0.0.1:{port}", *options], stderr=subprocess.PIPE,
-            text=True, errors="replace")
+            [*WITH_US, program, "--listen", f"127.0.0.1:{port}", *options],
+            stderr=subprocess.PIPE, text=True, errors="replace")
         for line in self.process.stderr:
             self.log.append(line)
             found = re.search(r" serves on http://127\.0\.0\.1:(\d+) ", line)

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "chaos"))
-from daemon import Daemon  # noqa: E402
+from daemon import WITH_US, Daemon  # noqa: E402
 
 os.environ["PATH"] += ":/usr/sbin"
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -47,7 +47,7 @@ class Engine:
 
     def run(self, *words, env=None):
         with open(os.path.join(self.folder.name, "log"), "a") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder.name,
+            self.process = subprocess.Popen((*WITH_US, *words), stdout=log, stderr=log, cwd=self.folder.name,
                                             env=dict(os.environ, **(env or {})))
 
     def log(self):
@@ -124,7 +124,7 @@ bind 127.0.0.1
 dir {self.folder.name}
 sentinel monitor {name} 127.0.0.1 {master.port} {quorum}
 sentinel down-after-milliseconds {name} 1000
-sentinel failover-timeout {name} 6000
+sentinel failover-timeout {name} 3000
 sentinel parallel-syncs {name} 1
 """)
         self.run("redis-sentinel", path)

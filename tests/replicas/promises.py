@@ -10,7 +10,11 @@ BITS = 24
 
 class Answer:
     def __init__(self, status, body):
-        self.status, self.body = status, json.loads(body) if body else None
+        self.status = status
+        try:
+            self.body = json.loads(body) if body else {}
+        except ValueError:  # HAProxy's own page
+            self.body = {}
 
     @property
     def code(self):

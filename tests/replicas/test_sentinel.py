@@ -9,13 +9,15 @@ ALLOWED = {"store_unavailable"}
 
 
 class Nodes(Case):
+    copies = "1"
+
     def setUp(self):
         self.nodes = [self.start(engines.Redis())]
         self.nodes += [self.add_replica() for _ in range(2)]
         self.sentinel = self.start(engines.Sentinel(self.nodes[0]))
         engines.within(10, lambda: len(self.sentinel.ask("SENTINEL", "replicas", "layerd")) == 2)
         address = f"sentinel://127.0.0.1:{self.sentinel.port}/layerd"
-        self.daemons = self.replicas(2, address, "--store-timeout", "1s", "--store-copies", "1")
+        self.daemons = self.replicas(2, address, "--store-timeout", "1s", "--store-copies", self.copies)
         self.ports = [daemon.port for daemon in self.daemons]
 
     def add_replica(self):
@@ -28,7 +30,7 @@ class Nodes(Case):
         return next(node for node in self.nodes if node.port == port)
 
     def await_master(self, old):
-        self.assertTrue(engines.within(20, lambda: self.sentinel.master() != old), "no failover")
+        self.assertTrue(engines.within(30, lambda: self.sentinel.master() != old), "no failover")
 
     def await_forwards(self):
         caller = self.caller(self.ports[0])

@@ -381,7 +381,7 @@ Test(store_redis, too_few_replicas_are_no_promise) {
     const store_redis_setup setup = {.address = server.address,
                                      .password = "",
                                      .lifetime = LONG,
-                                     .timeout = 300,
+                                     .timeout = 1000,
                                      .copies = 1,
                                      .largest = 1 << 20};
     store *s = store_open_redis(&setup);
