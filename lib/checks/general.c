@@ -163,7 +163,7 @@ static bool float32_values(const judged *j) {
 /* Where the element that comes i-th in C order of a shape comes in the order of its columns
  * (Fortran's). */
 static size_t column_major(const layers_tensor *shape, size_t i) {
-    size_t place = 0, step = 1, index[LAYERS_MAX_RANK];
+    size_t place = 0, step = 1, index[LAYERS_MAX_RANK] = {0};
     for (int r = shape->rank - 1; r >= 0; r--) {
         index[r] = i % shape->shape[r];
         i /= shape->shape[r];
