@@ -171,6 +171,19 @@ judged_sample judged_sampled(const judged *j) {
     return (judged_sample){some, (j->size - CHECK_PIECE) / (some - 1)};
 }
 
+bool judged_sample_differs(const judged *j) {
+    const judged_sample sample = judged_sampled(j);
+    judged_piece piece;
+    bool differs = false;
+    for (size_t p = 0; p < sample.count; p++) {
+        judged_read(j, p * sample.apart, &piece);
+        for (size_t i = 0; i < piece.count; i++)
+            differs |=
+                !judged_agree(j->check, piece.claim[i], j->right[piece.first + i], piece.bound[i]);
+    }
+    return differs;
+}
+
 /* The largest bound there is; what cannot be told has none. */
 static double widest_of(const judged_piece *piece) {
     double widest = 0;

@@ -278,17 +278,17 @@ static const struct {
                         "this was computed in float32: right to 7 digits where float64 gives 16"},
 };
 
-layers_code general_fault(const judged *j, const comparison *seen, layers_finding *finding,
-                          layers_error *error) {
+layers_code general_fault(const judged *j, const comparison *seen, bool differs,
+                          layers_finding *finding, layers_error *error) {
     layers_finding times = {0};
     bool fits[GENERAL] = {
         [NOT_FINITE] = seen->not_finite > 0,
         [ZEROS] = seen->nonzero == 0,
-        [UNCHANGED_INPUT] = unchanged_input(j),
-        [TIMES_CONSTANT] = times_constant(j, &times),
-        [TRANSPOSED] = transposed(j),
-        [TRANSPOSED_RESHAPE] = placed_otherwise(j, column_major),
-        [FLOAT32_VALUES] = float32_values(j),
+        [UNCHANGED_INPUT] = unchanged_input(j) && differs,
+        [TIMES_CONSTANT] = times_constant(j, &times) && differs,
+        [TRANSPOSED] = transposed(j) && differs,
+        [TRANSPOSED_RESHAPE] = placed_otherwise(j, column_major) && differs,
+        [FLOAT32_VALUES] = float32_values(j) && differs,
     };
     layers_code code = order(j, &fits[ORDER], error);
     if (code != LAYERS_OK)

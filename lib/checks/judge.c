@@ -50,11 +50,12 @@ static layers_code judge_wrong(const judged *j, const comparison *seen, layers_f
     const layers_fault *own;
     layers_finding general = {.verdict = LAYERS_WRONG};
     layers_code code = own_fault(j, &own, error);
+    bool differs = judged_sample_differs(j);
     if (code == LAYERS_OK)
-        code = general_fault(j, seen, &general, error);
+        code = general_fault(j, seen, differs, &general, error);
     if (code != LAYERS_OK)
         return code;
-    if (!own) {
+    if (!own || !differs) {
         say(finding, LAYERS_WRONG, general.fault, general.says);
         return LAYERS_OK;
     }

@@ -37,6 +37,9 @@ typedef struct {
 
 judged_sample judged_sampled(const judged *j);
 
+/* Whether what is looked at is wrong somewhere: where it is not, it names nothing. */
+bool judged_sample_differs(const judged *j);
+
 /* What the whole claim is like beside the right answer. */
 typedef struct {
     size_t wrong, unclear, not_finite, nonzero; /* elements */
@@ -58,10 +61,10 @@ typedef struct {
 layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
                           fault_match *match, layers_error *error);
 
-/* Names what is the matter with a wrong claim where no fault of the layer's own fits; false for
- * nothing that is known. */
-layers_code general_fault(const judged *j, const comparison *seen, layers_finding *finding,
-                          layers_error *error);
+/* Names what is the matter with a wrong claim where no fault of the layer's own fits, if it is
+ * anything that is known. `differs`: judged_sample_differs. */
+layers_code general_fault(const judged *j, const comparison *seen, bool differs,
+                          layers_finding *finding, layers_error *error);
 
 /* The same of a claim of another shape. */
 void shape_fault(const judged *j, layers_finding *finding);

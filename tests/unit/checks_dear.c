@@ -133,3 +133,24 @@ Test(checks_dear, tolerance_out_of_range) {
     }
     drop_asked(&a);
 }
+
+/* Of a large claim some pieces are looked at to name what is wrong: where these are right they name
+ * nothing, whatever else gives the same there. */
+Test(checks_dear, right_pieces_name_nothing) {
+    const size_t shape[] = {100000};
+    double *values = numbers(shape[0]);
+    static const size_t places[] = {0, 300, 50000, 99999};
+    asking a;
+    for (size_t i = 0; i < shape[0]; i++)
+        values[i] = fabs(values[i]) + 1;
+    ask(&a, "relu", "forward", LAYERS_F64);
+    give_values(&a, "x", shape, 1, values);
+    answer(&a, LAYERS_F64);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        values[places[i]] += 1;
+        assert_found(&a, "out", values, LAYERS_WRONG, NULL);
+        values[places[i]] -= 1;
+    }
+    drop_asked(&a);
+    free(values);
+}
