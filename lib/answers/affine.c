@@ -136,6 +136,7 @@ enum {
 
 static void backward_fault(const fault_view *view, size_t first, size_t count, double *to) {
     affine a = affine_of(view->check);
+    const double *dout = check_dout(view->check);
     const double *right = check_values(view->check, view->output);
     for (size_t i = first; i < first + count; i++) {
         double *out = &to[i - first];
@@ -144,16 +145,16 @@ static void backward_fault(const fault_view *view, size_t first, size_t count, d
             *out = right[i] / (double)a.N;
             break;
         case DX_WEIGHTS_NOT_TRANSPOSED:
-            *out = dot(a.M, a.dout + i / a.D * a.M, 1, a.w + i % a.D, a.M);
+            *out = dot(a.M, dout + i / a.D * a.M, 1, a.w + i % a.D, a.M);
             break;
         case DX_WEIGHTS_RESHAPED:
-            *out = dot(a.M, a.dout + i / a.D * a.M, 1, a.w + i % a.D, a.D);
+            *out = dot(a.M, dout + i / a.D * a.M, 1, a.w + i % a.D, a.D);
             break;
         case DW_X_RESHAPED:
-            *out = dot(a.N, a.x + i / a.M * a.N, 1, a.dout + i % a.M, a.M);
+            *out = dot(a.N, a.x + i / a.M * a.N, 1, dout + i % a.M, a.M);
             break;
         case DB_WRONG_AXIS:
-            *out = sum_of_row(a.dout + i * a.M, a.M);
+            *out = sum_of_row(dout + i * a.M, a.M);
             break;
         }
     }

@@ -419,7 +419,7 @@ void conv_bound(const layers_check *check, int output, size_t first, size_t coun
     norms n = norms_of(&g, check->notes);
     const double *right = check_values(check, output);
     size_t length = (size_t)row_length(&g, output), end = first + count;
-    for (size_t i = first, some; i < end; i += some, to += some) {
+    for (size_t i = first, some; i < end && length > 0; i += some, to += some) {
         row row = row_of(&g, &n, output, i);
         size_t skipped = i % length;
         some = length - skipped < end - i ? length - skipped : end - i;

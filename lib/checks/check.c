@@ -183,7 +183,7 @@ static layers_code keep_param(layers_check *check, int i, layers_error *error) {
     layers_code code = LAYERS_OK;
     if (!tensor->data) {
         code = layers_tensor_make(tensor, LAYERS_F64, tensor->shape, tensor->rank, error);
-        if (code == LAYERS_OK && tensor->size > 0)
+        if (code == LAYERS_OK && tensor->data && tensor->size > 0)
             memset(tensor->data, 0, double_bytes(tensor->size));
     } else {
         code = widen(tensor, error);

@@ -109,16 +109,17 @@ struct layers_fault {
 
 typedef struct layers_drawing layers_drawing;
 
+enum { LETTERS = 26 };
+#define LETTER(letter) ((letter) - 'A')
+
 /* A case of challenges. Every input is drawn from [−2, 2] in multiples of 1/16, labels from their
  * classes, gradients as inputs; then `adjust` may do what it likes. */
 typedef struct {
     const char *name;                    /* NULL ends a list */
-    unsigned char length[26];            /* of each letter: [LETTER('N')] = 5 */
+    unsigned char length[LETTERS];       /* of each letter: [LETTER('N')] = 5 */
     unsigned char tail[LAYERS_MAX_RANK]; /* of "D..." and "...": what is not 0 */
     void (*adjust)(layers_drawing *drawing, layers_call *asked); /* NULL: nothing to do */
 } layers_case;
-
-#define LETTER(letter) ((letter) - 'A')
 
 struct layers_answers {
     /* Sets bound[0 .. count) to how far a right claim's elements may be from the right ones, from

@@ -87,10 +87,10 @@ static void set_lengths(layers_drawing *drawing, const layers_case *row) {
     *dims = (layers_dims){.has_tail = row->tail[0] > 0};
     for (; row->tail[dims->tail_rank]; dims->tail_rank++)
         product *= dims->tail[dims->tail_rank] = row->tail[dims->tail_rank];
-    for (char letter = 'A'; letter <= 'Z'; letter++)
-        if (row->length[LETTER(letter)])
+    for (int i = 0; i < LETTERS; i++)
+        if (row->length[i])
             dims->dim[dims->count++] =
-                (layers_dim){.letter = letter, .length = row->length[LETTER(letter)]};
+                (layers_dim){.letter = (char)('A' + i), .length = row->length[i]};
     if (dims->has_tail && !row->length[LETTER('D')])
         dims->dim[dims->count++] = (layers_dim){.letter = 'D', .length = product};
 }
@@ -195,25 +195,32 @@ static layers_code fill_fault(spread *s, const layers_fault *fault, layers_error
     return LAYERS_OK;
 }
 
-static layers_code measure(const layers_check *check, int output, bool *good, layers_error *error) {
+static layers_code fill_faults(spread *s, layers_error *error) {
+    const layers_check *check = s->check;
     const layers_fault *fault = check->answers->faults;
+    layers_code code = LAYERS_OK;
+    memcpy(s->values, check_values(check, s->output), s->size * sizeof *s->values);
+    check->answers->bound(check, s->output, 0, s->size, s->bound);
+    for (; code == LAYERS_OK && fault->code; fault++)
+        if (fault->outputs & CLAIM_BIT(s->output) && (!fault->applies || fault->applies(check)))
+            code = fill_fault(s, fault, error);
+    return code;
+}
+
+static layers_code measure(const layers_check *check, int output, bool *good, layers_error *error) {
     size_t faults = 0, size = check_right(check, output)->size;
-    while (fault[faults].code)
+    while (check->answers->faults[faults].code)
         faults++;
     spread s = {check, output, size, 1, NULL, NULL, NULL};
     s.values = malloc((faults + 2) * size * sizeof *s.values + 1);
     s.fault = calloc(faults + 1, sizeof *s.fault);
-    layers_code code = s.values && s.fault ? LAYERS_OK
-                                           : layers_fail(error, LAYERS_NO_MEMORY, NULL,
-                                                         "no memory for a challenge");
-    if (code == LAYERS_OK) {
-        s.bound = s.values + (faults + 1) * size;
-        memcpy(s.values, check_values(check, output), size * sizeof *s.values);
-        check->answers->bound(check, output, 0, size, s.bound);
+    if (!s.values || !s.fault) {
+        free(s.values);
+        free(s.fault);
+        return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a challenge");
     }
-    for (; code == LAYERS_OK && fault->code; fault++)
-        if (fault->outputs & CLAIM_BIT(output) && (!fault->applies || fault->applies(check)))
-            code = fill_fault(&s, fault, error);
+    s.bound = s.values + (faults + 1) * size;
+    layers_code code = fill_faults(&s, error);
     *good = code == LAYERS_OK && is_separated(&s);
     free(s.values);
     free(s.fault);
