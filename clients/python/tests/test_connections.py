@@ -285,11 +285,12 @@ class Interrupts(unittest.TestCase):
             os.kill(os.getpid(), signal.SIGINT)
             take_request(connection)  # there must be none
             connection.sendall(answer[40:])
+        was = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+        self.addCleanup(signal.signal, signal.SIGINT, was)
         with server(slow, answers(RELU)) as url, client_of(url) as client:
             with self.assertRaises(KeyboardInterrupt):
                 client.call("relu/forward", x=X)
             self.assertEqual(client.call("relu/forward", x=X)["out"].tolist(), [7])
-
 
     def test_a_handler_that_forks_leaves_the_call_to_the_parent(self):
         children = []
