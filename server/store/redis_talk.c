@@ -127,28 +127,31 @@ talk_outcome talk_put(redis_link *link, void *context) {
     return putting->is_over ? TALK_FULL : putting->is_short ? TALK_AWAY : TALK_OK;
 }
 
-/* UNLINKs the pieces of a value. */
-static void unlink_pieces(redis_link *link, const char *first, size_t pieces) {
+/* Asks to UNLINK the pieces of a value; as many answers follow. */
+static void ask_unlink(redis_link *link, const char *first, size_t pieces) {
     char key[PIECE_KEY];
-    int64_t gone;
     for (size_t i = 1; i <= pieces; i++) {
         piece_key(key, first, i);
         link_ask(link, 2, (const char *const[]){"UNLINK", key});
     }
-    link_flush(link);
-    for (size_t i = 1; i <= pieces; i++)
-        link_integer(link, &gone);
+}
+
+/* Reads so many integers that nobody looks at. */
+static void skip_integers(redis_link *link, size_t count) {
+    int64_t number;
+    while (count-- > 0 && link_integer(link, &number))
+        continue;
 }
 
 talk_outcome talk_undo(redis_link *link, void *context) {
     talk_putting *putting = context;
     for (size_t i = 0; i < putting->count; i++) {
         talk_value *value = putting->values[i];
-        int64_t gone;
+        size_t pieces = pieces_of(&value->image);
         link_ask(link, 2, (const char *const[]){"UNLINK", value->key});
+        ask_unlink(link, value->key, pieces);
         link_flush(link);
-        link_integer(link, &gone);
-        unlink_pieces(link, value->key, pieces_of(&value->image));
+        skip_integers(link, 1 + pieces);
         if (share_is_counted(value->owner))
             share_subtract(link, value->owner->name, value->handle);
     }
@@ -261,7 +264,7 @@ talk_outcome talk_fetch(redis_link *link, void *context) {
 
 talk_outcome talk_touch(redis_link *link, void *context) {
     talk_handle *handle = context;
-    int64_t live, piece;
+    int64_t live;
     char key[PIECE_KEY];
     if (!handle->starts_anew) {
         link_ask(link, 2, (const char *const[]){"EXISTS", handle->key});
@@ -276,8 +279,7 @@ talk_outcome talk_touch(redis_link *link, void *context) {
     link_flush(link);
     if (!link_integer(link, &live))
         return TALK_AWAY;
-    for (size_t i = 1; i <= handle->pieces; i++)
-        link_integer(link, &piece);
+    skip_integers(link, handle->pieces);
     handle->unconfirmed = !has_copies(link, handle->terms);
     return live ? TALK_OK : TALK_UNKNOWN;
 }
@@ -326,12 +328,14 @@ talk_outcome talk_remove(redis_link *link, void *context) {
     if (!gone)
         return TALK_UNKNOWN;
     size_t pieces = value_pieces(start, length);
-    if (pieces <= handle->terms->largest / TALK_PIECE + 1)
-        unlink_pieces(link, handle->key, pieces);
+    if (pieces > handle->terms->largest / TALK_PIECE + 1)
+        pieces = 0; /* no daemon wrote that */
     if (handle->owner_name)
         share_subtract(link, handle->owner_name, handle->handle);
+    ask_unlink(link, handle->key, pieces);
     ask_wait(link, handle->terms);
     link_flush(link);
+    skip_integers(link, pieces);
     handle->unconfirmed = !has_copies(link, handle->terms);
     return handle->unconfirmed ? TALK_AWAY : TALK_OK;
 }
