@@ -83,10 +83,10 @@ uint64_t problems_of_post(uint64_t own) {
 
 /* Handles of kept tensors may stand everywhere. */
 uint64_t problems_of_tensors(const layers_operation *operation) {
-    static const problem_kind kinds[] = {PROBLEM_RAGGED_ARRAY,        PROBLEM_INVALID_SHAPE,
-                                         PROBLEM_SHAPE_MISMATCH,      PROBLEM_LABEL_OUT_OF_RANGE,
-                                         PROBLEM_NUMBER_OUT_OF_RANGE, PROBLEM_UNKNOWN_CACHE,
-                                         PROBLEM_WRONG_CACHE,         PROBLEM_RESULT_TOO_LARGE};
+    static const problem_kind kinds[] = {
+        PROBLEM_RAGGED_ARRAY,       PROBLEM_INVALID_SHAPE,       PROBLEM_SHAPE_MISMATCH,
+        PROBLEM_LABEL_OUT_OF_RANGE, PROBLEM_NUMBER_OUT_OF_RANGE, PROBLEM_UNKNOWN_CACHE,
+        PROBLEM_WRONG_CACHE,        PROBLEM_RESULT_TOO_LARGE,    PROBLEM_STORE_UNAVAILABLE};
     uint64_t problems = set_of(kinds, sizeof kinds / sizeof *kinds);
     if (operation && operation->cache == LAYERS_CACHE_GIVEN)
         problems |= PROBLEM_BIT(PROBLEM_CACHE_FULL);
