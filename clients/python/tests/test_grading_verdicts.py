@@ -274,6 +274,13 @@ def conv_forward_naive(x, w, b, conv_param):
                                "    return (np.maximum(x, 0) + twice(t(x))) - 4 * x, x\n")
         self.check(root, "relu/forward", 1, [], "")
 
+    def test_modules_that_are_not_here(self):
+        root = self.submission("from matplotlib import pyplot as plt\nimport matplotlib.cm\n"
+                               "from .absent import *\nfrom cs231n.other import twice\n"
+                               "def relu_backward(dout, cache):\n    return twice(dout)\n")
+        self.check(root, "relu/forward", 1, [], "")
+        self.check(root, "relu/backward", 0, ["raised"], "No module named 'cs231n.other'")
+
     def test_names_of_another_course(self):
         root = self.submission(optim="""
 import numpy as np
