@@ -209,6 +209,26 @@ def dropout_forward(x, dropout_param):
                       "dropout/backward", 0, ["other_mask", "test_mode"],
                       "dx does not follow the mask that forward drew")
 
+    def test_sizes_that_leave_a_remainder_may_be_refused(self):
+        for check in "assert rest == 0, 'odd'", "if rest: exit()", \
+                "if rest:\n        raise ValueError('odd')":
+            text = f"""
+_conv = conv_forward_naive
+def conv_forward_naive(x, w, b, conv_param):
+    pad, stride = conv_param['pad'], conv_param['stride']
+    rest = sum((x.shape[i] + 2 * pad - w.shape[i]) % stride for i in (2, 3))
+    {check}
+    return _conv(x, w, b, conv_param)
+"""
+            for way in "forward", "backward":
+                self.replaced(text, f"conv/{way}", 1, [], "Note: you refuse sizes that leave a "
+                              "remainder when divided by the stride: not counted (case wide)")
+
+    def test_what_refuses_everything_is_not_right(self):
+        self.replaced("def conv_forward_naive(x, w, b, conv_param):\n"
+                      "    assert len(x) > 9, 'few'\n    return x, x\n", "conv/forward", 0,
+                      ["raised"], "raised AssertionError")
+
     def test_relu_of_integers_and_where(self):
         self.replaced("def relu_forward(x):\n    return x * (x > 0), x\n", "relu/forward", 1, [],
                       "")
@@ -253,6 +273,13 @@ def dropout_forward(x, dropout_param):
                                "def relu_forward(x):\n"
                                "    return (np.maximum(x, 0) + twice(t(x))) - 4 * x, x\n")
         self.check(root, "relu/forward", 1, [], "")
+
+    def test_modules_that_are_not_here(self):
+        root = self.submission("from matplotlib import pyplot as plt\nimport matplotlib.cm\n"
+                               "from .absent import *\nfrom cs231n.other import twice\n"
+                               "def relu_backward(dout, cache):\n    return twice(dout)\n")
+        self.check(root, "relu/forward", 1, [], "")
+        self.check(root, "relu/backward", 0, ["raised"], "No module named 'cs231n.other'")
 
     def test_names_of_another_course(self):
         root = self.submission(optim="""

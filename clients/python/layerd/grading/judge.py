@@ -28,6 +28,17 @@ def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
     return test.cases or tuple(case for case in there if (test.operation, case) not in UNASKED)
 
 
+def _counted(cases: list[CaseResult]) -> list[CaseResult]:
+    """The cases that count: to refuse sizes that leave a remainder is a convention."""
+    taken = [case for case in cases if not case.refused]
+    if not taken or len(taken) == len(cases):
+        return cases
+    names = ", ".join(case.case for case in cases if case.refused)
+    taken[0].notes.append("you refuse sizes that leave a remainder when divided by the stride: "
+                          f"not counted (case {names})")
+    return taken
+
+
 class Judge:
     """Grades the tests of one submission, whose files are to be looked at first."""
 
@@ -78,7 +89,7 @@ class Judge:
         if result is None:
             with Student(self._sandbox, test.file, test.seconds, self.seed) as student:
                 run = Run(self, test, student)
-                result = TestResult(test, [run.case(case) for case in cases])
+                result = TestResult(test, _counted([run.case(case) for case in cases]))
                 result.printed = student.close()
             result.pattern = patterns.found_in(result.cases)
         result.seconds = time.monotonic() - started

@@ -20,10 +20,14 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
     conv, pool = given.get("conv_param"), given.get("pool_param")
     if conv and isinstance(w, np.ndarray):
         facts.update(pad=conv["pad"], stride=conv["stride"],
+                     remainder=any((size + 2 * conv["pad"] - window) % conv["stride"]
+                                   for size, window in zip(x.shape[2:], w.shape[2:])),
                      square=facts.get("square") and w.shape[2] == w.shape[3])
     if pool:
         window = pool["pool_height"], pool["pool_width"]
         facts.update(apart=pool["stride"] >= max(window), fills=pool["stride"] == max(window),
+                     remainder=any((size - length) % pool["stride"]
+                                   for size, length in zip(x.shape[2:], window)),
                      square=facts.get("square") and window[0] == window[1])
     return facts
 

@@ -33,12 +33,16 @@ class Finding:
 
 @dataclass
 class CaseResult:
-    """facts  what may matter of the case's inputs (patterns.py)"""
+    """
+    facts    what may matter of the case's inputs (patterns.py)
+    refused  whether the function declined inputs that it need not take
+    """
 
     case: str
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    refused: bool = False
 
     def share(self, own_gradient: bool) -> Fraction:
         """The part of what was asked for that is right."""

@@ -66,7 +66,9 @@ class Run:
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
-            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given))
+            facts = patterns.facts_of(given)
+            result = CaseResult(case, [], outcome.notes, facts,
+                                bool(facts.get("remainder")) and _declines(outcome))
             result.findings = self._judged(challenge, variant, outcome)
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
@@ -204,6 +206,13 @@ class Run:
             finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of "
                               "keeping in one case and of dropping in another")
         return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
+
+
+def _declines(outcome: Outcome) -> bool:
+    """Whether a function ended itself, by a check that it makes of its inputs."""
+    raised = outcome.raised or {}
+    return raised.get("exception") in ("AssertionError", "SystemExit") or \
+        str(raised.get("text", "")).startswith("raise ")
 
 
 def _also(test: Test) -> list[str]:

@@ -80,20 +80,58 @@ def give_back_what_is_gone():
 
 
 def _import(root, path, names):
+    first = None
+    while True:
+        try:
+            module = _module_of(root, path)
+            break
+        except BaseException as error:  # pylint: disable=broad-except
+            first = first or {"raised": _told(error, root)}
+            if not isinstance(error, ModuleNotFoundError) or not error.name or \
+                    error.name in sys.modules:
+                return None, first
+            for name, begun in list(sys.modules.items()):
+                if str(getattr(begun, "__file__", "")).startswith(root + os.sep):
+                    del sys.modules[name]
+            _stand_in_for(error.name)
+    defined = [name for name in names if callable(getattr(module, name, None))]
+    return module, {"defined": defined} if defined or not first else first
+
+
+class _Absent(types.ModuleType):
+    """Stands in for a module that is not here: files import much that their layers do not use."""
+
+    __all__ = ()
+    __path__ = ()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def absent(*_, **__):
+            raise ModuleNotFoundError(f"No module named '{self.__name__}'", name=self.__name__)
+        return absent
+
+
+def _stand_in_for(name):
+    module = sys.modules[name] = _Absent(name)
+    parent, _, last = name.rpartition(".")
+    if parent in sys.modules:
+        setattr(sys.modules[parent], last, module)
+
+
+def _module_of(root, path):
     parts = path[:-len(".py")].split("/")
     place = os.path.join(root, path)
-    try:
-        module = None
-        if all(part.isidentifier() for part in parts):
-            module = importlib.import_module(".".join(parts))
-        if getattr(module, "__file__", None) != place:  # Python has one of that name
-            sys.path.append(os.path.dirname(place))
-            spec = importlib.util.spec_from_file_location("submission", place)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-    except BaseException as error:  # pylint: disable=broad-except
-        return None, {"raised": _told(error, root)}
-    return module, {"defined": [name for name in names if callable(getattr(module, name, None))]}
+    module = None
+    if all(part.isidentifier() for part in parts):
+        module = importlib.import_module(".".join(parts))
+    if getattr(module, "__file__", None) != place:  # Python has one of that name
+        sys.path.append(os.path.dirname(place))
+        spec = importlib.util.spec_from_file_location("submission", place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
 
 
 def _make_calls(module, root, request, arrays):
