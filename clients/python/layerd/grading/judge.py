@@ -29,9 +29,11 @@ def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
 
 
 def _counted(cases: list[CaseResult]) -> list[CaseResult]:
-    """The cases that count: to refuse sizes that leave a remainder is a convention."""
+    """The cases that count: to refuse sizes that leave a remainder, and no others, is a
+    convention."""
     taken = [case for case in cases if not case.refused]
-    if not taken or len(taken) == len(cases):
+    others = any(case.refused and not case.facts.get("remainder") for case in cases)
+    if others or not taken or len(taken) == len(cases):
         return cases
     names = ", ".join(case.case for case in cases if case.refused)
     taken[0].notes.append("you refuse sizes that leave a remainder when divided by the stride: "

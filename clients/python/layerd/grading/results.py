@@ -35,7 +35,7 @@ class Finding:
 class CaseResult:
     """
     facts    what may matter of the case's inputs (patterns.py)
-    refused  whether the function declined inputs that it need not take
+    refused  whether the function ended itself, by a check of its own
     """
 
     case: str

@@ -66,9 +66,8 @@ class Run:
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
-            facts = patterns.facts_of(given)
-            result = CaseResult(case, [], outcome.notes, facts,
-                                bool(facts.get("remainder")) and _declines(outcome))
+            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given),
+                                _declines(outcome))
             result.findings = self._judged(challenge, variant, outcome)
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
