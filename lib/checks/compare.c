@@ -160,26 +160,40 @@ comparison judged_compare(const judged *j) {
     return seen;
 }
 
-judged_sample judged_sampled(const judged *j) {
+layers_code judged_sample_make(const judged *j, judged_sample *sample, layers_error *error) {
     const double budget = 1 << 20;
     double each = j->size ? layers_check_work(j->check) / (double)j->size : 1;
     double most = budget / (each < 1 ? 1 : each);
     size_t elements = most < 1024 ? 1024 : most > 16384 ? 16384 : (size_t)most;
     size_t all = (j->size + CHECK_PIECE - 1) / CHECK_PIECE, some = elements / CHECK_PIECE;
-    if (all <= some)
-        return (judged_sample){all, CHECK_PIECE};
-    return (judged_sample){some, (j->size - CHECK_PIECE) / (some - 1)};
+    *sample = (judged_sample){.j = j, .count = all, .apart = CHECK_PIECE};
+    if (all > some) {
+        sample->count = some;
+        sample->apart = (j->size - CHECK_PIECE) / (some - 1);
+    }
+    if (sample->count > 0 && !(sample->pieces = malloc(sample->count * sizeof *sample->pieces)))
+        return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
+    return LAYERS_OK;
 }
 
-bool judged_sample_differs(const judged *j) {
-    const judged_sample sample = judged_sampled(j);
-    judged_piece piece;
+void judged_sample_free(judged_sample *sample) {
+    free(sample->pieces);
+}
+
+const judged_piece *judged_sample_piece(judged_sample *sample, size_t p) {
+    for (; sample->read <= p; sample->read++)
+        judged_read(sample->j, sample->read * sample->apart, &sample->pieces[sample->read]);
+    return &sample->pieces[p];
+}
+
+bool judged_sample_differs(judged_sample *sample) {
+    const judged *j = sample->j;
     bool differs = false;
-    for (size_t p = 0; p < sample.count; p++) {
-        judged_read(j, p * sample.apart, &piece);
-        for (size_t i = 0; i < piece.count; i++)
-            differs |=
-                !judged_agree(j->check, piece.claim[i], j->right[piece.first + i], piece.bound[i]);
+    for (size_t p = 0; p < sample->count; p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
+        for (size_t i = 0; i < piece->count; i++)
+            differs |= !judged_agree(j->check, piece->claim[i], j->right[piece->first + i],
+                                     piece->bound[i]);
     }
     return differs;
 }
@@ -193,42 +207,39 @@ static double widest_of(const judged_piece *piece) {
     return widest;
 }
 
-/* Adds what one piece tells to *match. What a fault gives is rounded too, also where the right
- * answer is exact, or a sum of smaller terms: as much as any right one beside it. */
-static void match_piece(const judged *j, const judged_piece *piece, const double *fault,
-                        fault_match *match) {
-    double widest = widest_of(piece);
-    for (size_t i = 0; i < piece->count; i++) {
+/* Adds what the first `count` elements of a piece tell to *match. What a fault gives is rounded
+ * too, also where the right answer is exact, or a sum of smaller terms: as much as any right one
+ * beside it. */
+static void match_piece(const judged *j, const judged_piece *piece, size_t count,
+                        const fault_view *view, fault_match *match) {
+    double fault[CHECK_PIECE], widest = widest_of(piece);
+    view->fault->fill(view, piece->first, count, fault);
+    for (size_t i = 0; i < count; i++) {
         double bound = piece->bound[i], own = 16 * j->check->unit * fabs(fault[i]);
-        double close = bound + (isfinite(own) ? own : 0), loose = fmax(close, widest);
+        double close = bound + (isfinite(own) ? own : 0), loose = close > widest ? close : widest;
         match->claim &= judged_agree(j->check, piece->claim[i], fault[i], loose);
-        if (!judged_agree(j->check, piece->claim[i], fault[i], close))
-            match->apart = fmax(match->apart, fabs(piece->claim[i] - fault[i]) / (close + DBL_MIN));
+        double apart = fabs(piece->claim[i] - fault[i]) / (close + DBL_MIN);
+        if (apart > match->apart && !judged_agree(j->check, piece->claim[i], fault[i], close))
+            match->apart = apart;
         match->right &= judged_agree(j->check, fault[i], j->right[piece->first + i], 2 * bound);
     }
 }
 
-layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
+layers_code fault_compare(judged_sample *sample, const layers_fault *fault, bool hurry,
                           fault_match *match, layers_error *error) {
+    const judged *j = sample->j;
     fault_view view = {j->check, fault, j->output, NULL};
     size_t memo = j->check->answers->memo ? j->check->answers->memo(&view) : 0;
-    judged_sample sample = judged_sampled(j);
-    judged_piece piece;
-    double values[CHECK_PIECE];
     *match = (fault_match){.claim = true, .right = true, .apart = 1};
     if (memo > 0 && !(view.memo = calloc(memo, sizeof *view.memo)))
         return layers_fail(error, LAYERS_NO_MEMORY, NULL, "no memory for a check");
-    for (size_t p = 0; p < sample.count && !(hurry && !match->right); p++) {
-        judged_read(j, p * sample.apart, &piece);
-        if (hurry && p == 0 && piece.count > 8)
-            piece.count = 8; /* most faults show at once */
-        fault->fill(&view, piece.first, piece.count, values);
-        match_piece(j, &piece, values, match);
-        if (hurry && p == 0 && match->right) {
-            judged_read(j, 0, &piece);
-            fault->fill(&view, 0, piece.count, values);
-            match_piece(j, &piece, values, match);
-        }
+    if (hurry && sample->count > 0) { /* most faults show at once */
+        const judged_piece *first = judged_sample_piece(sample, 0);
+        match_piece(j, first, at_most(first->count, 8), &view, match);
+    }
+    for (size_t p = 0; p < sample->count && !(hurry && !match->right); p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
+        match_piece(j, piece, piece->count, &view, match);
     }
     free(view.memo);
     return LAYERS_OK;

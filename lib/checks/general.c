@@ -12,17 +12,14 @@
  */
 
 /* Whether the elements, in their order, are the right ones. */
-static bool same_values(const judged *j) {
-    const judged_sample sample = judged_sampled(j);
-    judged_piece piece;
+static bool same_values(judged_sample *sample) {
+    const judged *j = sample->j;
     bool same = true;
-    if (j->claim.size != j->size)
-        return false;
-    for (size_t p = 0; p < sample.count; p++) {
-        judged_read(j, p * sample.apart, &piece);
-        for (size_t i = 0; i < piece.count; i++)
-            same &=
-                judged_agree(j->check, piece.claim[i], j->right[piece.first + i], piece.bound[i]);
+    for (size_t p = 0; p < sample->count; p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
+        for (size_t i = 0; i < piece->count; i++)
+            same &= judged_agree(j->check, piece->claim[i], j->right[piece->first + i],
+                                 piece->bound[i]);
     }
     return same;
 }
@@ -33,11 +30,19 @@ static const char *name_of(const judged *j) {
                                           : operation->params[j->output - LAYERS_MAX_TENSORS].name;
 }
 
-void shape_fault(const judged *j, layers_finding *finding) {
+layers_code shape_fault(const judged *j, layers_finding *finding, layers_error *error) {
     const layers_tensor *right = check_right(j->check, j->output);
     char claimed[96], wanted[96];
     const char *more = NULL;
-    bool same = same_values(j);
+    bool same = false;
+    if (j->claim.size == j->size) {
+        judged_sample sample;
+        layers_code code = judged_sample_make(j, &sample, error);
+        if (code != LAYERS_OK)
+            return code;
+        same = same_values(&sample);
+        judged_sample_free(&sample);
+    }
     if (j->check->answers->shape_says)
         more = j->check->answers->shape_says(j->check, j->output, &j->claim);
     if (!more && same && j->size > 0)
@@ -47,6 +52,7 @@ void shape_fault(const judged *j, layers_finding *finding) {
              name_of(j), layers_shape_text(j->claim.shape, j->claim.rank, claimed, sizeof claimed),
              layers_shape_text(right->shape, right->rank, wanted, sizeof wanted), more ? ": " : "",
              more ? more : "");
+    return LAYERS_OK;
 }
 
 /* ---- each element for itself -------------------------------------------------------------------
@@ -97,21 +103,20 @@ static layers_finding named(const char *code, const char *says) {
     return finding;
 }
 
-static bool times_constant(const judged *j, layers_finding *finding) {
+static bool times_constant(judged_sample *sample, layers_finding *finding) {
+    const judged *j = sample->j;
     double constant[CONSTANTS];
     bool fits[CONSTANTS];
-    judged_piece piece;
-    const judged_sample sample = judged_sampled(j);
     constants_of(j->check, constant);
     for (int c = 0; c < CONSTANTS; c++)
         fits[c] = constant[c] != 0;
-    for (size_t p = 0; p < sample.count; p++) {
-        judged_read(j, p * sample.apart, &piece);
+    for (size_t p = 0; p < sample->count; p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
         for (int c = 0; c < CONSTANTS; c++)
-            for (size_t i = 0; i < piece.count; i++)
-                fits[c] &=
-                    judged_agree(j->check, piece.claim[i], constant[c] * j->right[piece.first + i],
-                                 (1 + fabs(constant[c])) * piece.bound[i]);
+            for (size_t i = 0; i < piece->count; i++)
+                fits[c] &= judged_agree(j->check, piece->claim[i],
+                                        constant[c] * j->right[piece->first + i],
+                                        (1 + fabs(constant[c])) * piece->bound[i]);
     }
     for (int c = CONSTANTS - 1; c >= 0; c--)
         if (fits[c])
@@ -120,10 +125,9 @@ static bool times_constant(const judged *j, layers_finding *finding) {
 }
 
 /* Whether a claim is one of the inputs as it came. */
-static bool unchanged_input(const judged *j) {
+static bool unchanged_input(judged_sample *sample) {
+    const judged *j = sample->j;
     const layers_check *check = j->check;
-    const judged_sample sample = judged_sampled(j);
-    judged_piece piece;
     bool any = false;
     for (int i = 0; i < 2 * LAYERS_MAX_TENSORS; i++) {
         const layers_call *call = i < LAYERS_MAX_TENSORS ? &check->forward : &check->backward;
@@ -131,10 +135,10 @@ static bool unchanged_input(const judged *j) {
         if (input->dtype != LAYERS_F64 || input->size != j->size || !input->data)
             continue;
         bool same = true;
-        for (size_t p = 0; p < sample.count; p++) {
-            judged_read(j, p * sample.apart, &piece);
-            for (size_t e = 0; e < piece.count; e++)
-                same &= piece.claim[e] == ((const double *)input->data)[piece.first + e];
+        for (size_t p = 0; p < sample->count; p++) {
+            const judged_piece *piece = judged_sample_piece(sample, p);
+            for (size_t e = 0; e < piece->count; e++)
+                same &= piece->claim[e] == ((const double *)input->data)[piece->first + e];
         }
         any |= same;
     }
@@ -142,16 +146,15 @@ static bool unchanged_input(const judged *j) {
 }
 
 /* Whether a claim in float64 is made of float32 numbers, and right but for that. */
-static bool float32_values(const judged *j) {
-    const judged_sample sample = judged_sampled(j);
-    judged_piece piece;
+static bool float32_values(judged_sample *sample) {
+    const judged *j = sample->j;
     bool fits = j->check->precision == LAYERS_F64;
-    for (size_t p = 0; p < sample.count; p++) {
-        judged_read(j, p * sample.apart, &piece);
-        for (size_t i = 0; i < piece.count; i++) {
-            double claim = piece.claim[i], bound = piece.bound[i] * 0x1p29;
+    for (size_t p = 0; p < sample->count; p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
+        for (size_t i = 0; i < piece->count; i++) {
+            double claim = piece->claim[i], bound = piece->bound[i] * 0x1p29;
             fits &= (isnan(claim) || (double)(float)claim == claim) &&
-                    judged_agree(j->check, claim, j->right[piece.first + i], bound);
+                    judged_agree(j->check, claim, j->right[piece->first + i], bound);
         }
     }
     return fits;
@@ -178,30 +181,29 @@ static size_t column_major(const layers_tensor *shape, size_t i) {
 /* The place in the right answer of what is claimed at i. */
 typedef size_t place_of(const layers_tensor *shape, size_t i);
 
-static bool placed_otherwise(const judged *j, place_of *place) {
+static bool placed_otherwise(judged_sample *sample, place_of *place) {
+    const judged *j = sample->j;
     const layers_tensor *shape = check_right(j->check, j->output);
-    const judged_sample sample = judged_sampled(j);
-    judged_piece piece;
     bool fits = true;
     if (shape->rank < 2)
         return false;
-    for (size_t p = 0; p < sample.count; p++) {
-        judged_read(j, p * sample.apart, &piece);
-        for (size_t i = 0; i < piece.count; i++) {
-            size_t from = place(shape, piece.first + i);
+    for (size_t p = 0; p < sample->count; p++) {
+        const judged_piece *piece = judged_sample_piece(sample, p);
+        for (size_t i = 0; i < piece->count; i++) {
+            size_t from = place(shape, piece->first + i);
             double bound;
             j->check->answers->bound(j->check, j->output, from, 1, &bound);
-            fits &= judged_agree(j->check, piece.claim[i], j->right[from], bound);
+            fits &= judged_agree(j->check, piece->claim[i], j->right[from], bound);
         }
     }
     return fits;
 }
 
 /* Of a square matrix. */
-static bool transposed(const judged *j) {
-    const layers_tensor *shape = check_right(j->check, j->output);
+static bool transposed(judged_sample *sample) {
+    const layers_tensor *shape = check_right(sample->j->check, sample->j->output);
     return shape->rank == 2 && shape->shape[0] == shape->shape[1] &&
-           placed_otherwise(j, column_major);
+           placed_otherwise(sample, column_major);
 }
 
 /* NaN comes last: an order of all numbers, as qsort asks for. */
@@ -210,7 +212,7 @@ static int by_value(const void *a, const void *b) {
     return isnan(x) || isnan(y) ? !!isnan(x) - !!isnan(y) : (x > y) - (x < y);
 }
 
-enum { SORTED_MOST = 1 << 16 };
+enum { SORTED_MOST = 1 << 14 };
 
 /* The right values in other places. */
 static layers_code order(const judged *j, bool *fits, layers_error *error) {
@@ -278,19 +280,19 @@ static const struct {
                         "this was computed in float32: right to 7 digits where float64 gives 16"},
 };
 
-layers_code general_fault(const judged *j, const comparison *seen, bool differs,
+layers_code general_fault(judged_sample *sample, const comparison *seen, bool differs,
                           layers_finding *finding, layers_error *error) {
     layers_finding times = {0};
     bool fits[GENERAL] = {
         [NOT_FINITE] = seen->not_finite > 0,
         [ZEROS] = seen->nonzero == 0,
-        [UNCHANGED_INPUT] = unchanged_input(j) && differs,
-        [TIMES_CONSTANT] = times_constant(j, &times) && differs,
-        [TRANSPOSED] = transposed(j) && differs,
-        [TRANSPOSED_RESHAPE] = placed_otherwise(j, column_major) && differs,
-        [FLOAT32_VALUES] = float32_values(j) && differs,
+        [UNCHANGED_INPUT] = unchanged_input(sample) && differs,
+        [TIMES_CONSTANT] = times_constant(sample, &times) && differs,
+        [TRANSPOSED] = transposed(sample) && differs,
+        [TRANSPOSED_RESHAPE] = placed_otherwise(sample, column_major) && differs,
+        [FLOAT32_VALUES] = float32_values(sample) && differs,
     };
-    layers_code code = order(j, &fits[ORDER], error);
+    layers_code code = order(sample->j, &fits[ORDER], error);
     if (code != LAYERS_OK)
         return code;
     for (int i = GENERAL; i-- > 0;)

@@ -25,7 +25,9 @@ static bool is_excused(const judged *j, const layers_fault *fault) {
 
 /* The layer's own fault that gives what is claimed, the nearest of several, and of those the first.
  * All are looked at, one as long as the other. */
-static layers_code own_fault(const judged *j, const layers_fault **found, layers_error *error) {
+static layers_code own_fault(judged_sample *sample, const layers_fault **found,
+                             layers_error *error) {
+    const judged *j = sample->j;
     layers_code code = LAYERS_OK;
     double nearest = INFINITY;
     *found = NULL;
@@ -33,7 +35,7 @@ static layers_code own_fault(const judged *j, const layers_fault **found, layers
         fault_match match;
         if (!concerns(j, fault))
             continue;
-        if ((code = fault_compare(j, fault, false, &match, error)) != LAYERS_OK)
+        if ((code = fault_compare(sample, fault, false, &match, error)) != LAYERS_OK)
             return code;
         int excused = is_excused(j, fault) - is_excused(j, *found);
         if (match.claim && !match.right &&
@@ -45,21 +47,55 @@ static layers_code own_fault(const judged *j, const layers_fault **found, layers
     return code;
 }
 
-static layers_code judge_wrong(const judged *j, const comparison *seen, layers_finding *finding,
-                               layers_error *error) {
+static layers_code name_fault(judged_sample *sample, const comparison *seen,
+                              layers_finding *finding, layers_error *error) {
     const layers_fault *own;
     layers_finding general = {.verdict = LAYERS_WRONG};
-    layers_code code = own_fault(j, &own, error);
-    bool differs = judged_sample_differs(j);
+    layers_code code = own_fault(sample, &own, error);
+    bool differs = judged_sample_differs(sample);
     if (code == LAYERS_OK)
-        code = general_fault(j, seen, differs, &general, error);
+        code = general_fault(sample, seen, differs, &general, error);
     if (code != LAYERS_OK)
         return code;
     if (!own || !differs) {
         say(finding, LAYERS_WRONG, general.fault, general.says);
         return LAYERS_OK;
     }
-    say(finding, is_excused(j, own) ? LAYERS_UNDECIDED : LAYERS_WRONG, own->code, own->says);
+    say(finding, is_excused(sample->j, own) ? LAYERS_UNDECIDED : LAYERS_WRONG, own->code,
+        own->says);
+    return LAYERS_OK;
+}
+
+static layers_code judge_wrong(const judged *j, const comparison *seen, layers_finding *finding,
+                               layers_error *error) {
+    judged_sample sample;
+    layers_code code = judged_sample_make(j, &sample, error);
+    if (code != LAYERS_OK)
+        return code;
+    code = name_fault(&sample, seen, finding, error);
+    judged_sample_free(&sample);
+    return code;
+}
+
+/* Whether what was sent tells right from wrong: a fault that gives the same as the right answer
+ * makes it undecided. */
+static layers_code seek_twin(judged_sample *sample, bool tolerant, layers_finding *finding,
+                             layers_error *error) {
+    const judged *j = sample->j;
+    for (const layers_fault *fault = j->check->answers->faults; fault->code; fault++) {
+        fault_match match;
+        if (!concerns(j, fault) || fault->kind != FAULT_PLAIN)
+            continue;
+        layers_code code = fault_compare(sample, fault, true, &match, error);
+        if (code != LAYERS_OK)
+            return code;
+        if (match.right && (match.claim || tolerant)) {
+            finding->verdict = LAYERS_UNDECIDED;
+            snprintf(finding->says, sizeof finding->says,
+                     "a fault would give the same here, so choose other inputs: %s", fault->says);
+            return LAYERS_OK;
+        }
+    }
     return LAYERS_OK;
 }
 
@@ -83,24 +119,18 @@ static layers_code judge_right(const judged *j, const comparison *seen, layers_f
             "even size, or float64");
         return LAYERS_OK;
     }
-    judged strict =
-        *j; /* what a tolerance lets pass is right; what is hidden by the inputs is not */
+    /* What a tolerance lets pass is right; what is hidden by the inputs is not. */
+    judged strict = *j;
+    judged_sample sample;
     strict.tolerance = NULL;
-    for (const layers_fault *fault = j->check->answers->faults; fault->code; fault++) {
-        fault_match match;
-        if (!concerns(j, fault) || fault->kind != FAULT_PLAIN || j->size == 0)
-            continue;
-        layers_code code = fault_compare(&strict, fault, true, &match, error);
-        if (code != LAYERS_OK)
-            return code;
-        if (match.right && (match.claim || j->tolerance)) {
-            finding->verdict = LAYERS_UNDECIDED;
-            snprintf(finding->says, sizeof finding->says,
-                     "a fault would give the same here, so choose other inputs: %s", fault->says);
-            return LAYERS_OK;
-        }
-    }
-    return LAYERS_OK;
+    if (j->size == 0)
+        return LAYERS_OK;
+    layers_code code = judged_sample_make(&strict, &sample, error);
+    if (code != LAYERS_OK)
+        return code;
+    code = seek_twin(&sample, j->tolerance != NULL, finding, error);
+    judged_sample_free(&sample);
+    return code;
 }
 
 static bool same_shape(const layers_tensor *a, const layers_tensor *b) {
@@ -113,8 +143,7 @@ static layers_code judge_tensor(judged *j, layers_finding *finding, layers_error
     j->size = right->size;
     if (!same_shape(&j->claim, right)) {
         finding->verdict = LAYERS_WRONG;
-        shape_fault(j, finding);
-        return LAYERS_OK;
+        return shape_fault(j, finding, error);
     }
     comparison seen = judged_compare(j);
     layers_code code = seen.wrong > 0 ? judge_wrong(j, &seen, finding, error)

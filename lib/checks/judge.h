@@ -30,15 +30,23 @@ bool judged_agree(const layers_check *check, double claim, double value, double 
 
 /* What is looked at of a claim to name what is wrong with it: all of a small one, pieces spread
  * over a large one, so that a fault never costs more than a few milliseconds. None of them is left
- * out once one does not fit: how long it takes tells nothing. Pieces are counted from 0. */
+ * out once one does not fit: how long it takes tells nothing. Each is read once, when it is first
+ * asked for. */
 typedef struct {
-    size_t count, apart; /* pieces; elements from the start of one to that of the next */
+    const judged *j;
+    size_t count, apart, read; /* pieces; elements between their starts; pieces that are read */
+    judged_piece *pieces;
 } judged_sample;
 
-judged_sample judged_sampled(const judged *j);
+/* LAYERS_NO_MEMORY, or judged_sample_free is due. */
+layers_code judged_sample_make(const judged *j, judged_sample *sample, layers_error *error);
+void judged_sample_free(judged_sample *sample);
+
+/* Its p-th piece, from 0 on. */
+const judged_piece *judged_sample_piece(judged_sample *sample, size_t p);
 
 /* Whether what is looked at is wrong somewhere: where it is not, it names nothing. */
-bool judged_sample_differs(const judged *j);
+bool judged_sample_differs(judged_sample *sample);
 
 /* What the whole claim is like beside the right answer. */
 typedef struct {
@@ -58,15 +66,15 @@ typedef struct {
     double apart; /* of claim and fault, in bounds, where they are farthest apart; at least 1 */
 } fault_match;
 
-layers_code fault_compare(const judged *j, const layers_fault *fault, bool hurry,
+layers_code fault_compare(judged_sample *sample, const layers_fault *fault, bool hurry,
                           fault_match *match, layers_error *error);
 
 /* Names what is the matter with a wrong claim where no fault of the layer's own fits, if it is
  * anything that is known. `differs`: judged_sample_differs. */
-layers_code general_fault(const judged *j, const comparison *seen, bool differs,
+layers_code general_fault(judged_sample *sample, const comparison *seen, bool differs,
                           layers_finding *finding, layers_error *error);
 
 /* The same of a claim of another shape. */
-void shape_fault(const judged *j, layers_finding *finding);
+layers_code shape_fault(const judged *j, layers_finding *finding, layers_error *error);
 
 #endif
