@@ -193,6 +193,15 @@ static const layers_case cases[] = {
     {0},
 };
 
+/* clang-format off */
+#define FORWARD_FAULT(name, words, ...)                                                            \
+    { .code = name, .says = words, .outputs = CLAIM_BIT(0), .fill = forward_fault, __VA_ARGS__ }
+
+#define BACKWARD_FAULT(name, words, where, ...)                                                    \
+    { .code = name, .says = words, .outputs = where, .fill = backward_fault, __VA_ARGS__ }
+
+/* clang-format on */
+
 const layers_answers affine_forward_answers = {
     .bound = bound,
     .notes = notes,
@@ -200,48 +209,21 @@ const layers_answers affine_forward_answers = {
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "bias_missing",
-                .says = "out is x · w: b was not added",
-                .outputs = CLAIM_BIT(0),
-                .variant = BIAS_MISSING,
-                .fill = forward_fault,
-            },
-            {
-                .code = "bias_negated",
-                .says = "out is x · w − b: b is to be added",
-                .outputs = CLAIM_BIT(0),
-                .variant = BIAS_NEGATED,
-                .fill = forward_fault,
-            },
-            {
-                .code = "bias_wrong_axis",
-                .says = "b was added by rows: each of its elements belongs to a column of out",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_square_output,
-                .variant = BIAS_WRONG_AXIS,
-                .fill = forward_fault,
-            },
-            {
-                .code = "weights_transposed",
-                .says = "out is x · wᵀ + b: w was transposed, and is to be used as it is",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_square_weights,
-                .variant = WEIGHTS_TRANSPOSED,
-                .fill = forward_fault,
-            },
-            {
-                .code = "flattened_otherwise",
-                .says = "x was flattened across the examples: each row of x.reshape(N, D) is one "
-                        "example",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_rows,
-                .variant = FLATTENED_OTHERWISE,
-                .fill = forward_fault,
-            },
+            FORWARD_FAULT("bias_missing", "out is x · w: b was not added", .variant = BIAS_MISSING),
+            FORWARD_FAULT("bias_negated", "out is x · w − b: b is to be added",
+                          .variant = BIAS_NEGATED),
+            FORWARD_FAULT("bias_wrong_axis",
+                          "b was added by rows: each of its elements belongs to a column of out",
+                          .variant = BIAS_WRONG_AXIS, .kind = FAULT_SPECIAL,
+                          .applies = has_square_output),
+            FORWARD_FAULT("weights_transposed",
+                          "out is x · wᵀ + b: w was transposed, and is to be used as it is",
+                          .variant = WEIGHTS_TRANSPOSED, .kind = FAULT_SPECIAL,
+                          .applies = has_square_weights),
+            FORWARD_FAULT(
+                "flattened_otherwise",
+                "x was flattened across the examples: each row of x.reshape(N, D) is one example",
+                .variant = FLATTENED_OTHERWISE, .kind = FAULT_SPECIAL, .applies = has_rows),
             {0},
         },
 };
@@ -253,52 +235,27 @@ const layers_answers affine_backward_answers = {
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "mean_not_sum",
-                .says = "the gradient was divided by N: over the examples it is a sum, not a mean",
-                .outputs = CLAIM_BIT(DX) | CLAIM_BIT(DW) | CLAIM_BIT(DB),
-                .applies = has_rows,
-                .variant = MEAN_NOT_SUM,
-                .fill = backward_fault,
-            },
-            {
-                .code = "weights_not_transposed",
-                .says = "dx is dout · w: w is to be transposed",
-                .outputs = CLAIM_BIT(DX),
-                .kind = FAULT_SPECIAL,
-                .applies = has_square_weights,
-                .variant = DX_WEIGHTS_NOT_TRANSPOSED,
-                .fill = backward_fault,
-            },
-            {
-                .code = "reshaped_not_transposed",
-                .says =
-                    "w was reshaped to (M, D): a reshape keeps the order of the elements, where "
-                    "w.T does not",
-                .outputs = CLAIM_BIT(DX),
-                .kind = FAULT_SPECIAL,
-                .variant = DX_WEIGHTS_RESHAPED,
-                .fill = backward_fault,
-            },
-            {
-                .code = "reshaped_not_transposed",
-                .says =
-                    "x was reshaped to (D, N): a reshape keeps the order of the elements, where "
-                    "x.T does not",
-                .outputs = CLAIM_BIT(DW),
-                .kind = FAULT_SPECIAL,
-                .variant = DW_X_RESHAPED,
-                .fill = backward_fault,
-            },
-            {
-                .code = "sum_wrong_axis",
-                .says = "db was summed along the rows of dout: it is the sum of its rows, over N",
-                .outputs = CLAIM_BIT(DB),
-                .kind = FAULT_SPECIAL,
-                .applies = has_square_output,
-                .variant = DB_WRONG_AXIS,
-                .fill = backward_fault,
-            },
+            BACKWARD_FAULT(
+                "mean_not_sum",
+                "the gradient was divided by N: over the examples it is a sum, not a mean",
+                CLAIM_BIT(DX) | CLAIM_BIT(DW) | CLAIM_BIT(DB), .variant = MEAN_NOT_SUM,
+                .applies = has_rows),
+            BACKWARD_FAULT("weights_not_transposed", "dx is dout · w: w is to be transposed",
+                           CLAIM_BIT(DX), .variant = DX_WEIGHTS_NOT_TRANSPOSED,
+                           .kind = FAULT_SPECIAL, .applies = has_square_weights),
+            BACKWARD_FAULT("reshaped_not_transposed",
+                           "w was reshaped to (M, D): a reshape keeps the order of the elements, "
+                           "where w.T does not",
+                           CLAIM_BIT(DX), .variant = DX_WEIGHTS_RESHAPED, .kind = FAULT_SPECIAL),
+            BACKWARD_FAULT("reshaped_not_transposed",
+                           "x was reshaped to (D, N): a reshape keeps the order of the elements, "
+                           "where x.T does not",
+                           CLAIM_BIT(DW), .variant = DW_X_RESHAPED, .kind = FAULT_SPECIAL),
+            BACKWARD_FAULT(
+                "sum_wrong_axis",
+                "db was summed along the rows of dout: it is the sum of its rows, over N",
+                CLAIM_BIT(DB), .variant = DB_WRONG_AXIS, .kind = FAULT_SPECIAL,
+                .applies = has_square_output),
             {0},
         },
 };

@@ -123,81 +123,55 @@ static const layers_case cases[] = {
     {0},
 };
 
+/* clang-format off */
+#define WAY(...) .how = &(const pool_way){__VA_ARGS__}
+
+#define FORWARD_FAULT(name, words, ...)                                                            \
+    {                                                                                              \
+        .code = name, .says = words, .outputs = CLAIM_BIT(0), .fill = pool_forward_fault,          \
+        __VA_ARGS__                                                                                \
+    }
+
+#define BACKWARD_FAULT(name, words, ...)                                                           \
+    {                                                                                              \
+        .code = name, .says = words, .outputs = CLAIM_BIT(0), .fill = pool_backward_fault,         \
+        __VA_ARGS__                                                                                \
+    }
+
+/* clang-format on */
+
 const layers_answers max_pool_forward_answers = {
     .bound = pool_forward_bound,
     .shape_says = out_shape_says,
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "averaged",
-                .says = "out is the mean of each window: it is the largest",
-                .outputs = CLAIM_BIT(0),
-                .applies = has_choice,
-                .how = &(const pool_way){.of = MEAN},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "smallest",
-                .says = "out is the smallest of each window: it is the largest",
-                .outputs = CLAIM_BIT(0),
-                .applies = has_choice,
-                .how = &(const pool_way){.of = SMALLEST},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "starts_at_zero",
-                .says = "the largest of each window and 0 was taken: a window of negative numbers "
-                        "has a negative largest",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .how = &(const pool_way){.of = AT_LEAST_ZERO},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "lowest_float",
-                .says = "the search starts at the lowest finite number: a window of −infinities "
-                        "has −infinity for its largest",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .how = &(const pool_way){.of = AT_LEAST_LOWEST},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "nan_skipped",
-                .says = "NaN was skipped: a window that has one has NaN for its largest",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .how = &(const pool_way){.of = LARGEST_NUMBER},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "stride_ignored",
-                .says = "windows were taken one apart: they are to be stride apart",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_stride,
-                .how = &(const pool_way){.dense = true},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "window_transposed",
-                .says = "pool_height and pool_width were exchanged: a window has pool_height rows",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_oblong_windows,
-                .how = &(const pool_way){.exchanged = true},
-                .fill = pool_forward_fault,
-            },
-            {
-                .code = "last_window_missing",
-                .says = "the last row and column of windows were left 0: the loops end too early",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_inner_windows,
-                .how = &(const pool_way){.short_of_last = true},
-                .fill = pool_forward_fault,
-            },
+            FORWARD_FAULT("averaged", "out is the mean of each window: it is the largest",
+                          WAY(.of = MEAN), .applies = has_choice),
+            FORWARD_FAULT("smallest", "out is the smallest of each window: it is the largest",
+                          WAY(.of = SMALLEST), .applies = has_choice),
+            FORWARD_FAULT("starts_at_zero",
+                          "the largest of each window and 0 was taken: a window of negative "
+                          "numbers has a negative largest",
+                          WAY(.of = AT_LEAST_ZERO), .kind = FAULT_SPECIAL),
+            FORWARD_FAULT("lowest_float",
+                          "the search starts at the lowest finite number: a window of −infinities "
+                          "has −infinity for its largest",
+                          WAY(.of = AT_LEAST_LOWEST), .kind = FAULT_SPECIAL),
+            FORWARD_FAULT("nan_skipped",
+                          "NaN was skipped: a window that has one has NaN for its largest",
+                          WAY(.of = LARGEST_NUMBER), .kind = FAULT_SPECIAL),
+            FORWARD_FAULT("stride_ignored",
+                          "windows were taken one apart: they are to be stride apart",
+                          WAY(.dense = true), .kind = FAULT_SPECIAL, .applies = has_stride),
+            FORWARD_FAULT(
+                "window_transposed",
+                "pool_height and pool_width were exchanged: a window has pool_height rows",
+                WAY(.exchanged = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            FORWARD_FAULT("last_window_missing",
+                          "the last row and column of windows were left 0: the loops end too early",
+                          WAY(.short_of_last = true), .kind = FAULT_SPECIAL,
+                          .applies = has_inner_windows),
             {0},
         },
 };
@@ -214,133 +188,62 @@ const layers_answers max_pool_backward_answers = {
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "overlap_not_added",
-                .says = "where windows overlap, an element can be the largest of several: their "
-                        "gradients add up, yours keeps the last (+= where = stands)",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_overlap,
-                .how = &(const pool_way){.overlap = LAST_WINNER},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "overlap_not_added",
-                .says = "where windows overlap, their gradients add up: each of yours overwrites "
-                        "those before it, with zeros too (+= where = stands)",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_overlap,
-                .how = &(const pool_way){.overlap = LAST_WINDOW},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "gradient_to_all",
-                .says = "the whole window got its gradient: only its largest element has one",
-                .outputs = CLAIM_BIT(0),
-                .applies = has_choice,
-                .how = &(const pool_way){.to = EVERY},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "averaged",
-                .says = "the gradient was shared out evenly over the window, as of a mean: it all "
-                        "goes to the largest element",
-                .outputs = CLAIM_BIT(0),
-                .applies = has_choice,
-                .how = &(const pool_way){.of = MEAN},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "smallest",
-                .says = "the gradient went to the smallest of each window: it goes to the largest",
-                .outputs = CLAIM_BIT(0),
-                .applies = has_choice,
-                .how = &(const pool_way){.of = SMALLEST},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "starts_at_zero",
-                .says = "windows of negative numbers got no gradient: it goes to the largest "
-                        "element, whatever its sign",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .how = &(const pool_way){.of = AT_LEAST_ZERO},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "nan_skipped",
-                .says = "NaN was skipped: a window that has one has NaN for its largest, and the "
-                        "gradient goes there",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .how = &(const pool_way){.of = LARGEST_NUMBER},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "stride_ignored",
-                .says = "windows were taken one apart: they are stride apart, as in forward",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_stride,
-                .how = &(const pool_way){.dense = true},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "window_transposed",
-                .says = "pool_height and pool_width were exchanged: a window has pool_height rows",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_oblong_windows,
-                .how = &(const pool_way){.exchanged = true},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "last_window_missing",
-                .says =
-                    "the last row and column of windows gave no gradient: the loops end too early",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_inner_windows,
-                .how = &(const pool_way){.short_of_last = true},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "ties_all",
-                .says = "of equally large elements each got the gradient: here it goes to the "
-                        "first of them; send x without ties",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .how = &(const pool_way){.to = ALL},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "ties_shared",
-                .says = "equally large elements shared the gradient: here it goes to the first of "
-                        "them; send x without ties",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .how = &(const pool_way){.to = SHARED},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "ties_column_major",
-                .says = "of equally large elements the first by columns got the gradient: here it "
-                        "goes to the first by rows; send x without ties",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .how = &(const pool_way){.to = FIRST_BY_COLUMNS},
-                .fill = pool_backward_fault,
-            },
-            {
-                .code = "ties_last",
-                .says = "of equally large elements the last got the gradient: here it goes to the "
-                        "first; send x without ties",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .how = &(const pool_way){.to = LAST},
-                .fill = pool_backward_fault,
-            },
+            BACKWARD_FAULT("overlap_not_added",
+                           "where windows overlap, an element can be the largest of several: their "
+                           "gradients add up, yours keeps the last (+= where = stands)",
+                           WAY(.overlap = LAST_WINNER), .kind = FAULT_SPECIAL,
+                           .applies = has_overlap),
+            BACKWARD_FAULT("overlap_not_added",
+                           "where windows overlap, their gradients add up: each of yours "
+                           "overwrites those before it, with zeros too (+= where = stands)",
+                           WAY(.overlap = LAST_WINDOW), .kind = FAULT_SPECIAL,
+                           .applies = has_overlap),
+            BACKWARD_FAULT("gradient_to_all",
+                           "the whole window got its gradient: only its largest element has one",
+                           WAY(.to = EVERY), .applies = has_choice),
+            BACKWARD_FAULT("averaged",
+                           "the gradient was shared out evenly over the window, as of a mean: it "
+                           "all goes to the largest element",
+                           WAY(.of = MEAN), .applies = has_choice),
+            BACKWARD_FAULT(
+                "smallest",
+                "the gradient went to the smallest of each window: it goes to the largest",
+                WAY(.of = SMALLEST), .applies = has_choice),
+            BACKWARD_FAULT("starts_at_zero",
+                           "windows of negative numbers got no gradient: it goes to the largest "
+                           "element, whatever its sign",
+                           WAY(.of = AT_LEAST_ZERO), .kind = FAULT_SPECIAL),
+            BACKWARD_FAULT("nan_skipped",
+                           "NaN was skipped: a window that has one has NaN for its largest, and "
+                           "the gradient goes there",
+                           WAY(.of = LARGEST_NUMBER), .kind = FAULT_SPECIAL),
+            BACKWARD_FAULT("stride_ignored",
+                           "windows were taken one apart: they are stride apart, as in forward",
+                           WAY(.dense = true), .kind = FAULT_SPECIAL, .applies = has_stride),
+            BACKWARD_FAULT(
+                "window_transposed",
+                "pool_height and pool_width were exchanged: a window has pool_height rows",
+                WAY(.exchanged = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            BACKWARD_FAULT(
+                "last_window_missing",
+                "the last row and column of windows gave no gradient: the loops end too early",
+                WAY(.short_of_last = true), .kind = FAULT_SPECIAL, .applies = has_inner_windows),
+            BACKWARD_FAULT("ties_all",
+                           "of equally large elements each got the gradient: here it goes to the "
+                           "first of them; send x without ties",
+                           WAY(.to = ALL), .kind = FAULT_CONVENTION),
+            BACKWARD_FAULT("ties_shared",
+                           "equally large elements shared the gradient: here it goes to the first "
+                           "of them; send x without ties",
+                           WAY(.to = SHARED), .kind = FAULT_CONVENTION),
+            BACKWARD_FAULT("ties_column_major",
+                           "of equally large elements the first by columns got the gradient: here "
+                           "it goes to the first by rows; send x without ties",
+                           WAY(.to = FIRST_BY_COLUMNS), .kind = FAULT_CONVENTION),
+            BACKWARD_FAULT("ties_last",
+                           "of equally large elements the last got the gradient: here it goes to "
+                           "the first; send x without ties",
+                           WAY(.to = LAST), .kind = FAULT_CONVENTION),
             {0},
         },
 };

@@ -95,9 +95,6 @@ static void backward_fault(const fault_view *view, size_t first, size_t count, d
     }
 }
 
-#define LEAKY_SAYS    "out has a slope below 0: what is not above 0 is to become 0"
-#define LEAKY_DX_SAYS "a share of dout passes where x is not above 0: dx is to be 0 there"
-
 static const double tenth = 0.1, fifth = 0.2, hundredth = 0.01, thousandth = 0.001;
 static const double whole = 1, half = 0.5;
 
@@ -127,73 +124,42 @@ static const layers_case cases[] = {
     {0},
 };
 
+/* clang-format off */
+#define FORWARD_FAULT(name, words, ...)                                                            \
+    { .code = name, .says = words, .outputs = CLAIM_BIT(0), .fill = forward_fault, __VA_ARGS__ }
+
+#define BACKWARD_FAULT(name, words, ...)                                                           \
+    { .code = name, .says = words, .outputs = CLAIM_BIT(0), .fill = backward_fault, __VA_ARGS__ }
+
+#define LEAKY_FAULT(share)                                                                         \
+    FORWARD_FAULT("leaky", "out has a slope below 0: what is not above 0 is to become 0",          \
+                  .variant = LEAKY, .how = share)
+
+#define DX_LEAKY_FAULT(share)                                                                      \
+    BACKWARD_FAULT("leaky", "a share of dout passes where x is not above 0: dx is to be 0 there",  \
+                   .variant = DX_LEAKY, .how = share)
+
+/* clang-format on */
+
 const layers_answers relu_forward_answers = {
     .bound = bound,
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "mask_inverted",
-                .says = "out is min(x, 0): what is above 0 is to stay, the rest to become 0",
-                .outputs = CLAIM_BIT(0),
-                .variant = MASK_INVERTED,
-                .fill = forward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = LEAKY,
-                .how = &hundredth,
-                .fill = forward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = LEAKY,
-                .how = &thousandth,
-                .fill = forward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = LEAKY,
-                .how = &tenth,
-                .fill = forward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = LEAKY,
-                .how = &fifth,
-                .fill = forward_fault,
-            },
-            {
-                .code = "absolute",
-                .says = "out is |x|: what is below 0 is to become 0, not to change its sign",
-                .outputs = CLAIM_BIT(0),
-                .variant = ABSOLUTE,
-                .fill = forward_fault,
-            },
-            {
-                .code = "mask_only",
-                .says = "out is 1 where x is above 0: it is to be x there",
-                .outputs = CLAIM_BIT(0),
-                .variant = MASK_ONLY,
-                .fill = forward_fault,
-            },
-            {
-                .code = "nan_dropped",
-                .says = "NaN became 0: NaN is to stay NaN",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_SPECIAL,
-                .applies = has_nan,
-                .variant = NAN_DROPPED,
-                .fill = forward_fault,
-            },
+            FORWARD_FAULT("mask_inverted",
+                          "out is min(x, 0): what is above 0 is to stay, the rest to become 0",
+                          .variant = MASK_INVERTED),
+            LEAKY_FAULT(&hundredth),
+            LEAKY_FAULT(&thousandth),
+            LEAKY_FAULT(&tenth),
+            LEAKY_FAULT(&fifth),
+            FORWARD_FAULT("absolute",
+                          "out is |x|: what is below 0 is to become 0, not to change its sign",
+                          .variant = ABSOLUTE),
+            FORWARD_FAULT("mask_only", "out is 1 where x is above 0: it is to be x there",
+                          .variant = MASK_ONLY),
+            FORWARD_FAULT("nan_dropped", "NaN became 0: NaN is to stay NaN", .variant = NAN_DROPPED,
+                          .kind = FAULT_SPECIAL, .applies = has_nan),
             {0},
         },
 };
@@ -205,93 +171,31 @@ const layers_answers relu_backward_answers = {
     .cases = cases,
     .faults =
         (const layers_fault[]){
-            {
-                .code = "mask_from_dout",
-                .says = "dx is dout where dout is above 0: x is to decide where dout passes",
-                .outputs = CLAIM_BIT(0),
-                .variant = MASK_FROM_DOUT,
-                .fill = backward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_DX_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_LEAKY,
-                .how = &hundredth,
-                .fill = backward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_DX_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_LEAKY,
-                .how = &thousandth,
-                .fill = backward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_DX_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_LEAKY,
-                .how = &tenth,
-                .fill = backward_fault,
-            },
-            {
-                .code = "leaky",
-                .says = LEAKY_DX_SAYS,
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_LEAKY,
-                .how = &fifth,
-                .fill = backward_fault,
-            },
-            {
-                .code = "mask_inverted",
-                .says = "dout passes where x is not above 0: it is to pass where x is above 0",
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_MASK_INVERTED,
-                .fill = backward_fault,
-            },
-            {
-                .code = "scaled_by_x",
-                .says = "dx is dout · relu(x): where x is above 0 the slope is 1, not x",
-                .outputs = CLAIM_BIT(0),
-                .variant = SCALED_BY_X,
-                .fill = backward_fault,
-            },
-            {
-                .code = "mask_only",
-                .says = "dx is 1 where x is above 0: dout was not multiplied in",
-                .outputs = CLAIM_BIT(0),
-                .variant = DX_MASK_ONLY,
-                .fill = backward_fault,
-            },
-            {
-                .code = "not_masked",
-                .says = "dx is dout: where x is not above 0 it is to be 0",
-                .outputs = CLAIM_BIT(0),
-                .variant = NOT_MASKED,
-                .fill = backward_fault,
-            },
-            {
-                .code = "zero_passes",
-                .says = "dout passes where x is 0, as x >= 0 has it: here the slope at 0 is 0, so "
-                        "send an x without zeros to see the rest",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .variant = AT_ZERO,
-                .how = &whole,
-                .fill = backward_fault,
-            },
-            {
-                .code = "zero_half",
-                .says = "half of dout passes where x is 0: here the slope at 0 is 0, so send an x "
-                        "without zeros to see the rest",
-                .outputs = CLAIM_BIT(0),
-                .kind = FAULT_CONVENTION,
-                .variant = AT_ZERO,
-                .how = &half,
-                .fill = backward_fault,
-            },
+            BACKWARD_FAULT("mask_from_dout",
+                           "dx is dout where dout is above 0: x is to decide where dout passes",
+                           .variant = MASK_FROM_DOUT),
+            DX_LEAKY_FAULT(&hundredth),
+            DX_LEAKY_FAULT(&thousandth),
+            DX_LEAKY_FAULT(&tenth),
+            DX_LEAKY_FAULT(&fifth),
+            BACKWARD_FAULT("mask_inverted",
+                           "dout passes where x is not above 0: it is to pass where x is above 0",
+                           .variant = DX_MASK_INVERTED),
+            BACKWARD_FAULT("scaled_by_x",
+                           "dx is dout · relu(x): where x is above 0 the slope is 1, not x",
+                           .variant = SCALED_BY_X),
+            BACKWARD_FAULT("mask_only", "dx is 1 where x is above 0: dout was not multiplied in",
+                           .variant = DX_MASK_ONLY),
+            BACKWARD_FAULT("not_masked", "dx is dout: where x is not above 0 it is to be 0",
+                           .variant = NOT_MASKED),
+            BACKWARD_FAULT("zero_passes",
+                           "dout passes where x is 0, as x >= 0 has it: here the slope at 0 is 0, "
+                           "so send an x without zeros to see the rest",
+                           .variant = AT_ZERO, .how = &whole, .kind = FAULT_CONVENTION),
+            BACKWARD_FAULT("zero_half",
+                           "half of dout passes where x is 0: here the slope at 0 is 0, so send an "
+                           "x without zeros to see the rest",
+                           .variant = AT_ZERO, .how = &half, .kind = FAULT_CONVENTION),
             {0},
         },
 };
