@@ -54,14 +54,14 @@ BASE = -g -D_GNU_SOURCE -fvisibility=hidden -MMD -MP $(WARNINGS) $(HARDEN) $(SAN
 CFLAGS_LIB := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 CFLAGS_SERVER := -O2
 LINK := $(SANITIZE) -pie $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
-INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c $(BLAS_CFLAGS)
+INCLUDES := -Iinclude -Ilib -Iserver -Iclients/c -Itests $(BLAS_CFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c lib/layers/*.c lib/convolution/*.c lib/graph/*.c lib/checks/*.c lib/answers/*.c)
 SERVER_SRC := $(sort $(shell find server -name "*.c" -o -name "*.cc"))
 WEB := server/documents/web
 CLIENT_SRC := $(wildcard clients/c/*.c)
-UNIT_SRC := $(wildcard tests/unit/*.c)
-HTTP_SRC := $(wildcard tests/http/*.c)
+UNIT_SRC := $(wildcard tests/unit/*.c tests/unit/*/*.c)
+HTTP_SRC := $(wildcard tests/http/*.c tests/http/*/*.c)
 TEST_SRC := $(wildcard tests/common/*.c)
 FUZZ_TARGETS := access cache check graph inflow json number requests routes safetensors
 obj = $(patsubst %.cc,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
@@ -73,7 +73,7 @@ HTTP_OBJ := $(call obj,$(HTTP_SRC) $(TEST_SRC))
 
 # With libFuzzer, which has a main, where the build is made for it; with one that replays files else.
 FUZZER := $(findstring fuzzer,$(SAN))
-FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
+FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/server/serving.c $(if $(FUZZER),,tests/fuzz/replay.c))
 
 # jemalloc: see server/main.c; sanitizers have an allocator of their own
 JEMALLOC ?= -ljemalloc

@@ -2,7 +2,7 @@
 #ifndef FUZZ_EXCHANGE_H
 #define FUZZ_EXCHANGE_H
 
-#include "../unit/serving.h"
+#include "unit/server/serving.h"
 
 /* Serves, and holds the answer to what is true of all: it is 200 or 204, or a problem whose pointer
  * leads to a place of the request; whoever gets a problem has changed nothing in the store; and no

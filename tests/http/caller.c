@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/safetensors.h"
+#include "common/safetensors.h"
 #include "contract.h"
 
 caller *caller_open(const char *url) {

@@ -10,8 +10,8 @@
 
 #include "layerd.h"
 
-#include "../common/check.h"
-#include "../common/json.h"
+#include "common/check.h"
+#include "common/json.h"
 
 typedef struct answer answer;
 

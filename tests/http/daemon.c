@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../common/clock.h"
+#include "common/clock.h"
 
 enum { PROCESSES_MOST = 8, ARGUMENTS_MOST = 32, LOG_MOST = 65536, WAIT_MS = 10000 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/clock.h"
+#include "common/clock.h"
 
 const char *scrape(process *p) {
     const answer *a = fetch(p->caller, "GET", "/metrics", NULL);

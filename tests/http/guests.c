@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/clock.h"
+#include "common/clock.h"
 
 static char path[] = "/tmp/layerd-guests-XXXXXX";
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_GUESTS_H
 #define TESTS_GUESTS_H
 
-#include "daemon.h"
+#include "http/daemon.h"
 
 enum { GUESTS_MOST = 8 };
 

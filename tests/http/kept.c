@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "figures.h"
+#include "http/figures.h"
 
 const char *kept_of(const answer *answer, const char *name) {
     const json_t *kept = json_object_get(answer->json, "kept");

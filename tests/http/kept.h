@@ -2,7 +2,7 @@
 #ifndef TESTS_KEPT_H
 #define TESTS_KEPT_H
 
-#include "daemon.h"
+#include "http/daemon.h"
 
 /* The handle of what a graph's answer kept; ends the test where there is none. */
 const char *kept_of(const answer *answer, const char *name);

@@ -2,7 +2,7 @@
 #ifndef TESTS_PRODUCT_H
 #define TESTS_PRODUCT_H
 
-#include "raw.h"
+#include "http/raw.h"
 
 /* The head and body of the request, all ones; the caller frees it. */
 char *product(const char *query, size_t *length);

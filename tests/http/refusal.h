@@ -2,7 +2,7 @@
 #ifndef HTTP_REFUSAL_H
 #define HTTP_REFUSAL_H
 
-#include "daemon.h"
+#include "http/daemon.h"
 
 typedef struct {
     const char *path, *body, *code, *pointer;

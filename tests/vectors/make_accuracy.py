@@ -4,7 +4,7 @@
 NumPy is the course's listing (tests/bench/peer_numpy.py), the truth is oracle.py in long double. An
 error is the largest of an output, over the output's largest number, in units of the dtype's last
 place. Where NumPy loses digits that the input has (the kinds of LOST) its error is no measure, and 1
-is written. tests/unit/accuracy.c makes the same inputs and holds the library to these errors."""
+is written. tests/unit/layers/accuracy.c makes the same inputs and holds the library to these errors."""
 import os
 import sys
 
