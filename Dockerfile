@@ -13,9 +13,8 @@ COPY include include
 COPY lib lib
 COPY server server
 ARG COMMIT=unknown
-# jemalloc linked in needs no libstdc++ beside it
-RUN make -j"$(nproc)" COMMIT="$COMMIT" JEMALLOC=-l:libjemalloc_pic.a build/layerd && strip build/layerd && mkdir -p /image/usr/bin && \
-    cp build/layerd /image/usr/bin/ && \
+RUN make -j"$(nproc)" COMMIT="$COMMIT" build/layerd && strip build/layerd && \
+    mkdir -p /image/usr/bin && cp build/layerd /image/usr/bin/ && \
     ldd build/layerd | grep -o '/[^ ]*' | while read -r library; do \
         mkdir -p "/image$(dirname "$library")" && cp -L "$library" "/image$library"; \
     done

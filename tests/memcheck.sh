@@ -9,7 +9,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cat >"$folder/layerd" <<END
 #!/bin/sh
-exec valgrind --quiet --soname-synonyms="somalloc=*jemalloc*" --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \\
+exec valgrind --quiet --soname-synonyms=somalloc=NONE --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \\
     --error-exitcode=99 --log-file=$folder/report.%p "$PWD/$B/layerd" "\$@"
 END
 chmod +x "$folder/layerd"

@@ -274,7 +274,7 @@ static void tell(inflow *in, size_t room, size_t *given) {
 
 /* Reads behind what is held, no more than there is room for. */
 static ssize_t read_piece(inflow *in, int fd, char *out, size_t room, size_t *given) {
-    static _Thread_local char fresh[PIECE];
+    char fresh[PIECE];
     size_t most = room - *given < PIECE ? room - *given : PIECE, held = in->length;
     char *piece = in->held ? realloc(in->held, held + most) : fresh;
     if (!piece)

@@ -23,20 +23,18 @@ enum { CAN_STARVE = false };
 enum { CAN_STARVE = true };
 #endif
 
-/* The daemon with build/starve.so, which stands beside it. */
+/* The daemon `starved` (tests/starved/malloc.c), which stands beside the one that is tested. */
 static process *start_starved(void) {
-    char path[512], *slash;
-    snprintf(path, sizeof path, "%s", getenv("LAYERD"));
-    cr_assert(slash = strrchr(path, '/'));
-    *slash = '\0';
-    char *full = realpath(path, NULL), preload[600];
-    snprintf(preload, sizeof preload, "%s/starve.so", full);
-    free(full);
-    setenv("LD_PRELOAD", preload, 1);
+    char *daemon = strdup(getenv("LAYERD")), starved[512];
+    char *slash = strrchr(daemon, '/');
+    cr_assert(slash);
+    snprintf(starved, sizeof starved, "%.*s/starved", (int)(slash - daemon), daemon);
+    setenv("LAYERD", starved, 1);
     setenv("OMP_NUM_THREADS", "1", 1); /* libgomp, asked for another number, exits without memory */
     process *process = daemon_start(NULL);
-    unsetenv("LD_PRELOAD");
     unsetenv("OMP_NUM_THREADS");
+    setenv("LAYERD", daemon, 1);
+    free(daemon);
     return process;
 }
 

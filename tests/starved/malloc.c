@@ -1,5 +1,5 @@
-/* A library for LD_PRELOAD: SIGUSR1 makes one allocation in fifty of the process fail, and a second
- * one ends that. The allocator that the process has does the work. */
+/* For a daemon that it is linked into: SIGUSR1 makes one allocation in fifty of the process fail,
+ * and a second one ends that. The C library's allocator does the work. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#define EXPORTED __attribute__((visibility("default"))) /* libraries are to use it too */
+
 enum { ONE_IN = 50 };
 
-/* The process's own function of this name, which dlsym finds without allocating. */
+/* The C library's function of this name, which dlsym finds without allocating. */
 #define REAL(name)                                                                                 \
     ({                                                                                             \
         static __typeof__(&(name)) found;                                                          \
@@ -33,23 +35,23 @@ static bool fails(void) {
     return true;
 }
 
-void *malloc(size_t bytes) {
+EXPORTED void *malloc(size_t bytes) {
     return fails() ? NULL : REAL(malloc)(bytes);
 }
 
-void *calloc(size_t count, size_t bytes) {
+EXPORTED void *calloc(size_t count, size_t bytes) {
     return fails() ? NULL : REAL(calloc)(count, bytes);
 }
 
-void *realloc(void *block, size_t bytes) {
+EXPORTED void *realloc(void *block, size_t bytes) {
     return fails() ? NULL : REAL(realloc)(block, bytes);
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes) {
+EXPORTED void *aligned_alloc(size_t alignment, size_t bytes) {
     return fails() ? NULL : REAL(aligned_alloc)(alignment, bytes);
 }
 
-int posix_memalign(void **block, size_t alignment, size_t bytes) {
+EXPORTED int posix_memalign(void **block, size_t alignment, size_t bytes) {
     return fails() ? ENOMEM : REAL(posix_memalign)(block, alignment, bytes);
 }
 
