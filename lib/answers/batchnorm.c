@@ -27,6 +27,7 @@ const layers_answers batchnorm_forward_answers = {
     .cases = cases,
     .faults = (const layers_fault[]){FORWARD_FAULTS(VAR_MOVES),
                                      TEST_MODE_FAULT(OUT),
+                                     TEST_MODE_VARIANCE_FAULT,
                                      AXIS_FAULTS(OUT),
                                      SQUARE_FAULT(OUT),
                                      RUNNING_FAULTS,

@@ -118,7 +118,8 @@ enum {
 };
 
 /* Of all sets together: mean and variance of the whole array; mean and standard deviation of the
- * sets' variances; sums of g, of g · xhat, and of gamma · dout · d. */
+ * sets' variances; sums of g, of g · xhat; and with gamma · dout in the place of g in any case, of
+ * that times d, of itself, of it times xhat. */
 enum {
     ALL_MEAN,
     ALL_VARIANCE,
@@ -127,6 +128,8 @@ enum {
     ALL_G,
     ALL_GXHAT,
     ALL_GD,
+    ALL_SCALED_G,
+    ALL_SCALED_GXHAT,
     ALL_NUMBERS,
 };
 
@@ -156,11 +159,11 @@ typedef enum {
     EPS_OUTSIDE,
     EPS_TWICE,
     EPS_SUBTRACTED,
-    EPS_OF_COURSE,  /* 1e-5, whatever was given */
-    EPS_THOUSANDTH, /* 1e-3 */
+    EPS_FIXED, /* the recipe's, whatever was given */
     NOT_ROOT,
     UNBIASED,
-    OF_EVERYTHING, /* one variance, of the whole array */
+    OF_EVERYTHING,     /* one variance, of the whole array */
+    MEAN_OF_VARIANCES, /* one, of the distances from the sets' means */
     STD_OF_VARIANCES,
     CANCELLING, /* E[x²] − mean², in the claims' dtype */
     NO_DEVIATION,
@@ -173,8 +176,13 @@ typedef enum {
     NO_MEAN_TERM,
     NO_VARIANCE_TERM,
     NOT_DIVIDED,
-    SUMS_OF_EVERYTHING,
+    SUMS_OF_EVERYTHING,        /* of dout: gamma multiplies them */
+    SCALED_SUMS_OF_EVERYTHING, /* of gamma · dout */
+    XHAT_KEPT,                 /* the right xhat, over the recipe's deviation */
 } gradient;
+
+/* What is the batch's in test mode too. */
+typedef enum { OF_RUNNING, OF_BATCH, VARIANCE_OF_BATCH } source;
 
 /* A way to normalise: for layers_fault.how. What is not said is right. */
 typedef struct {
@@ -182,9 +190,10 @@ typedef struct {
     scaling (*scales)(const normalised *n);
     deviation deviation;
     gradient gradient;
+    double eps;      /* of EPS_FIXED */
     bool mean_stays; /* it is not subtracted */
     bool gamma_missing, beta_missing;
-    bool of_batch; /* the batch's statistics in test mode too */
+    source source;
 } recipe;
 
 /* Faults that are no recipe, for layers_fault.variant. */
@@ -195,6 +204,7 @@ enum {
     RUNNING_OVERWRITTEN,
     RUNNING_ADDED,
     RUNNING_ADDED_SHARE,
+    RUNNING_ADDED_WHOLE,
     RUNNING_SWAPPED,
     RUNNING_LOST,
     RUNNING_STD,
@@ -217,8 +227,11 @@ grouping sets_of_positions(const normalised *n); /* of an example, over its chan
 grouping sets_of_groups_over_batch(const normalised *n);
 grouping sets_of_strided_groups(const normalised *n);
 grouping sets_of_groups_of_size(const normalised *n);
+grouping sets_of_group_positions(const normalised *n);
 grouping sets_not_moved(const normalised *n);
 scaling scales_not_moved(const normalised *n);
+grouping sets_in_a_row(const normalised *n); /* as many as channels */
+scaling scales_in_a_row(const normalised *n);
 scaling scales_of_examples(const normalised *n);
 
 /* For layers_fault.applies. */

@@ -117,7 +117,10 @@ static void note_all(const normalised *n, double *all) {
         all[ALL_MEAN_VARIANCE] += variance[k] / (double)sets;
         all[ALL_G] += g[k];
         all[ALL_GXHAT] += gd[k] * inv_std[k];
-        all[ALL_GD] += (n->own ? n->gamma[k] : 1) * gd[k];
+        double gamma = n->own ? n->gamma[k] : 1;
+        all[ALL_GD] += gamma * gd[k];
+        all[ALL_SCALED_G] += gamma * g[k];
+        all[ALL_SCALED_GXHAT] += gamma * gd[k] * inv_std[k];
     }
     for (size_t k = 0; k < sets; k++) {
         double apart = mean[k] - all[ALL_MEAN], other = variance[k] - all[ALL_MEAN_VARIANCE];

@@ -40,6 +40,15 @@ grouping sets_of_strided_groups(const normalised *n) {
 grouping sets_of_groups_of_size(const normalised *n) {
     return grouping_of(n->N, 1, n->C / n->groups, n->groups * n->plane);
 }
+grouping sets_of_group_positions(const normalised *n) {
+    return grouping_of(n->N * n->groups, n->C / n->groups, n->plane, 1);
+}
+grouping sets_in_a_row(const normalised *n) {
+    return grouping_of(n->C, 1, 1, n->N * n->plane);
+}
+scaling scales_in_a_row(const normalised *n) {
+    return (scaling){n->N * n->plane, n->C};
+}
 grouping sets_not_moved(const normalised *n) {
     return grouping_of(1, n->N * n->plane, n->C, 1);
 }
@@ -116,7 +125,7 @@ typedef struct {
 static bool has_own_sets(const normalised *n, const recipe *r) {
     bool own_g = n->dout && r->gamma_missing && !n->own;
     if (n->fixed)
-        return r->of_batch;
+        return r->source != OF_RUNNING;
     return r->sets || r->scales || own_g || r->deviation == CANCELLING;
 }
 
@@ -190,8 +199,9 @@ static cooked raw_set(const kitchen *kitchen, size_t k) {
     if (memo) {
         if (!memo[MEMO_KNOWN * sets + k])
             fill_memo(kitchen, k);
-        return (cooked){.mean = memo[MEMO_MEAN * sets + k],
-                        .rest = memo[MEMO_REST * sets + k],
+        bool running = kitchen->recipe->source == VARIANCE_OF_BATCH;
+        return (cooked){.mean = running ? note_of_sets(n, SET_MEAN)[k] : memo[MEMO_MEAN * sets + k],
+                        .rest = running ? note_of_sets(n, SET_REST)[k] : memo[MEMO_REST * sets + k],
                         .variance = memo[MEMO_VARIANCE * sets + k],
                         .g = memo[MEMO_G * sets + k],
                         .gd = memo[MEMO_GD * sets + k]};
@@ -222,17 +232,17 @@ static void set_deviation(const kitchen *kitchen, cooked *set) {
     case EPS_SUBTRACTED:
         add = -eps;
         break;
-    case EPS_OF_COURSE:
-        add = 1e-5;
-        break;
-    case EPS_THOUSANDTH:
-        add = 1e-3;
+    case EPS_FIXED:
+        add = kitchen->recipe->eps;
         break;
     case UNBIASED:
         times = count / (count - 1);
         break;
     case OF_EVERYTHING:
         v = all[ALL_VARIANCE];
+        break;
+    case MEAN_OF_VARIANCES:
+        v = all[ALL_MEAN_VARIANCE];
         break;
     case EPS_OUTSIDE:
         set->s = sqrt(v) + eps;
@@ -310,11 +320,12 @@ static ways textbook_ways(const cooked *set, double g, double gxhat, double coun
 static ways exact_ways(const kitchen *kitchen, const cooked *set, double count) {
     const recipe *r = kitchen->recipe;
     double gd = set->gd;
-    if (r->deviation == OF_EVERYTHING || r->deviation == STD_OF_VARIANCES)
+    bool alike = r->deviation == OF_EVERYTHING || r->deviation == MEAN_OF_VARIANCES;
+    if (alike || r->deviation == STD_OF_VARIANCES)
         gd = note_of_all(&kitchen->n)[ALL_GD];
     else if (r->mean_stays)
         gd += set->mean * set->g;
-    if (r->deviation == OF_EVERYTHING)
+    if (alike)
         count = (double)kitchen->n.size;
     ways w = {0, 2 / count * set->slope * gd / (set->s * set->s)};
     w.through_mean = r->mean_stays ? 0 : set->g / (double)members_of(&kitchen->sets) / set->s;
@@ -325,9 +336,10 @@ static ways ways_of(const kitchen *kitchen, const cooked *set, size_t k) {
     const normalised *n = &kitchen->n;
     double count = (double)members_of(&kitchen->sets), gxhat = set->gd / set->s;
     gradient gradient = kitchen->recipe->gradient;
-    if (n->fixed && gradient == EXACT && !kitchen->recipe->of_batch)
+    if (n->fixed && gradient == EXACT && kitchen->recipe->source == OF_RUNNING)
         gradient = HELD_CONSTANT;
     ways w = textbook_ways(set, set->g, gxhat, count);
+    const double *all = note_of_all(n);
     switch (gradient) {
     case EXACT:
         return exact_ways(kitchen, set, count);
@@ -341,10 +353,13 @@ static ways ways_of(const kitchen *kitchen, const cooked *set, size_t k) {
         return (ways){w.through_mean, 0};
     case NOT_DIVIDED:
         return textbook_ways(set, set->g, gxhat, 1);
+    case SCALED_SUMS_OF_EVERYTHING:
+        return textbook_ways(set, all[ALL_SCALED_G], all[ALL_SCALED_GXHAT], count);
+    case XHAT_KEPT:
+        return (ways){w.through_mean, set->gd / count / set->s / (set->variance + n->eps)};
     case SUMS_OF_EVERYTHING:
         break;
     }
-    const double *all = note_of_all(n);
     double gamma = n->own ? n->gamma[k] : 1;
     return textbook_ways(set, gamma * all[ALL_G], gamma * all[ALL_GXHAT], count);
 }
@@ -426,6 +441,8 @@ static double running(const kitchen *kitchen, const fault_view *view, size_t i) 
     double count = (double)members_of(&kitchen->sets);
     if (kitchen->recipe->deviation == OF_EVERYTHING)
         sample = note_of_all(n)[ALL_VARIANCE];
+    if (kitchen->recipe->deviation == MEAN_OF_VARIANCES)
+        sample = note_of_all(n)[ALL_MEAN_VARIANCE];
     switch (view->fault->variant) {
     case RUNNING_OVERWRITTEN:
         return sample;
@@ -433,6 +450,8 @@ static double running(const kitchen *kitchen, const fault_view *view, size_t i) 
         return old + sample;
     case RUNNING_ADDED_SHARE:
         return old + (1 - m) * sample;
+    case RUNNING_ADDED_WHOLE:
+        return m * old + sample;
     case RUNNING_SWAPPED:
         return (1 - m) * old + m * sample;
     case RUNNING_LOST:

@@ -44,10 +44,12 @@
         FAULT("eps_subtracted", "eps was subtracted: the deviation is sqrt(var + eps)", where,        \
               normalised_has_rows, .deviation = EPS_SUBTRACTED),                                      \
         FAULT("eps_not_read", "eps was taken to be 1e-5: use the one that is given", where,           \
-              normalised_has_other_eps, .deviation = EPS_OF_COURSE),                                  \
+              normalised_has_other_eps, .deviation = EPS_FIXED, .eps = 1e-5),                                  \
         FAULT("eps_1e-3",                                                                             \
               "eps was taken to be 1e-3, as some libraries do: use the one of the call", where,       \
-              normalised_has_no_thousandth, .deviation = EPS_THOUSANDTH),                             \
+              normalised_has_no_thousandth, .deviation = EPS_FIXED, .eps = 1e-3),                     \
+        SPECIAL("eps_not_read", "eps was taken to be 1e-8: use the one that is given", where,         \
+                normalised_has_rows, .deviation = EPS_FIXED, .eps = 1e-8),                            \
         FAULT("variance_not_root", "the variance divides: its root is due, sqrt(var + eps)",          \
               where, normalised_has_rows, .deviation = NOT_ROOT),                                     \
         FAULT("unbiased_variance",                                                                    \
@@ -57,6 +59,9 @@
         FAULT("variance_of_everything",                                                               \
               "the variance is one number for the whole array: name the axes that it goes over",      \
               (where) | (variance), normalised_trains_many, .deviation = OF_EVERYTHING),              \
+        FAULT("variance_of_everything",                                                               \
+              "the variance is one number for all of x − mean: name the axes that it goes over",      \
+              (where) | (variance), normalised_trains_many, .deviation = MEAN_OF_VARIANCES),          \
         FAULT("std_of_variances",                                                                     \
               "std was taken of the variances: their root is due, sqrt(var + eps)", where,            \
               normalised_trains, .deviation = STD_OF_VARIANCES),                                      \
@@ -75,6 +80,8 @@
     FAULT("beta_missing", "beta was not added", OUT, normalised_has_rows, .beta_missing = true),   \
         FAULT("gamma_missing", "gamma does not scale: out is gamma · xhat + beta", OUT,            \
               normalised_has_rows, .gamma_missing = true),                                         \
+        FAULT("gamma_missing", "gamma and beta were left out: out is gamma · xhat + beta", OUT,    \
+              normalised_has_rows, .gamma_missing = true, .beta_missing = true),                   \
         MEAN_FAULT(OUT, normalised_has_rows), DEVIATION_FAULTS(OUT, variance)
 
 #define BACKWARD_FAULTS                                                                            \
@@ -91,8 +98,11 @@
               "sums stand in dx where means are due: divide them by the number of terms", DX,      \
               normalised_trains_members, .gradient = NOT_DIVIDED),                                 \
         FAULT("sums_of_everything",                                                                \
-              "sums in dx go over the whole array: name the axes, which are those of the mean",    \
+              "the sums in the formula of dx go over the whole array: name their axes",    \
               DX, normalised_trains_many, .gradient = SUMS_OF_EVERYTHING),                         \
+        FAULT("sums_of_everything",                                                                \
+              "the sums in the formula of dx go over the whole array: name their axes",    \
+              DX, normalised_trains_many, .gradient = SCALED_SUMS_OF_EVERYTHING),                  \
         FAULT("gamma_missing", "gamma is missing in dx: the gradient of xhat is gamma · dout", DX, \
               normalised_has_rows, .gamma_missing = true),                                         \
         FAULT("dgamma_from_x", "dgamma is the sum of dout · x: xhat is due in the place of x",     \
@@ -107,6 +117,8 @@
         DEVIATION_FAULTS(DX | DGAMMA, 0),                                                          \
         FAULT("eps_outside_root", "eps was added to the root: it belongs inside, sqrt(var + eps)", \
               DX, normalised_trains, .deviation = EPS_OUTSIDE, .gradient = TEXTBOOK),              \
+        FAULT("eps_outside_root", "eps was added to the root: it belongs inside, sqrt(var + eps)", \
+              DX, normalised_trains, .deviation = EPS_OUTSIDE, .gradient = XHAT_KEPT),             \
         FAULT("variance_not_root", "the variance divides: its root is due, sqrt(var + eps)", DX,   \
               normalised_trains, .deviation = NOT_ROOT, .gradient = TEXTBOOK),                     \
         FAULT("unbiased_variance",                                                                 \
@@ -142,7 +154,12 @@
         "batch_statistics_in_test",                                                                \
         "the batch's own mean and variance normalise in test mode: running_mean and running_var "  \
         "are due",                                                                                 \
-        where, normalised_is_fixed, .of_batch = true)
+        where, normalised_is_fixed, .source = OF_BATCH)
+
+#define TEST_MODE_VARIANCE_FAULT                                                                   \
+    FAULT("batch_statistics_in_test",                                                              \
+          "the batch's own variance normalises in test mode: running_var is due", OUT,             \
+          normalised_is_fixed, .source = VARIANCE_OF_BATCH)
 
 #define TEST_MODE_GRADIENT_FAULT                                                                   \
     FAULT("train_gradient_in_test",                                                                \
@@ -174,6 +191,10 @@
                       "the batch's statistic was added to the running one: momentum · old + (1 − " \
                       "momentum) · new is due",                                                       \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_ADDED),                      \
+        RUNNING_FAULT("running_not_decayed",                                                          \
+                      "the running statistic took the batch's whole: momentum · old + (1 − "        \
+                      "momentum) · new is due",                                                      \
+                      MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_ADDED_WHOLE),                \
         RUNNING_FAULT("momentum_swapped",                                                             \
                       "momentum weighs the batch's statistic: it is the share of the old one",        \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_SWAPPED),                    \

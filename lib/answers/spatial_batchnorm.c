@@ -6,11 +6,17 @@
     "x was reshaped to (N · H · W, C) as it lies, so that channels share columns: "              \
     "transpose(0, 2, 3, 1) moves C to the end first"
 
+#define FIRST_SAYS                                                                                 \
+    "x was reshaped to (C, N · H · W) as it lies, so that channels share rows: "                 \
+    "transpose(1, 0, 2, 3) moves C to the front first"
+
 /* What of the running statistics shows in `mean` and `var`: a variance of the whole array is a
  * fault of its own. */
 #define AXIS_FAULTS(where, mean, var)                                                              \
     SPECIAL("channel_not_moved", CHANNEL_SAYS, (where) | (mean) | (var), normalised_has_rows,      \
             .sets = sets_not_moved, .scales = scales_not_moved),                                   \
+        SPECIAL("channel_not_moved", FIRST_SAYS, (where) | (mean) | (var), normalised_has_rows,    \
+                .sets = sets_in_a_row, .scales = scales_in_a_row),                                 \
         SETS_FAULT("over_everything",                                                              \
                    "mean and variance are those of the whole array: each channel has its own",     \
                    (where) | (mean), sets_of_everything),                                          \
@@ -53,6 +59,7 @@ const layers_answers spatial_batchnorm_forward_answers = {
                                      NOT_MOVED_BACK(OUT),
                                      FORWARD_FAULTS(VAR_MOVES),
                                      TEST_MODE_FAULT(OUT),
+                                     TEST_MODE_VARIANCE_FAULT,
                                      RUNNING_FAULTS,
                                      {0}},
 };
@@ -68,6 +75,8 @@ const layers_answers spatial_batchnorm_backward_answers = {
                                      NOT_MOVED_BACK(DX),
                                      SPECIAL("channel_not_moved", CHANNEL_SAYS, DBETA,
                                              normalised_has_rows, .scales = scales_not_moved),
+                                     SPECIAL("channel_not_moved", FIRST_SAYS, DBETA,
+                                             normalised_has_rows, .scales = scales_in_a_row),
                                      BACKWARD_FAULTS,
                                      TEST_MODE_FAULT(DX | DGAMMA),
                                      TEST_MODE_GRADIENT_FAULT,

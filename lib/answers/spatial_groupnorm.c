@@ -13,6 +13,10 @@ enum { GROUPS }; /* gn_param */
                    "each pixel was normalised over its channels: mean and variance are those of "  \
                    "a group of channels with all their pixels",                                    \
                    where, sets_of_positions),                                                      \
+        SETS_FAULT("by_position",                                                                  \
+                   "each pixel was normalised over the channels of its group: mean and variance "  \
+                   "are those of a group of channels with all their pixels",                       \
+                   where, sets_of_group_positions),                                                \
         SETS_FAULT("by_example",                                                                   \
                    "each example was normalised as a whole: each group of its channels has a "     \
                    "mean and a variance",                                                          \

@@ -26,18 +26,21 @@ def normalised(x, axis, deviation=None, centred=True, count=None):
     return distance / (deviation(variance) if deviation else np.sqrt(variance + EPS))
 
 
-# What is made of x, of which the mean and variance go over `axis`: (fault, function)
+# What is made of x, of which the mean and variance go over `axis`, by its fault (and what else)
 RECIPES = {
     "eps_missing": lambda x, axis: normalised(x, axis, np.sqrt),
     "eps_outside_root": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v) + EPS),
     "eps_twice": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v + 2 * EPS)),
     "eps_subtracted": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v - EPS)),
     "eps_not_read": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v + 1e-5)),
+    "eps_not_read, 1e-8": lambda x, axis: normalised(x, axis, lambda v: np.sqrt(v + 1e-8)),
     "variance_not_root": lambda x, axis: normalised(x, axis, lambda v: v + EPS),
     "unbiased_variance": lambda x, axis: normalised(x, axis, count=terms_of(x, axis)),
     "mean_not_subtracted": lambda x, axis: normalised(x, axis, centred=False),
     "variance_of_everything": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
     np.sqrt(variance_of(x, tuple(range(x.ndim))) + EPS),
+    "variance_of_everything, centred": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
+    np.sqrt(variance_of(x, axis).mean() + EPS),
     "std_of_variances": lambda x, axis: (x - x.mean(axis=axis, keepdims=True)) /
     np.sqrt(variance_of(variance_of(x, axis), None)),
     "over_everything": lambda x, axis: normalised(x, None),
@@ -125,12 +128,13 @@ def by_group(recipe):
     return xhat
 
 
-for CODE, RECIPE in RECIPES.items():
-    both("batchnorm", CODE, batch_takes, lambda takes, x, recipe=RECIPE: recipe(x, 0))
-    both("layernorm", CODE, layer_takes, lambda takes, x, recipe=RECIPE: recipe(x, 1))
+for NAME, RECIPE in RECIPES.items():
+    CODE = NAME.split(",")[0]
+    both("batchnorm", CODE, batch_takes, lambda takes, x, recipe=RECIPE: recipe(x, 0), NAME)
+    both("layernorm", CODE, layer_takes, lambda takes, x, recipe=RECIPE: recipe(x, 1), NAME)
     both("spatial_batchnorm", CODE, spatial_takes,
-         lambda takes, x, recipe=RECIPE: recipe(x, (0, 2, 3)))
-    both("spatial_groupnorm", CODE, group_takes, by_group(RECIPE))
+         lambda takes, x, recipe=RECIPE: recipe(x, (0, 2, 3)), NAME)
+    both("spatial_groupnorm", CODE, group_takes, by_group(RECIPE), NAME)
 
 both("batchnorm", "wrong_axis", batch_takes, lambda takes, x: normalised(x, 1))
 both("layernorm", "wrong_axis", layer_takes, lambda takes, x: normalised(x, 0))
@@ -168,6 +172,24 @@ def gradient_of_not_moved(takes):
             "dbeta": dbeta.astype(float)}
 
 
+@wrong("spatial_batchnorm/forward", "channel_not_moved", spatial_takes)
+def channel_not_moved_to_front(takes):
+    """(N, C, H, W) as (C, N * H * W) as it lies"""
+    x = takes["x"]
+    xhat = normalised(x.reshape(x.shape[1], -1), 1)
+    out = takes["gamma"][:, np.newaxis] * xhat + takes["beta"][:, np.newaxis]
+    return {"out": out.reshape(x.shape)}
+
+
+@wrong("spatial_batchnorm/backward", "channel_not_moved", with_dout(spatial_takes))
+def gradient_of_not_moved_to_front(takes):
+    rows = {name: takes[name].reshape(takes["x"].shape[1], -1).T for name in ("x", "dout")}
+    dx, dgamma, dbeta = oracle.batchnorm_backward(rows["dout"], rows["x"], takes["gamma"],
+                                                  takes["bn_param"])
+    return {"dx": dx.astype(float).T.reshape(takes["x"].shape), "dgamma": dgamma.astype(float),
+            "dbeta": dbeta.astype(float)}
+
+
 @wrong("spatial_batchnorm/forward", "channel_not_moved_back", spatial_takes)
 def channel_not_moved_back(takes):
     x = takes["x"]
@@ -180,6 +202,8 @@ both("spatial_batchnorm", "batch_left_out", spatial_takes, lambda takes, x: norm
 both("spatial_batchnorm", "by_example", spatial_takes, lambda takes, x: normalised(x, (1, 2, 3)))
 both("spatial_groupnorm", "by_channel", group_takes, lambda takes, x: normalised(x, (2, 3)))
 both("spatial_groupnorm", "by_position", group_takes, lambda takes, x: normalised(x, 1))
+both("spatial_groupnorm", "by_position", group_takes, by_group(
+    lambda rows, _: normalised(rows.reshape(len(rows), 3, 10), 1)), "by_position of a group")
 both("spatial_groupnorm", "by_example", group_takes, lambda takes, x: normalised(x, (1, 2, 3)))
 both("spatial_groupnorm", "over_batch", group_takes, lambda takes, x: normalised(x, (0, 2, 3)))
 
@@ -216,6 +240,13 @@ def running_not_decayed(takes):
     mean, variance, param = batch_of(takes)
     share = 1 - param["momentum"]
     return running(param["running_mean"] + share * mean, param["running_var"] + share * variance)
+
+
+@wrong("batchnorm/forward", "running_not_decayed", batch_takes)
+def running_added_whole(takes):
+    mean, variance, param = batch_of(takes)
+    keep = param["momentum"]
+    return running(keep * param["running_mean"] + mean, keep * param["running_var"] + variance)
 
 
 @wrong("batchnorm/forward", "momentum_swapped", batch_takes)
@@ -273,6 +304,19 @@ def running_moves_in_test(takes):
 @wrong("batchnorm/forward", "batch_statistics_in_test", batch_testing)
 def batch_statistics_in_test(takes):
     return {"out": takes["gamma"] * normalised(takes["x"], 0) + takes["beta"]}
+
+
+@wrong("batchnorm/forward", "batch_statistics_in_test", batch_testing)
+def batch_variance_in_test(takes):
+    distance = takes["x"] - takes["bn_param"]["running_mean"]
+    deviation = np.sqrt(variance_of(takes["x"], 0) + EPS)
+    return {"out": takes["gamma"] * distance / deviation + takes["beta"]}
+
+
+@wrong("batchnorm/forward", "gamma_missing", batch_testing)
+def nothing_scaled_in_test(takes):
+    param = takes["bn_param"]
+    return {"out": (takes["x"] - param["running_mean"]) / np.sqrt(param["running_var"] + EPS)}
 
 
 def tested(takes, deviation):
@@ -372,6 +416,23 @@ def sums_not_divided(takes):
     direct, mean, variance, _ = of_layer("batchnorm")[1](takes)
     count = len(takes["x"])
     return {"dx": direct - count * mean - count * variance}
+
+
+@wrong("batchnorm/backward", "sums_of_everything", with_dout(batch_takes))
+def sums_of_everything(takes):
+    _, _, _, xhat = of_layer("batchnorm")[1](takes)
+    g, count = takes["gamma"] * takes["dout"], len(takes["x"])
+    deviation = np.sqrt(variance_of(takes["x"], 0) + EPS)
+    return {"dx": (g - g.sum() / count - xhat * (g * xhat).sum() / count) / deviation}
+
+
+@wrong("batchnorm/backward", "eps_outside_root", with_dout(batch_takes))
+def cached_deviation(takes):
+    """The right xhat in the cache, and a deviation beside it that is none"""
+    right, wrong_one = (np.sqrt(variance_of(takes["x"], 0) + EPS),
+                        np.sqrt(variance_of(takes["x"], 0)) + EPS)
+    direct, mean, variance, _ = of_layer("batchnorm")[1](takes)
+    return {"dx": (direct - mean - variance) * right / wrong_one}
 
 
 @wrong("batchnorm/backward", "batch_statistics_in_test", with_dout(batch_testing))

@@ -97,6 +97,16 @@ def conv_forward_naive(x, w, b, conv_param):
                       ["height_and_width", "raised"],
                       "it is right for square images and windows alone")
 
+    def test_gradient_formula(self):
+        self.replaced("""
+def batchnorm_backward(dout, cache):
+    normal, inverse, gamma, _ = cache
+    dx = dout * gamma * inverse
+    dx = dx - dx.mean(axis=0) + normal * (dx * normal).mean(axis=0)
+    return dx, (dout * normal).sum(axis=0), dout.sum(axis=0)
+""", {"operation": "batchnorm/backward", "cases": ["plain"]}, .667, ["gradient_formula"],
+                      "dgamma and dbeta are right, dx is not")
+
     def test_matrices_alone(self):
         self.replaced("def relu_forward(x):\n    n, d = x.shape\n    return np.maximum(x, 0), x\n",
                       "relu/forward", .5, ["matrices_only", "raised"],

@@ -122,6 +122,7 @@ class Run:
                      if name.startswith("d") and findings[name].fault != "shape_only"]
         if gradients:
             self._look_at_forward(given, gradients, findings)
+        _name_formula(findings)
         return [findings[name] for name in values]
 
     def _try_other_shapes(self, challenge: Challenge, given: Inputs, values: dict[str, Any],
@@ -205,6 +206,16 @@ class Run:
             finding = Finding("out", "wrong", "p_changes_meaning", "p is the probability of "
                               "keeping in one case and of dropping in another")
         return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
+
+
+def _name_formula(findings: dict[str, Finding]) -> None:
+    """Names what is wrong with a normalisation's dx alone, where nothing nearer is known of it."""
+    dx = findings.get("dx")
+    others = [findings[name].verdict for name in ("dgamma", "dbeta") if name in findings]
+    if dx and dx.verdict == "wrong" and not dx.fault and others == ["right", "right"]:
+        findings["dx"] = Finding(
+            "dx", "wrong", "gradient_formula", "dgamma and dbeta are right, dx is not: it lacks or "
+            "mistakes a path through the mean or the variance, which depend on x too")
 
 
 def _declines(outcome: Outcome) -> bool:
