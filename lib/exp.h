@@ -25,12 +25,15 @@ INLINED REAL typed(power)(REAL shifted, REAL magic, typed(word) more) {
     return power;
 }
 
-INLINED REAL typed(exp)(REAL x) {
+/* From here on exp(x) is a normal number, and for all such x `small` may be false: fewer steps. */
+#define EXP_SMALL (sizeof(REAL) == 8 ? (REAL)-690 : (REAL)-80)
+
+INLINED REAL typed(exp)(REAL x, bool small) {
     const REAL magic = WIDE ? 0x1.8p52 : 0x1.8p23F, log2e = (REAL)0x1.71547652b82fep0;
     const REAL ln2_high = WIDE ? 0x1.62e42feep-1 : 0x1.62e4p-1F;
     const REAL ln2_low = WIDE ? 0x1.a39ef35793c76p-33 : 0x1.7f7d1cp-20F;
-    const REAL least = WIDE ? -746 : -104, small = WIDE ? -690 : -80;
-    REAL z = x < least ? least : x; /* which is 0, too; NaN stays */
+    const REAL least = WIDE ? -746 : -104;
+    REAL z = small && x < least ? least : x; /* which is 0, too; NaN stays */
     REAL shifted = z * log2e + magic, k = shifted - magic;
     REAL high = z - k * ln2_high, low = k * ln2_low;
     REAL r = high - low, c = (high - r) - low, r2 = r * r, r4 = r2 * r2;
@@ -44,9 +47,11 @@ INLINED REAL typed(exp)(REAL x) {
         r4 * q;
     REAL sum = 1 + r, lost = r - (sum - 1);
     REAL value = sum + (lost + (q * r2 + c));
+    if (!small)
+        return value * typed(power)(shifted, magic, 0);
     /* Results below the normal numbers are scaled in two steps, so that they are rounded once. */
-    typed(word) lift = z < small ? (WIDE ? 128 : 64) : 0;
-    REAL back = z < small ? (WIDE ? 0x1p-128 : 0x1p-64F) : 1;
+    typed(word) lift = z < EXP_SMALL ? (WIDE ? 128 : 64) : 0;
+    REAL back = z < EXP_SMALL ? (WIDE ? 0x1p-128 : 0x1p-64F) : 1;
     return value * typed(power)(shifted, magic, lift) * back;
 }
 

@@ -8,7 +8,7 @@
 /* Sanitizers and the loader's choice of a clone do not go together. */
 #if defined __x86_64__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ &&         \
     !defined __clang__
-#define KERNEL __attribute__((target_clones("arch=skylake-avx512", "avx2", "default"))) static
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "avx2", "default"))) static
 #else
 #define KERNEL static
 #endif

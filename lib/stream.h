@@ -20,13 +20,15 @@ enum { STREAM_FROM = 8 << 20 };
 /* The same where what is read has been read just before: the last cache may hold both. */
 enum { STREAM_ALL_FROM = 32 << 20 };
 
-/* Where the pages are small the processor does not fetch beyond the one that it is in: asks for
- * what comes a page after the next `bytes` of an array that ends at `end`. */
+/* Where the pages are small the processor does not fetch beyond the one that it is in. */
+enum { PAGE_AHEAD = 4096 };
+
+/* Asks for what comes a page after the next `bytes` of an array that ends at `end`. */
 INLINED void fetch_ahead(const void *from, size_t bytes, const void *end) {
     const char *first = from, *last = end;
-    if ((size_t)(last - first) < bytes + 4096)
+    if ((size_t)(last - first) < bytes + PAGE_AHEAD)
         return;
-    for (size_t i = 4096; i < bytes + 4096; i += 64)
+    for (size_t i = PAGE_AHEAD; i < bytes + PAGE_AHEAD; i += 64)
         __builtin_prefetch(first + i);
 }
 

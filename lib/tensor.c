@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, LARGE_FROM = 4 << 20, APART = 1024 };
+enum { PAGE = 4096, LARGE_FROM = 4 << 20, APART_FROM = 1 << 16, APART = 1024 };
 
 /* A header of 48 bytes puts the data of a large block (which malloc starts 16 bytes into a page) at
  * a multiple of 64, a cache line. */
@@ -90,14 +90,14 @@ static void ask_for_huge_pages(void *block, size_t bytes) {
                 MADV_HUGEPAGE);
 }
 
-/* Of large blocks one behind the other, each as long as some pages, the second starts a header
+/* Of blocks one behind the other, each as long as some pages, the second starts a header
  * beyond a multiple of a page from the first: whoever reads the one and writes the other has each
  * load wait for a store that its last 12 bits are like, and takes twice the time. A gap puts them
  * apart. */
 static layers_buffer *buffer_make(size_t bytes, layers_error *error) {
     size_t total;
     layers_buffer *buffer = NULL;
-    if (!__builtin_add_overflow(bytes, sizeof *buffer + (bytes >= LARGE_FROM ? APART : 0), &total))
+    if (!__builtin_add_overflow(bytes, sizeof *buffer + (bytes >= APART_FROM ? APART : 0), &total))
         buffer = malloc(total);
     ask_for_huge_pages(buffer, buffer ? total : 0);
     if (!buffer) {

@@ -23,6 +23,7 @@
 #include "call.h"
 #include "kernel.h"
 #include "normalised.h"
+#include "stream.h"
 
 enum { X, GAMMA, BETA };    /* forward's inputs */
 enum { DX, DGAMMA, DBETA }; /* backward's outputs */
@@ -88,6 +89,7 @@ const layers_operation batchnorm_backward = {
 #else /* the kernels, for REAL */
 
 #include "batchnorm_sums.h"
+#include "lanes.h"
 #include "split.h"
 
 /* One way over all tiles of a call. */
@@ -106,6 +108,7 @@ typedef struct {
     REAL *out;         /* out, or dx */
     const REAL *gamma, *beta;
     double *mean, *rest, *inv_std;
+    bool past_caches; /* the results go there: whole vectors are a row */
 } typed(tile);
 
 static typed(tile) typed(columns_of)(const typed(pass) * pass, size_t i) {
@@ -120,6 +123,7 @@ static typed(tile) typed(columns_of)(const typed(pass) * pass, size_t i) {
         .mean = (double *)cache->saved[MEAN].data + first,
         .rest = (double *)cache->saved[REST].data + first,
         .inv_std = (double *)cache->saved[INV_STD].data + first,
+        .past_caches = call->output_bytes >= STREAM_FROM && D % LANES_IN == 0,
     };
     if (tile.in.N > 0) { /* without rows there may be no memory */
         tile.in.x = (const REAL *)cache->saved[SAVED_X].data + first;
@@ -140,6 +144,11 @@ static typed(tile) typed(tile_of)(const typed(pass) * pass, size_t i) {
         tile.in.dout += offset;
     }
     return tile;
+}
+
+/* The second time, the last tile comes first: of that most is in the caches yet. */
+static typed(tile) typed(tile_again)(const typed(pass) * pass, size_t i) {
+    return typed(tile_of)(pass, pass->tiling.down * pass->tiling.across - 1 - i);
 }
 
 /* A tile's sums, or those of the uppermost and, with D between, the ones below. */
@@ -211,6 +220,20 @@ INLINED void typed(normalise_rows)(const typed(tile) * tile, size_t n, size_t ro
             out[i * D + d] = (x[i * D + d] - mean[d]) * inv_std[d] * gamma[d] + beta[d];
 }
 
+#define AT(array) (*(const typed(lanes) *)((array) + d))
+
+/* A row, past the caches. One at a time: lines that are written in turns leave in pieces. */
+INLINED void typed(normalise_past)(const typed(tile) * tile, size_t n, const REAL *mean,
+                                   const REAL *inv_std, const REAL *gamma, const REAL *beta) {
+    const REAL *x = tile->in.x + n * tile->in.D;
+    REAL *out = tile->out + n * tile->in.D;
+    for (size_t d = 0; d < tile->in.width; d += LANES_IN) {
+        __builtin_prefetch((const char *)(x + d) + PAGE_AHEAD);
+        typed(lanes) row = (AT(x) - AT(mean)) * AT(inv_std) * AT(gamma) + AT(beta);
+        store_32(out + d, &row, true);
+    }
+}
+
 static void typed(normalise_far)(const typed(tile) * tile) {
     for (size_t d = 0; d < tile->in.width; d++)
         if (typed(is_far)(tile->mean[d], tile->inv_std[d]))
@@ -230,10 +253,13 @@ KERNEL void typed(normalise)(const typed(tile) * tile) {
         beta[d] = (REAL)(tile->beta[d] - typed(left)(tile, d) * tile->gamma[d]);
     }
     size_t n = 0;
+    for (; tile->past_caches && n < tile->in.N; n++)
+        typed(normalise_past)(tile, n, mean, inv_std, gamma, beta);
     for (; n + NORMALISED_ABREAST <= tile->in.N; n += NORMALISED_ABREAST)
         typed(normalise_rows)(tile, n, NORMALISED_ABREAST, mean, inv_std, gamma, beta);
     for (; n < tile->in.N; n++)
         typed(normalise_rows)(tile, n, 1, mean, inv_std, gamma, beta);
+    end_stores(tile->past_caches);
 }
 
 static void typed(sum_squares_of_tile)(void *argument, size_t i) {
@@ -315,7 +341,7 @@ static void typed(statistics)(void *argument, size_t i) {
 
 static void typed(normalise_tile)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
-    typed(tile) tile = typed(tile_of)(pass, i);
+    typed(tile) tile = typed(tile_again)(pass, i);
     tile.beta = (const REAL *)pass->call->inputs[BETA].data + tile.first;
     typed(normalise)(&tile);
     if (pass->has_far)
@@ -351,6 +377,23 @@ INLINED void typed(gradient_rows)(const typed(tile) * tile, size_t n, size_t row
         }
 }
 
+/* Likewise a row past the caches. */
+INLINED void typed(gradient_past)(const typed(tile) * tile, size_t n, const REAL *mean,
+                                  const typed(split) * shift, const REAL *inv_std,
+                                  const REAL *slope, const REAL *gamma) {
+    const REAL *x = tile->in.x + n * tile->in.D, *dout = tile->in.dout + n * tile->in.D;
+    REAL *dx = tile->out + n * tile->in.D;
+    for (size_t d = 0; d < tile->in.width; d += LANES_IN) {
+        __builtin_prefetch((const char *)(x + d) + PAGE_AHEAD);
+        __builtin_prefetch((const char *)(dout + d) + PAGE_AHEAD);
+        typed(lanes) xhat = (AT(x) - AT(mean)) * AT(inv_std), rest = AT(dout) - AT(shift->high);
+        if (sizeof(REAL) == 4)
+            rest -= AT(shift->low);
+        rest = (rest - xhat * AT(slope)) * AT(inv_std) * AT(gamma);
+        store_32(dx + d, &rest, true);
+    }
+}
+
 static void typed(gradient_far)(const typed(tile) * tile, const double *shifts,
                                 const double *slopes) {
     for (size_t d = 0; d < tile->in.width; d++)
@@ -379,10 +422,13 @@ KERNEL void typed(gradient)(const typed(tile) * tile, const double *restrict shi
     }
     typed(split_up)(width, shifted, &shift);
     size_t n = 0;
+    for (; tile->past_caches && n < tile->in.N; n++)
+        typed(gradient_past)(tile, n, mean, &shift, inv_std, slope, gamma);
     for (; n + GRADIENTS_ABREAST <= tile->in.N; n += GRADIENTS_ABREAST)
         typed(gradient_rows)(tile, n, GRADIENTS_ABREAST, mean, &shift, inv_std, slope, gamma);
     for (; n < tile->in.N; n++)
         typed(gradient_rows)(tile, n, 1, mean, &shift, inv_std, slope, gamma);
+    end_stores(tile->past_caches);
 }
 
 /* dx = gamma · inv_std · dout, where the statistics were constants */
@@ -439,7 +485,7 @@ static void typed(gradients_of_columns)(void *argument, size_t i) {
 
 static void typed(gradient_of_tile)(void *argument, size_t i) {
     const typed(pass) *pass = argument;
-    typed(tile) tile = typed(tile_of)(pass, i);
+    typed(tile) tile = typed(tile_again)(pass, i);
     const double *shifts = pass->sums.u + tile.first, *slopes = pass->sums.v + tile.first;
     if (pass->call->cache->choice[MODE] != TRAIN) {
         typed(gradient_of_constants)(&tile);

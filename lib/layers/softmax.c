@@ -4,6 +4,7 @@
  * exponential is above 1 and the sum is at least 1, so nothing overflows and nothing is log 0. */
 #ifndef REAL
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -36,17 +37,22 @@ const layers_operation softmax_loss = {
 
 /* The largest score. One that is NaN may be passed over: it makes the sum NaN in any case. */
 INLINED REAL typed(row_largest)(size_t C, const REAL *x) {
+    enum { APART = 4 }; /* whose steps do not wait for each other */
     REAL largest = x[0];
     size_t j = 0;
-    if (C >= LANES_IN) {
-        typed(lanes) most = *(const typed(lanes) *)x;
-        for (j = LANES_IN; j + LANES_IN <= C; j += LANES_IN) {
-            typed(lanes) next = *(const typed(lanes) *)(x + j);
-            typed(bits) more = (typed(bits))(next > most);
-            most = (typed(lanes))((more & (typed(bits))next) | (~more & (typed(bits))most));
-        }
-        for (size_t l = 0; l < LANES_IN; l++)
-            largest = most[l] > largest ? most[l] : largest;
+    if (C >= APART * LANES_IN) {
+        typed(lanes) most[APART];
+        memcpy(most, x, sizeof most);
+        for (j = APART * LANES_IN; j + APART * LANES_IN <= C; j += APART * LANES_IN)
+            for (size_t i = 0; i < APART; i++) {
+                typed(lanes) next = *(const typed(lanes) *)(x + j + i * LANES_IN);
+                typed(bits) more = (typed(bits))(next > most[i]);
+                most[i] =
+                    (typed(lanes))((more & (typed(bits))next) | (~more & (typed(bits))most[i]));
+            }
+        for (size_t i = 0; i < APART; i++)
+            for (size_t l = 0; l < LANES_IN; l++)
+                largest = most[i][l] > largest ? most[i][l] : largest;
     }
     for (; j < C; j++)
         largest = x[j] > largest ? x[j] : largest;
@@ -91,6 +97,25 @@ INLINED double typed(row)(size_t N, size_t C, size_t label, REAL below, REAL *dx
     return (top ? log1p(sum) : log(sum)) - below;
 }
 
+/* Sets dx to its exponentials, `small` where one may be below EXP_SMALL; and asks for what comes
+ * after: the scores from x on, and where their exponentials go. */
+INLINED void typed(exponentials)(size_t size, REAL *dx, const REAL *x, bool small) {
+    const size_t line = 64 / sizeof(REAL), step = 8 * line;
+    for (size_t j = 0, end; j < size; j = end) {
+        end = at_most(size, j + step);
+        for (size_t i = j; i < end; i += line) {
+            __builtin_prefetch(x + i);
+            __builtin_prefetch(dx + size + i, 1);
+        }
+        if (small)
+            for (size_t i = j; i < end; i++)
+                dx[i] = typed(exp)(dx[i], true);
+        else
+            for (size_t i = j; i < end; i++)
+                dx[i] = typed(exp)(dx[i], false);
+    }
+}
+
 /* loss_rows: sets `count` of the N rows of dx; returns the sum of the rows' losses. Exponentials
  * are taken of several short rows at once. */
 KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, const int64_t *y,
@@ -101,14 +126,17 @@ KERNEL double typed(rows)(size_t N, size_t count, size_t C, const void *scores, 
     size_t some = at_most(ROW_BLOCK, 1 + AT_ONCE / C);
     for (size_t n = 0; n < count; n += some, x += some * C, dx += some * C) {
         size_t rows = at_most(some, count - n);
+        int small = 0; /* whether any exponential is */
         for (size_t i = 0; i < rows; i++) {
             REAL largest = typed(row_largest)(C, x + i * C);
             below[i] = x[i * C + (size_t)y[n + i]] - largest;
-            for (size_t j = 0; j < C; j++)
-                dx[i * C + j] = x[i * C + j] - largest;
+            for (size_t j = 0; j < C; j++) {
+                REAL below = x[i * C + j] - largest;
+                small |= !(below >= EXP_SMALL);
+                dx[i * C + j] = below;
+            }
         }
-        for (size_t j = 0; j < rows * C; j++)
-            dx[j] = typed(exp)(dx[j]);
+        typed(exponentials)(rows * C, dx, x + rows * C, small);
         for (size_t i = 0; i < rows; i++)
             loss[n + i] = typed(row)(N, C, (size_t)y[n + i], below[i], dx + i * C);
     }

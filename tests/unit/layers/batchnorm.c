@@ -286,3 +286,46 @@ Test(batchnorm, has_the_mean_beta_and_the_deviation_gamma) {
     }
     layers_call_clear(&call);
 }
+
+/* The columns from `first` on of a call of `D`, forward and backward. */
+static void assert_has_columns(const layers_call whole[2], size_t N, size_t D, size_t first,
+                               layers_dtype dtype) {
+    enum { COLUMNS = 3 };
+    double *x = malloc(2 * N * COLUMNS * sizeof *x), *dout = x + N * COLUMNS;
+    for (size_t i = 0; i < N * COLUMNS; i++) {
+        size_t from = i / COLUMNS * D + first + i % COLUMNS;
+        x[i] = element(&whole[0].inputs[0], from);
+        dout[i] = element(&whole[1].inputs[0], from);
+    }
+    layers_call part[2] = {batchnorm(dtype, N, COLUMNS, x, TRAIN)};
+    run(&part[0]);
+    part[1] = backward_from(&part[0], SHAPE(N, COLUMNS), dout);
+    run(&part[1]);
+    for (int way = 0; way < 2; way++) {
+        for (size_t i = 0; i < N * COLUMNS; i++)
+            cr_assert_eq(element(&part[way].outputs[0], i),
+                         element(&whole[way].outputs[0], i / COLUMNS * D + first + i % COLUMNS));
+        layers_call_clear(&part[way]);
+    }
+    free(x);
+}
+
+/* Results that the caches do not hold are stored otherwise than small ones. */
+Test(batchnorm, of_many_columns_is_that_of_each) {
+    enum { N = 1029, D = 2048 };
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
+        uint64_t seed = 18;
+        layers_call whole[2] = {batchnorm(dtype, 0, D, NULL, TRAIN),
+                                call_of("batchnorm", "backward", dtype)};
+        layers_tensor_clear(&whole[0].inputs[0]);
+        whole[0].inputs[0] = tensor_random(dtype, SHAPE(N, D), &seed, -5, 40);
+        run(&whole[0]);
+        whole[1].inputs[0] = tensor_random(dtype, SHAPE(N, D), &seed, -1, 1);
+        whole[1].cache = layers_cache_ref(whole[0].cache);
+        run(&whole[1]);
+        for (size_t first = 0; first < D; first += 1022)
+            assert_has_columns(whole, N, D, first, dtype);
+        for (int way = 0; way < 2; way++)
+            layers_call_clear(&whole[way]);
+    }
+}
