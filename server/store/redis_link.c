@@ -77,7 +77,10 @@ void link_close(redis_link *link) {
 
 bool link_is_stale(const redis_link *link) {
     struct pollfd poller = {.fd = link->context->fd, .events = POLLIN};
-    return link->state != LINK_GOOD || poll(&poller, 1, 0) != 0;
+    char first;
+    if (link->state != LINK_GOOD || poll(&poller, 1, 0) == 0)
+        return link->state != LINK_GOOD;
+    return link->owed == 0 || recv(poller.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1;
 }
 
 /* ---- out ---------------------------------------------------------------------------------------
@@ -157,7 +160,11 @@ static bool read_more(redis_link *link) {
            link_fail(link, LINK_LOST, link->context->errstr);
 }
 
-redisReply *link_answer(redis_link *link) {
+void link_leave(redis_link *link, size_t answers) {
+    link->owed += answers;
+}
+
+static redisReply *next_answer(redis_link *link) {
     void *reply = NULL;
     while (link->state == LINK_GOOD && !reply) {
         if (redisGetReplyFromReader(link->context, &reply) != REDIS_OK)
@@ -171,6 +178,39 @@ redisReply *link_answer(redis_link *link) {
     link_fail(link, LINK_REFUSED, answer->str);
     freeReplyObject(answer);
     return NULL;
+}
+
+/* Passes over what nobody will look at. */
+static void pass_over(redis_link *link) {
+    for (; link->owed > 0 && link->state == LINK_GOOD; link->owed--) {
+        redisReply *answer = next_answer(link);
+        if (answer)
+            freeReplyObject(answer);
+    }
+}
+
+redisReply *link_answer(redis_link *link) {
+    pass_over(link);
+    return next_answer(link);
+}
+
+/* What hiredis's reader holds and nobody has read. */
+static size_t held(const redis_link *link, const char **bytes) {
+    const redisReader *reader = link->context->reader;
+    *bytes = reader->buf + reader->pos;
+    return reader->len - reader->pos;
+}
+
+bool link_await(redis_link *link, size_t bytes) {
+    const char *there;
+    pass_over(link);
+    if (link->state != LINK_GOOD || held(link, &there) >= bytes)
+        return link->state == LINK_GOOD;
+    int fd = link->context->fd, least = (int)(bytes - held(link, &there)), one = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least) != 0)
+        return true; /* woken more often, then */
+    bool good = await(link, POLLIN);
+    return (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one) == 0 || lost(link)) && good;
 }
 
 /* Frees an answer that is none to what was asked. Always false. */
@@ -216,13 +256,6 @@ bool link_string(redis_link *link, char *text, size_t room, size_t *length) {
     return !is_nil;
 }
 
-/* What hiredis's reader holds and nobody has read. */
-static size_t held(const redis_link *link, const char **bytes) {
-    const redisReader *reader = link->context->reader;
-    *bytes = reader->buf + reader->pos;
-    return reader->len - reader->pos;
-}
-
 /* hiredis gives their memory up at its next answer. */
 static void skip_held(redis_link *link, size_t length) {
     link->context->reader->pos += length;
@@ -230,6 +263,7 @@ static void skip_held(redis_link *link, size_t length) {
 
 bool link_length(redis_link *link, int64_t *length) {
     const char *bytes;
+    pass_over(link);
     while (link->state == LINK_GOOD) {
         size_t there = held(link, &bytes);
         const char *end = memmem(bytes, there, "\r\n", 2);

@@ -30,6 +30,7 @@ typedef struct {
     char text[LINK_TEXT]; /* what went wrong, for people */
     uint64_t taken, sent; /* bytes of values */
     unsigned generation;  /* its pool's */
+    size_t owed;          /* answers at which nobody will look, before those that are asked for */
 } redis_link;
 
 int64_t link_now(void);
@@ -54,6 +55,12 @@ bool link_set(redis_link *link, const char *key, const struct iovec *pieces, int
 
 /* Sends what was added. */
 bool link_flush(redis_link *link);
+
+/* Waits until answers of so many bytes are there: who waits for several is woken once. */
+bool link_await(redis_link *link, size_t bytes);
+
+/* Does not wait for the answers to what was sent, so many: they are passed over when they come. */
+void link_leave(redis_link *link, size_t answers);
 
 /* The next answer, to be freed with freeReplyObject; an error is none. */
 redisReply *link_answer(redis_link *link);

@@ -136,10 +136,14 @@ static redis_link *take_waiting(redis_pool *pool) {
     return link;
 }
 
+static int64_t deadline_of(const redis_pool *pool, size_t bytes) {
+    return link_now() + pool->setup.timeout + (int64_t)(bytes / RATE);
+}
+
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
     if (!pool_is_up(pool))
         return NULL;
-    int64_t deadline = link_now() + pool->setup.timeout + (int64_t)(bytes / RATE);
+    int64_t deadline = deadline_of(pool, bytes);
     redis_link *link;
     *reused = true;
     while ((link = take_waiting(pool)) && link_is_stale(link))
@@ -157,6 +161,14 @@ redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
     if (link)
         link->deadline = deadline;
     return link;
+}
+
+bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes) {
+    pthread_mutex_lock(&pool->lock);
+    bool is_current = link->generation == pool->generation && pool->health.up;
+    pthread_mutex_unlock(&pool->lock);
+    link->deadline = deadline_of(pool, bytes);
+    return is_current;
 }
 
 /* Whether a link was refused by an error that begins with one of these words, ended by NULL. */
