@@ -222,6 +222,8 @@ static void ask_piece(redis_link *link, const talk_handle *handle, size_t number
     piece_key(key, handle->key, number);
     ask_expire(link, key, handle->terms->lifetime + PIECE_LONGER);
     link_ask(link, 2, (const char *const[]){"GET", key});
+    if (number == handle->pieces)
+        ask_wait(link, handle->terms);
     link_flush(link);
 }
 
@@ -247,6 +249,7 @@ static talk_outcome take_pieces(redis_link *link, talk_handle *handle, char *to,
         to += want;
         bytes -= want;
     }
+    handle->unconfirmed |= !has_copies(link, handle->terms);
     return TALK_OK;
 }
 
@@ -272,13 +275,9 @@ static talk_outcome fetch_rest(redis_link *link, talk_handle *handle) {
     return outcome;
 }
 
-talk_outcome talk_fetch(redis_link *link, void *context) {
-    talk_handle *handle = context;
+/* What stands under the value's own key. */
+static talk_outcome take_first(redis_link *link, talk_handle *handle) {
     int64_t live, length;
-    layers_tensor_clear(&handle->file);
-    ask_expire(link, handle->key, handle->terms->lifetime);
-    link_ask(link, 2, (const char *const[]){"GET", handle->key});
-    link_flush(link);
     if (!link_integer(link, &live) || !link_length(link, &length))
         return TALK_AWAY;
     if (length < 0)
@@ -290,11 +289,19 @@ talk_outcome talk_fetch(redis_link *link, void *context) {
     if (!link_take(link, handle->file.data, (size_t)length))
         return TALK_AWAY;
     handle->pieces = value_pieces(handle->file.data, (size_t)length);
-    talk_outcome outcome = handle->pieces ? fetch_rest(link, handle) : TALK_OK;
+    return TALK_OK;
+}
+
+talk_outcome talk_fetch(redis_link *link, void *context) {
+    talk_handle *handle = context;
+    layers_tensor_clear(&handle->file);
+    ask_expire(link, handle->key, handle->terms->lifetime);
+    link_ask(link, 2, (const char *const[]){"GET", handle->key});
     ask_wait(link, handle->terms);
     link_flush(link);
+    talk_outcome outcome = take_first(link, handle);
     handle->unconfirmed = !has_copies(link, handle->terms);
-    return outcome;
+    return outcome == TALK_OK && handle->pieces ? fetch_rest(link, handle) : outcome;
 }
 
 talk_outcome talk_touch(redis_link *link, void *context) {
