@@ -195,6 +195,7 @@ static void redis_close(store *view) {
     redis_store *s = view->self;
     ahead_free(s->ahead);
     pool_stop(s->pool);
+    tls_free(s->tls);
     copies_free(s->copies);
     share_free(s->share);
     pthread_mutex_destroy(&s->lock);
@@ -208,11 +209,14 @@ static bool start(redis_store *s) {
         return false;
     if (*s->setup.password)
         snprintf(setup.address.password, sizeof setup.address.password, "%s", s->setup.password);
-    s->setup.address = s->setup.password = NULL; /* the caller's */
-    pool_start_result result = pool_start(&s->pool, &setup, fault);
-    if (result == POOL_WRONG)
+    if (setup.address.by_tls)
+        setup.address.tls = s->tls = tls_make(s->setup.ca, s->setup.certificate, fault);
+    s->setup.address = s->setup.password = s->setup.ca = s->setup.certificate = NULL; /* callers' */
+    bool good = !setup.address.by_tls || s->tls;
+    good = good && pool_start(&s->pool, &setup, fault) == POOL_STARTED;
+    if (*fault && !good)
         log_line(LOG_ERROR, "the store cannot be used: %s", fault);
-    return result == POOL_STARTED && (s->ahead = ahead_make(s->pool));
+    return good && (s->ahead = ahead_make(s->pool));
 }
 
 store *store_open_redis(const store_redis_setup *setup) {

@@ -128,14 +128,16 @@ static bool skip(const char **text, const char *start) {
 
 bool redis_address_read(const char *text, redis_address *address) {
     *address = (redis_address){.way = REDIS_TCP};
-    if (skip(&text, "redis://"))
+    address->by_tls = skip(&text, "rediss://");
+    if (address->by_tls || skip(&text, "redis://"))
         return read_hosts(address, &text) && read_database(address, text);
     if (skip(&text, "unix://")) {
         address->way = REDIS_UNIX;
         return read_socket(address, text);
     }
     address->way = REDIS_SENTINEL;
-    return (skip(&text, "sentinel://") || skip(&text, "redis+sentinel://")) &&
+    address->by_tls = skip(&text, "rediss+sentinel://");
+    return (address->by_tls || skip(&text, "sentinel://") || skip(&text, "redis+sentinel://")) &&
            read_sentinels(address, text);
 }
 

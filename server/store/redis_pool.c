@@ -182,7 +182,7 @@ static bool is_refused(const redis_link *link, const char *const *words) {
 /* Whether this node is not to be asked, whatever it is asked. */
 static bool is_no_store(const redis_link *link) {
     static const char *const words[] = {"READONLY", "LOADING",   "MASTERDOWN", "CLUSTERDOWN",
-                                        "NOAUTH",   "WRONGPASS", NULL};
+                                        "NOAUTH",   "WRONGPASS", "TLS:",       NULL};
     return link->state == LINK_LOST || link->state == LINK_LATE || is_refused(link, words);
 }
 
@@ -269,7 +269,7 @@ static bool ask_report(redis_pool *pool, const redis_node *node, redis_report *r
 /* Looks at the store over the watcher's link, which it opens. *wrong: it is there, and is none that
  * may be used. */
 static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
-    static const char *const never[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR", NULL};
+    static const char *const never[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR", "TLS:", NULL};
     const redis_setup *setup = &pool->setup;
     redis_node node = pool->node;
     redis_report report;

@@ -15,6 +15,7 @@ typedef enum { PUT, FETCH, TOUCH, INFO, REMOVE, NOTE } redis_command;
 typedef struct {
     store interface;
     store_redis_setup setup;
+    redis_tls *tls; /* NULL where the address is of none */
     redis_pool *pool;
     redis_ahead *ahead;
     copies *copies;

@@ -54,6 +54,19 @@ Test(redis_address, takes_sockets_and_sentinels) {
     CHECK_EQUAL(read_address("redis+sentinel://a/m").way, REDIS_SENTINEL);
 }
 
+Test(redis_address, tells_what_goes_by_tls) {
+    static const char *const with[] = {"rediss://u@a,b:5/1", "rediss+sentinel://a/m"};
+    static const char *const without[] = {"redis://a", "sentinel://a/m", "unix:///s"};
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        CHECK_TRUE(read_address(with[i]).by_tls);
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        CHECK_TRUE(!read_address(without[i]).by_tls);
+    CHECK_EQUAL(read_address(with[0]).way, REDIS_TCP);
+    CHECK_EQUAL(read_address(with[0]).host[1].port, 5);
+    CHECK_EQUAL(read_address(with[1]).way, REDIS_SENTINEL);
+    CHECK_EQUAL(read_address(with[1]).host[0].port, 26379);
+}
+
 Test(redis_address, refuses_what_is_none) {
     static const char *const wrong[] = {"redis",
                                         "redis://",
@@ -68,7 +81,7 @@ Test(redis_address, refuses_what_is_none) {
                                         "redis://h%00",
                                         "redis://u:%zz@h",
                                         "redis://a,b,c,d,e,f,g,h,i",
-                                        "rediss://h",
+                                        "redisss://h",
                                         "http://h",
                                         "unix://relative",
                                         "unix:///",
