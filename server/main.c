@@ -199,8 +199,6 @@ static store *open_store(const options *options) {
     const store_redis_setup setup = {
         .address = options->store,
         .password = password,
-        .ca = options->store_ca,
-        .certificate = options->store_certificate,
         .budget = options->cache_budget,
         .lifetime = (int64_t)options->cache_lifetime,
         .copies = *options->store_copies ? *options->store_copies - '0' : by_sentinel,

@@ -20,9 +20,8 @@ typedef struct {
     size_t cache_budget;        /* bytes */
     size_t cache_lifetime;      /* milliseconds without use */
     const char *store;          /* that keeps handles for several daemons; "": this process does */
-    const char *store_password_file;          /* "" for none */
-    const char *store_ca, *store_certificate; /* files for its TLS; "" for none */
-    const char *store_copies; /* a digit: replicas that must have what is given; "": usual */
+    const char *store_password_file; /* "" for none */
+    const char *store_copies;        /* a digit: replicas that must have what is given; "": usual */
     size_t store_timeout, store_grace; /* milliseconds */
     const char *cors_origin;   /* origins whose pages may call, by commas, or "*"; "" for none */
     const char *tokens;        /* the file of those who may call; "" where everyone may */

@@ -210,8 +210,8 @@ static bool start(redis_store *s) {
     if (*s->setup.password)
         snprintf(setup.address.password, sizeof setup.address.password, "%s", s->setup.password);
     if (setup.address.by_tls)
-        setup.address.tls = s->tls = tls_make(s->setup.ca, s->setup.certificate, fault);
-    s->setup.address = s->setup.password = s->setup.ca = s->setup.certificate = NULL; /* callers' */
+        setup.address.tls = s->tls = tls_make(setup.address.ca, setup.address.certificate, fault);
+    s->setup.address = s->setup.password = NULL; /* the caller's */
     bool good = !setup.address.by_tls || s->tls;
     good = good && pool_start(&s->pool, &setup, fault) == POOL_STARTED;
     if (*fault && !good)

@@ -20,13 +20,14 @@ typedef struct {
     char master[64];                             /* its name, as the Sentinels know it */
     char user[REDIS_TEXT], password[REDIS_TEXT]; /* "" for none */
     int database;
-    bool by_tls;          /* to nodes and Sentinels */
-    const redis_tls *tls; /* with what; not in the text */
+    bool by_tls;                                  /* to nodes and Sentinels */
+    char ca[REDIS_TEXT], certificate[REDIS_TEXT]; /* files for it, as of tls_make */
+    const redis_tls *tls;                         /* with what; not in the text */
 } redis_address;
 
 /* redis://[user[:password]@]host[:port][,host...][/database], unix:///path[?db=1], or
  * sentinel://[user@]host[:port][,host...]/master[/database]; by TLS as rediss:// and
- * rediss+sentinel://.
+ * rediss+sentinel://, with ?ca=/path, ?certificate=/path or both, joined by &, behind the rest.
  * False for any other text. */
 bool redis_address_read(const char *text, redis_address *address);
 

@@ -124,15 +124,14 @@ extern const size_t store_overhead;
 
 /* A store in a Redis or Valkey, which any number of daemons may share. */
 typedef struct {
-    const char *address;          /* as redis_address_read takes it */
-    const char *password;         /* goes before the address's; "" for none */
-    const char *ca, *certificate; /* files for TLS: see redis_tls.h */
-    size_t budget;                /* bytes of copies that are kept here */
-    int64_t lifetime;             /* milliseconds without use */
-    int copies;                   /* replicas of the store's that must have what is given */
-    int64_t timeout;              /* milliseconds that an exchange may take, beside its bytes */
-    int64_t grace;                /* that the store may be away before this one is not ready */
-    size_t largest;               /* bytes of a value */
+    const char *address;  /* as redis_address_read takes it */
+    const char *password; /* goes before the address's; "" for none */
+    size_t budget;        /* bytes of copies that are kept here */
+    int64_t lifetime;     /* milliseconds without use */
+    int copies;           /* replicas of the store's that must have what is given */
+    int64_t timeout;      /* milliseconds that an exchange may take, beside its bytes */
+    int64_t grace;        /* that the store may be away before this one is not ready */
+    size_t largest;       /* bytes of a value */
 } store_redis_setup;
 
 /* Where the store does not answer, it may later. NULL where it is none that may be used, which the

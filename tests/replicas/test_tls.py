@@ -43,18 +43,19 @@ class Tls(Case):
         store.tls_port = port
         return self.start(store)
 
-    def address(self, store, host="127.0.0.1"):
-        return f"rediss://{host}:{store.tls_port}"
+    def address(self, store, host="127.0.0.1", certificate=None):
+        with_one = f"&certificate={certificate}" if certificate else ""
+        return f"rediss://{host}:{store.tls_port}?ca={self.ca}{with_one}"
 
-    def expect_refusal(self, pattern, *options):
+    def expect_refusal(self, pattern, address):
         with self.assertRaises(SystemExit) as ended:
-            engines.replica(*options)
+            engines.replica(address)
         self.assertRegex(str(ended.exception), "cannot be used: " + pattern)
 
     def test_handles_go_by_tls(self):
         store = self.server()
-        daemons = [*self.replicas(1, self.address(store), "--store-ca", self.ca),
-                   *self.replicas(1, self.address(store, "localhost"), "--store-ca", self.ca)]
+        daemons = [*self.replicas(1, self.address(store)),
+                   *self.replicas(1, self.address(store, "localhost"))]
         a, b = (self.caller(daemon.port) for daemon in daemons)
         for i in range(100):
             handle = self.expect(forward(a, i), 200).body["cache"]
@@ -74,7 +75,7 @@ class Tls(Case):
     def test_large_caches_go_ahead_by_tls(self):
         store = self.server()
         a, b = (self.caller(daemon.port) for daemon in
-                self.replicas(2, self.address(store), "--store-ca", self.ca))
+                self.replicas(2, self.address(store)))
         forward = {"x": [[i / 7 for i in range(1000)]] * 200, "w": [[0.5]] * 1000, "b": [1]}
         handle = self.expect(a.call("/affine/forward", forward), 200).body["cache"]
         answers = [self.expect(caller.call("/affine/backward", {"dout": [[1]] * 200, "cache": handle}),
@@ -84,10 +85,10 @@ class Tls(Case):
 
     def test_who_is_not_vouched_for_is_none(self):
         store = self.server(names=("DNS:elsewhere",))
-        self.expect_refusal("TLS: .*name in the certificate", self.address(store), "--store-ca", self.ca)
-        self.expect_refusal("TLS: .*issuer is unknown", self.address(store))
-        self.expect_refusal("no certificate can be read from /nowhere", self.address(store),
-                            "--store-ca", "/nowhere")
+        bare, _ = self.address(store).split("?")
+        self.expect_refusal("TLS: .*name in the certificate", self.address(store))
+        self.expect_refusal("TLS: .*issuer is unknown", bare)
+        self.expect_refusal("no certificate can be read from /nowhere", bare + "?ca=/nowhere")
 
     def test_a_store_may_ask_for_a_certificate(self):
         store = self.server("--tls-auth-clients", "yes")
@@ -95,15 +96,14 @@ class Tls(Case):
         both = self.path("both.pem")
         with open(both, "w") as file:
             file.write(open(signed).read() + open(key).read())
-        daemon, = self.replicas(1, self.address(store), "--store-ca", self.ca,
-                                "--store-certificate", both)
+        daemon, = self.replicas(1, self.address(store, certificate=both))
         caller = self.caller(daemon.port)
         handle = self.expect(forward(caller, 5), 200).body["cache"]
         self.assertEqual(number_of(self.expect(backward(caller, handle), 200)), 5)
-        self.expect_refusal("no certificate and key can be read", self.address(store), "--store-ca",
-                            self.ca, "--store-certificate", signed)
+        self.expect_refusal("no certificate and key can be read",
+                            self.address(store, certificate=signed))
         try:  # the store's word may be lost with the connection that it ends
-            without, = self.replicas(1, self.address(store), "--store-ca", self.ca)
+            without, = self.replicas(1, self.address(store))
             self.expect(forward(self.caller(without.port), 1), 503, "store_unavailable")
         except SystemExit as ended:
             self.assertRegex(str(ended), "cannot be used: TLS: .*alert")

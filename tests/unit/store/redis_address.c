@@ -61,6 +61,12 @@ Test(redis_address, tells_what_goes_by_tls) {
         CHECK_TRUE(read_address(with[i]).by_tls);
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
         CHECK_TRUE(!read_address(without[i]).by_tls);
+    redis_address a = read_address("rediss://h/2?ca=/a%26b&certificate=/c");
+    CHECK_TEXT(a.ca, "/a&b");
+    CHECK_TEXT(a.certificate, "/c");
+    CHECK_EQUAL(a.database, 2);
+    CHECK_TEXT(read_address("rediss://h?certificate=/c").certificate, "/c");
+    CHECK_TEXT(read_address("rediss+sentinel://h/m?ca=/a").ca, "/a");
     CHECK_EQUAL(read_address(with[0]).way, REDIS_TCP);
     CHECK_EQUAL(read_address(with[0]).host[1].port, 5);
     CHECK_EQUAL(read_address(with[1]).way, REDIS_SENTINEL);
@@ -82,6 +88,12 @@ Test(redis_address, refuses_what_is_none) {
                                         "redis://u:%zz@h",
                                         "redis://a,b,c,d,e,f,g,h,i",
                                         "redisss://h",
+                                        "redis://h?ca=/a",
+                                        "rediss://h?ca=",
+                                        "rediss://h?ca=/a&ca=/a",
+                                        "rediss://h?key=/a",
+                                        "rediss://h?",
+                                        "rediss://h/1&ca=/a",
                                         "http://h",
                                         "unix://relative",
                                         "unix:///",

@@ -16,8 +16,6 @@ enum { LONG = 600000, BUDGET = 64 << 20 };
 static store *open_with(const redis_server *server, size_t budget, int64_t lifetime) {
     const store_redis_setup setup = {.address = server->address,
                                      .password = "",
-                                     .ca = "",
-                                     .certificate = "",
                                      .budget = budget,
                                      .lifetime = lifetime,
                                      .timeout = 500,
@@ -425,8 +423,6 @@ Test(store_redis, one_that_is_not_there_may_come) {
     redis_kill(&server);
     const store_redis_setup setup = {.address = server.address,
                                      .password = "",
-                                     .ca = "",
-                                     .certificate = "",
                                      .lifetime = LONG,
                                      .timeout = 500,
                                      .grace = 10000};
@@ -444,12 +440,8 @@ Test(store_redis, one_that_is_not_there_may_come) {
 Test(store_redis, one_that_drops_handles_or_wants_a_password_is_none) {
     redis_server server = redis_start(
         (const char *const[]){"--maxmemory", "9mb", "--maxmemory-policy", "allkeys-lru", NULL});
-    store_redis_setup setup = {.address = server.address,
-                               .password = "",
-                               .ca = "",
-                               .certificate = "",
-                               .lifetime = LONG,
-                               .timeout = 500};
+    store_redis_setup setup = {
+        .address = server.address, .password = "", .lifetime = LONG, .timeout = 500};
     cr_assert(!store_open_redis(&setup));
     redis_kill(&server);
     redis_start_again(&server, (const char *const[]){"--enable-debug-command", "no", NULL});
@@ -468,8 +460,6 @@ Test(store_redis, too_few_replicas_are_no_promise) {
     redis_server server = redis_start(NULL);
     const store_redis_setup setup = {.address = server.address,
                                      .password = "",
-                                     .ca = "",
-                                     .certificate = "",
                                      .lifetime = LONG,
                                      .timeout = 1000,
                                      .copies = 1,
