@@ -172,7 +172,7 @@ replicas: ## three daemons that share a Redis, behind HAProxy on 127.0.0.1:8080,
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/xor $(B)/starved $(B)/confine.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/xor $(B)/starved $(B)/confine.so $(B)/clock.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz

@@ -15,6 +15,7 @@
 
 enum {
     LINE = 64,
+    LAST_LOOK = 10, /* milliseconds past the deadline: it may be this process that was stopped */
     IOVECS = 16,
     MOST_OUT = 256 << 10, /* bytes that are kept to be sent together */
     AT_ONCE = 16 << 10,   /* bytes that are read at once; and of a value that is copied to be sent
@@ -44,7 +45,8 @@ static bool await(redis_link *link, short events) {
     struct pollfd poller = {.fd = link->context->fd, .events = events};
     for (;;) {
         int64_t left = link->deadline - link_now();
-        int ready = poll(&poller, 1, left > 0 ? (int)(left < INT_MAX ? left : INT_MAX) : 0);
+        int64_t wait = left < LAST_LOOK ? LAST_LOOK : left < INT_MAX ? left : INT_MAX;
+        int ready = poll(&poller, 1, (int)wait);
         if (ready > 0)
             return true;
         if (ready == 0)
@@ -189,13 +191,13 @@ static size_t send_some(redis_link *link, const struct iovec *piece, int count) 
 static bool send_pieces(redis_link *link, struct iovec *piece, int count) {
     while (count > 0 && link->state == LINK_GOOD) {
         size_t sent = send_some(link, piece, count);
-        if (link_now() > link->deadline)
-            return link_fail(link, LINK_LATE, "it did not take a value in time");
         for (; count > 0 && sent >= piece->iov_len; piece++, count--)
             sent -= piece->iov_len;
         if (count > 0) {
             piece->iov_base = (char *)piece->iov_base + sent;
             piece->iov_len -= sent;
+            if (link_now() > link->deadline)
+                link_fail(link, LINK_LATE, "it did not take a value in time");
         }
     }
     return link->state == LINK_GOOD;
@@ -421,7 +423,7 @@ bool link_take(redis_link *link, void *bytes, size_t length) {
             {to + done, done < length ? length - done : 0},
             {end + (done > length ? done - length : 0), done > length ? all - done : sizeof end}};
         done += take_some(link, rest, 2);
-        if (link_now() > link->deadline)
+        if (done < all && link_now() > link->deadline)
             return link_fail(link, LINK_LATE, "it did not give a value in time");
     }
     if (link->state != LINK_GOOD)

@@ -331,11 +331,11 @@ static int settle(redis_pool *pool) {
 }
 
 /* Whether the watcher's link is whole. One that ended says nothing yet: the store may have started
- * again, and calls have found it. */
+ * again, and calls have found it. Nor does an error about keys that no daemon wrote. */
 static bool link_holds(redis_pool *pool) {
     if (pool->link->state == LINK_GOOD)
         return true;
-    if (pool->link->state != LINK_LOST)
+    if (pool->link->state != LINK_LOST && is_no_store(pool->link))
         go_away(pool, pool->link->text);
     drop_link(pool);
     return false;
