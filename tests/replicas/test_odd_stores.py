@@ -62,8 +62,8 @@ class Odd(Case):
         """EXPIRED of them fill the store: when they end, forwards go on, and others hardly notice"""
         store = self.start(engines.Redis())
         lifetime = 3 + EXPIRED / 40_000
-        fill(store, EXPIRED, lifetime)
         end = time.monotonic() + lifetime
+        fill(store, EXPIRED, lifetime)
         store.say("CONFIG", "SET", "maxmemory", store.used() + (1 << 20))
         daemons = self.replicas(2, store)
         caller, other = (self.caller(daemon.port) for daemon in daemons)
