@@ -77,7 +77,7 @@ FUZZ_OBJ := $(call obj,tests/fuzz/fuzz.c tests/fuzz/exchange.c tests/unit/server
 # Of jemalloc see server/main.c. Linked in it needs no libstdc++ beside it, which takes a fifth of the
 # time that a start takes.
 JEMALLOC ?= -l:libjemalloc_pic.a
-SERVER_LIBS := -lmicrohttpd -ljansson -l:libhiredis.a -lpthread -lm
+SERVER_LIBS := -lmicrohttpd -ljansson -lgnutls -l:libhiredis.a -lpthread -lm
 CLIENT_LIBS := -lcurl -ljansson -lm
 
 PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-openmp-dev \
@@ -172,7 +172,7 @@ replicas: ## three daemons that share a Redis, behind HAProxy on 127.0.0.1:8080,
 ##@ Work on it
 
 .PHONY: tests
-tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/xor $(B)/starved $(B)/confine.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
+tests: all $(B)/unit-tests $(B)/http-tests $(B)/digits $(B)/xor $(B)/starved $(B)/confine.so $(B)/clock.so $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## build the tests
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz

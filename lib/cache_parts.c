@@ -57,26 +57,48 @@ static void dims_of(const layers_cache *cache, layers_dims *dims) {
     memcpy(dims->tail, cache->tail, (size_t)cache->tail_rank * sizeof *dims->tail);
 }
 
-void layers_cache_take_apart(const layers_cache *cache, layers_cache_parts *parts) {
-    const layers_operation *operation = cache->operation;
-    layers_dims dims;
-    dims_of(cache, &dims);
-    *parts = (layers_cache_parts){.operation = operation, .dtype = cache->dtype};
-    memcpy(parts->number, cache->number, sizeof parts->number);
-    memcpy(parts->choice, cache->choice, sizeof parts->choice);
+/* The parts by their shapes and dtypes, without data. */
+static void outline(const layers_operation *operation, layers_dtype dtype, const layers_dims *dims,
+                    layers_cache_parts *parts) {
+    *parts = (layers_cache_parts){.operation = operation, .dtype = dtype};
     for (int i = 0; operation->inputs[i].name; i++) {
         layers_tensor *input = &parts->inputs[i];
-        input->dtype = operation->inputs[i].labels ? LAYERS_I64 : cache->dtype;
-        input->rank = dims_shape(&dims, operation->inputs[i].shape, input->shape);
+        input->dtype = operation->inputs[i].labels ? LAYERS_I64 : dtype;
+        input->rank = dims_shape(dims, operation->inputs[i].shape, input->shape);
         layers_shape_size(input->shape, input->rank, &input->size);
     }
     for (int i = 0; operation->saved[i].name; i++) {
-        layers_tensor *saved = &parts->saved[i];
-        saved->dtype = cache->dtype;
-        part_shape(operation, i, &dims, saved);
-        saved->data = cache->saved[i].data;
-        saved->buffer = layers_buffer_ref(cache->saved[i].buffer);
+        parts->saved[i].dtype = dtype;
+        part_shape(operation, i, dims, &parts->saved[i]);
     }
+}
+
+static void share(layers_tensor *saved, void *data, layers_buffer *buffer) {
+    saved->data = data;
+    saved->buffer = layers_buffer_ref(buffer);
+}
+
+void layers_cache_take_apart(const layers_cache *cache, layers_cache_parts *parts) {
+    layers_dims dims;
+    dims_of(cache, &dims);
+    outline(cache->operation, cache->dtype, &dims, parts);
+    memcpy(parts->number, cache->number, sizeof parts->number);
+    memcpy(parts->choice, cache->choice, sizeof parts->choice);
+    for (int i = 0; cache->operation->saved[i].name; i++)
+        share(&parts->saved[i], cache->saved[i].data, cache->saved[i].buffer);
+}
+
+void layers_cache_foresee(const layers_call *call, layers_cache_parts *parts) {
+    const layers_saved *saved = call->operation->saved;
+    outline(call->operation, call->dtype, &call->dims, parts);
+    for (int i = 0; i < LAYERS_MAX_PARAMS; i++) {
+        parts->number[i] = call->params[i].number;
+        parts->choice[i] = call->params[i].choice;
+    }
+    for (int i = 0; saved[i].name; i++)
+        if (!saved[i].shape)
+            share(&parts->saved[i], call_input(call, saved[i].name)->data,
+                  call_input(call, saved[i].name)->buffer);
 }
 
 void layers_cache_parts_clear(layers_cache_parts *parts) {

@@ -33,6 +33,10 @@ typedef struct {
 /* The parts of a cache; they share its memory. */
 LAYERS_API void layers_cache_take_apart(const layers_cache *cache, layers_cache_parts *parts);
 
+/* The same of the cache that a call will give, once it is prepared: tensors that the cache is to
+ * share with the call's inputs are there, of what is yet to be computed `data` is NULL. */
+LAYERS_API void layers_cache_foresee(const layers_call *call, layers_cache_parts *parts);
+
 /* Gives up what the parts share. */
 LAYERS_API void layers_cache_parts_clear(layers_cache_parts *parts);
 

@@ -92,6 +92,8 @@ static bool prepare(work *w) {
 
 static bool run(work *w) {
     layers_error error;
+    if (w->reserved > 0 && w->store.begin)
+        w->store.begin(&w->store, &w->call);
     if (layers_run(&w->call, &error) != LAYERS_OK)
         return problem_set_layers(w->request.problem, &error);
     return true;
@@ -135,7 +137,7 @@ static bool answer(work *w, reply *reply) {
     w->answer.handle = keep ? handle : NULL;
     size_t length = (size_t)(w->route->answer_form->write(body, &w->answer) - body);
     if (w->release)
-        w->store.remove(&w->store, w->request.handle);
+        w->store.let_go(&w->store, w->request.handle);
     form_reply(w->route->answer_form, body, length, reply);
     return true;
 }

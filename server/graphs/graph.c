@@ -204,7 +204,7 @@ static bool keep(work *w) {
 static void release(work *w) {
     store *store = &w->store;
     for (size_t i = 0; i < w->call.release_count; i++)
-        store->remove(store, w->call.release[i]);
+        store->let_go(store, w->call.release[i]);
 }
 
 /* Nothing can fail once something is kept. */

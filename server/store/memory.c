@@ -371,6 +371,10 @@ static bool memory_remove(store *interface, const char *handle) {
     return true;
 }
 
+static void memory_let_go(store *interface, const char *handle) {
+    memory_remove(interface, handle);
+}
+
 static void memory_stats(store *interface, store_stats *stats) {
     memory_store *store = interface->self;
     *stats = (store_stats){
@@ -427,6 +431,7 @@ store *store_open_memory(size_t budget, int64_t lifetime) {
         .get = memory_get,
         .info = memory_info,
         .remove = memory_remove,
+        .let_go = memory_let_go,
         .stats = memory_stats,
         .ready = memory_ready,
         .close = memory_close,

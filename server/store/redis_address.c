@@ -71,14 +71,15 @@ static bool read_user(redis_address *address, const char *text, size_t length) {
            (!colon || copy(address->password, REDIS_TEXT, colon + 1, length - user - 1));
 }
 
-/* "[user[:password]@]host[:port][,host...]"; moves *text to the '/' or the end behind it. */
+/* "[user[:password]@]host[:port][,host...]"; moves *text to the '/', the '?' or the end behind it.
+ */
 static bool read_hosts(redis_address *address, const char **text) {
-    size_t length = strcspn(*text, "/");
+    size_t length = strcspn(*text, "/?");
     const char *at = memrchr(*text, '@', length), *end = *text + length;
     if (at && !read_user(address, *text, (size_t)(at - *text)))
         return false;
     for (const char *host = at ? at + 1 : *text;;) {
-        size_t one = strcspn(host, ",/");
+        size_t one = strcspn(host, ",/?");
         if (!read_host(address, host, one))
             return false;
         if (host + one == end)
@@ -89,11 +90,36 @@ static bool read_hosts(redis_address *address, const char **text) {
     return true;
 }
 
-/* "", "/", "/3" */
+/* Whether a text starts so; then it is moved behind that. */
+static bool skip(const char **text, const char *start) {
+    size_t length = strlen(start);
+    if (strncmp(*text, start, length) != 0)
+        return false;
+    *text += length;
+    return true;
+}
+
+/* "?ca=/path&certificate=/path" to the end, where it goes by TLS. */
+static bool read_files(redis_address *address, const char *text) {
+    for (const char *mark = "?"; address->by_tls && skip(&text, mark); mark = "&") {
+        char *file = skip(&text, "ca=")            ? address->ca
+                     : skip(&text, "certificate=") ? address->certificate
+                                                   : NULL;
+        size_t length = strcspn(text, "&");
+        if (!file || *file || length == 0 || !copy(file, REDIS_TEXT, text, length))
+            return false;
+        text += length;
+    }
+    return !*text;
+}
+
+/* "", "/", "/3", and files behind it. */
 static bool read_database(redis_address *address, const char *text) {
-    if (!*text || !strcmp(text, "/"))
-        return true;
-    return *text == '/' && read_number(text + 1, strlen(text + 1), DATABASES, &address->database);
+    if (*text != '/')
+        return read_files(address, text);
+    size_t length = strcspn(++text, "?");
+    return (length == 0 || read_number(text, length, DATABASES, &address->database)) &&
+           read_files(address, text + length);
 }
 
 static bool read_socket(redis_address *address, const char *text) {
@@ -112,30 +138,23 @@ static bool read_socket(redis_address *address, const char *text) {
 static bool read_sentinels(redis_address *address, const char *text) {
     if (!read_hosts(address, &text) || *text != '/')
         return false;
-    size_t length = strcspn(++text, "/");
+    size_t length = strcspn(++text, "/?");
     return length > 0 && copy(address->master, sizeof address->master, text, length) &&
            read_database(address, text + length);
 }
 
-/* Whether a text starts so; then it is moved behind that. */
-static bool skip(const char **text, const char *start) {
-    size_t length = strlen(start);
-    if (strncmp(*text, start, length) != 0)
-        return false;
-    *text += length;
-    return true;
-}
-
 bool redis_address_read(const char *text, redis_address *address) {
     *address = (redis_address){.way = REDIS_TCP};
-    if (skip(&text, "redis://"))
+    address->by_tls = skip(&text, "rediss://");
+    if (address->by_tls || skip(&text, "redis://"))
         return read_hosts(address, &text) && read_database(address, text);
     if (skip(&text, "unix://")) {
         address->way = REDIS_UNIX;
         return read_socket(address, text);
     }
     address->way = REDIS_SENTINEL;
-    return (skip(&text, "sentinel://") || skip(&text, "redis+sentinel://")) &&
+    address->by_tls = skip(&text, "rediss+sentinel://");
+    return (address->by_tls || skip(&text, "sentinel://") || skip(&text, "redis+sentinel://")) &&
            read_sentinels(address, text);
 }
 

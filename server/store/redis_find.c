@@ -17,6 +17,7 @@ static bool resolve(const char *name, int port, redis_node *node, char text[LINK
         freeaddrinfo(list);
     }
     node->port = port;
+    snprintf(node->name, sizeof node->name, "%s", name);
     if (fault)
         snprintf(text, LINK_TEXT, "%.64s is not known: %s", name, gai_strerror(fault));
     return !fault;
@@ -30,8 +31,17 @@ static bool host_of(const redis_address *address, int i, redis_node *node, char 
     return true;
 }
 
-redis_link *find_open(const redis_address *address, const redis_node *node, int64_t deadline) {
+/* A connection, by TLS where the address says so. */
+static redis_link *connect_to(const redis_address *address, const redis_node *node,
+                              int64_t deadline) {
     redis_link *link = link_open(node->host, node->port, deadline);
+    if (link && address->by_tls)
+        link_start_tls(link, address->tls, node->name);
+    return link;
+}
+
+redis_link *find_open(const redis_address *address, const redis_node *node, int64_t deadline) {
+    redis_link *link = connect_to(address, node, deadline);
     if (!link)
         return NULL;
     char database[16];
@@ -113,7 +123,7 @@ static bool ask_sentinel(const redis_address *address, int i, redis_node *node, 
     redis_node sentinel;
     if (!host_of(address, i, &sentinel, text))
         return false;
-    redis_link *link = link_open(sentinel.host, sentinel.port, link_now() + timeout);
+    redis_link *link = connect_to(address, &sentinel, link_now() + timeout);
     if (!link)
         return false;
     const char *const ask[] = {"SENTINEL", "get-master-addr-by-name", address->master};

@@ -6,6 +6,7 @@
 #include "store/redis_link.h"
 
 typedef struct {
+    char name[REDIS_TEXT]; /* to which its certificate must be */
     char host[REDIS_TEXT]; /* numeric, or the path of a socket */
     int port;              /* 0 for a socket */
 } redis_node;

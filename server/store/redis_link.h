@@ -1,6 +1,6 @@
 /* One connection to a Redis or Valkey: for one thread at a time, with a deadline over all of an
- * exchange, and values that go from and to where they lie, past the client library, which would
- * copy each of them twice.
+ * exchange, and values that go from and to where they lie. Of the client library it takes what
+ * connects and what reads answers: its own ways in and out copy each value twice.
  *
  * Once something has failed the link is of no use but to be closed: what would come next on it
  * could be the answer to what came before. */
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "store/redis_tls.h"
 
 typedef enum {
     LINK_GOOD,
@@ -25,11 +27,15 @@ enum { LINK_TEXT = 160 };
 
 typedef struct {
     redisContext *context;
+    gnutls_session_t session; /* NULL without TLS */
     link_state state;
     int64_t deadline;     /* of the exchange, in milliseconds of the monotonic clock */
     char text[LINK_TEXT]; /* what went wrong, for people */
     uint64_t taken, sent; /* bytes of values */
     unsigned generation;  /* its pool's */
+    char *out;            /* what is to be sent */
+    size_t out_used, out_room;
+    size_t owed; /* answers at which nobody will look, before those that are asked for */
 } redis_link;
 
 int64_t link_now(void);
@@ -39,6 +45,9 @@ int64_t link_now(void);
 redis_link *link_open(const char *host, int port, int64_t deadline);
 void link_close(redis_link *link);
 
+/* From here on by TLS, with the one of that name. */
+bool link_start_tls(redis_link *link, const redis_tls *tls, const char *name);
+
 /* Whether something, such as the end of the connection, has come that nobody asked for. */
 bool link_is_stale(const redis_link *link);
 
@@ -47,13 +56,19 @@ bool link_is_stale(const redis_link *link);
 /* Adds a command to what will be sent. */
 bool link_ask(redis_link *link, int count, const char *const *words);
 
-/* Adds "SET key <value> PX lifetime", and sends all: the value is the pieces one after the other.
- */
+/* Adds "SET key <value> PX lifetime", whose value is the pieces one after the other; one that is
+ * not small is sent. */
 bool link_set(redis_link *link, const char *key, const struct iovec *pieces, int count,
               int64_t lifetime);
 
 /* Sends what was added. */
 bool link_flush(redis_link *link);
+
+/* Waits until answers of so many bytes are there: who waits for several is woken once. */
+bool link_await(redis_link *link, size_t bytes);
+
+/* Does not wait for the answers to what was sent, so many: they are passed over when they come. */
+void link_leave(redis_link *link, size_t answers);
 
 /* The next answer, to be freed with freeReplyObject; an error is none. */
 redisReply *link_answer(redis_link *link);

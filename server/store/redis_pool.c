@@ -136,10 +136,14 @@ static redis_link *take_waiting(redis_pool *pool) {
     return link;
 }
 
+static int64_t deadline_of(const redis_pool *pool, size_t bytes) {
+    return link_now() + pool->setup.timeout + (int64_t)(bytes / RATE);
+}
+
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
     if (!pool_is_up(pool))
         return NULL;
-    int64_t deadline = link_now() + pool->setup.timeout + (int64_t)(bytes / RATE);
+    int64_t deadline = deadline_of(pool, bytes);
     redis_link *link;
     *reused = true;
     while ((link = take_waiting(pool)) && link_is_stale(link))
@@ -159,6 +163,14 @@ redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
     return link;
 }
 
+bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes) {
+    pthread_mutex_lock(&pool->lock);
+    bool is_current = link->generation == pool->generation && pool->health.up;
+    pthread_mutex_unlock(&pool->lock);
+    link->deadline = deadline_of(pool, bytes);
+    return is_current;
+}
+
 /* Whether a link was refused by an error that begins with one of these words, ended by NULL. */
 static bool is_refused(const redis_link *link, const char *const *words) {
     for (; link->state == LINK_REFUSED && *words; words++)
@@ -170,7 +182,7 @@ static bool is_refused(const redis_link *link, const char *const *words) {
 /* Whether this node is not to be asked, whatever it is asked. */
 static bool is_no_store(const redis_link *link) {
     static const char *const words[] = {"READONLY", "LOADING",   "MASTERDOWN", "CLUSTERDOWN",
-                                        "NOAUTH",   "WRONGPASS", NULL};
+                                        "NOAUTH",   "WRONGPASS", "TLS:",       NULL};
     return link->state == LINK_LOST || link->state == LINK_LATE || is_refused(link, words);
 }
 
@@ -257,7 +269,7 @@ static bool ask_report(redis_pool *pool, const redis_node *node, redis_report *r
 /* Looks at the store over the watcher's link, which it opens. *wrong: it is there, and is none that
  * may be used. */
 static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
-    static const char *const never[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR", NULL};
+    static const char *const never[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR", "TLS:", NULL};
     const redis_setup *setup = &pool->setup;
     redis_node node = pool->node;
     redis_report report;
@@ -319,11 +331,11 @@ static int settle(redis_pool *pool) {
 }
 
 /* Whether the watcher's link is whole. One that ended says nothing yet: the store may have started
- * again, and calls have found it. */
+ * again, and calls have found it. Nor does an error about keys that no daemon wrote. */
 static bool link_holds(redis_pool *pool) {
     if (pool->link->state == LINK_GOOD)
         return true;
-    if (pool->link->state != LINK_LOST)
+    if (pool->link->state != LINK_LOST && is_no_store(pool->link))
         go_away(pool, pool->link->text);
     drop_link(pool);
     return false;

@@ -44,6 +44,8 @@ void pool_stop(redis_pool *pool);
 /* A link for an exchange that takes so many bytes of values, its deadline set; NULL where the
  * store is away. *reused: it has waited, and may have ended since. */
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused);
+/* Whether a link that was taken may be used for another exchange: its deadline is then set anew. */
+bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes);
 /* Takes it back, whatever came of it. A state that says so makes the store be away. */
 void pool_give(redis_pool *pool, redis_link *link);
 /* Closes what waits: the store seems to have ended its connections. */

@@ -107,8 +107,8 @@ bool share_subtract(redis_link *link, const char *owner_name, const char *handle
     link_ask(link, 3, (const char *const[]){"HDEL", key, handle});
     link_flush(link);
     bool known = link_string(link, bytes, sizeof bytes, &length);
-    if (!link_integer(link, &taken) || !known || !taken)
-        return link->state == LINK_GOOD;
+    if (!link_integer(link, &taken) || !known || !taken || strspn(bytes, "0123456789") != length)
+        return link->state == LINK_GOOD; /* it is another's already, or no daemon wrote it */
     snprintf(less, sizeof less, "-%s", bytes);
     link_ask(link, 4, (const char *const[]){"HINCRBY", key, sum_field, less});
     return link_flush(link) && link_integer(link, &sum);

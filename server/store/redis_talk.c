@@ -13,6 +13,8 @@
 #include "base/problem.h"
 
 enum {
+    OK_BYTES = 5,         /* of "+OK\r\n" */
+    NUMBER_BYTES = 4,     /* of ":1\r\n" */
     WINDOW = 4,           /* pieces that are asked for ahead: the store holds them until they go */
     PIECE_LONGER = 60000, /* milliseconds */
     PIECE_KEY = REDIS_KEY + 24,
@@ -22,7 +24,7 @@ enum {
     RATE = 16384, /* bytes a millisecond, at the worst */
 };
 
-static size_t pieces_of(const value_image *image) {
+size_t talk_pieces(const value_image *image) {
     return image->data_bytes > TALK_PIECE ? (image->data_bytes + TALK_PIECE - 1) / TALK_PIECE : 0;
 }
 
@@ -56,7 +58,8 @@ static bool has_copies(redis_link *link, const talk_terms *terms) {
 /* ---- put ---------------------------------------------------------------------------------------
  */
 
-/* The data of an image from `begin` on, `length` bytes of it. */
+/* The data of an image from `begin` on, `length` bytes of it: so many parts, 0 where one of them is
+ * yet to be computed. */
 static int cut(const value_image *image, size_t begin, size_t length, struct iovec *out) {
     int count = 0;
     for (int i = 0; i < image->count && length > 0; i++) {
@@ -65,6 +68,8 @@ static int cut(const value_image *image, size_t begin, size_t length, struct iov
             continue;
         }
         size_t part = image->bytes[i] - begin < length ? image->bytes[i] - begin : length;
+        if (!image->data[i])
+            return 0;
         out[count++] = (struct iovec){(char *)image->data[i] + begin, part};
         length -= part;
         begin = 0;
@@ -79,23 +84,51 @@ static bool settle(redis_link *link, size_t *waiting, size_t left) {
     return link->state == LINK_GOOD;
 }
 
+/* The same of a piece. */
+static int cut_piece(const value_image *image, size_t number, struct iovec *out) {
+    size_t begin = number * TALK_PIECE, left = image->data_bytes - begin;
+    return cut(image, begin, left < TALK_PIECE ? left : TALK_PIECE, out);
+}
+
+static void send_piece(redis_link *link, const talk_value *value, size_t number, size_t *waiting) {
+    struct iovec out[LAYERS_MAX_TENSORS];
+    char key[PIECE_KEY];
+    int count = cut_piece(&value->image, number, out);
+    piece_key(key, value->key, number + 1);
+    link_set(link, key, out, count, value->terms->lifetime + PIECE_LONGER);
+    ++*waiting;
+    settle(link, waiting, WINDOW);
+}
+
+void talk_ahead(redis_link *link, talk_value *value, const atomic_bool *enough) {
+    struct iovec out[LAYERS_MAX_TENSORS];
+    size_t pieces = talk_pieces(&value->image), i = 0;
+    while (i < pieces && cut_piece(&value->image, i, out) == 0)
+        i++;
+    value->ahead_from = i;
+    for (; i < pieces && cut_piece(&value->image, i, out) > 0 && !atomic_load(enough); i++)
+        send_piece(link, value, i, &value->waiting);
+    value->ahead_to = i;
+}
+
+void talk_forget_ahead(talk_value *value) {
+    value->ahead_from = value->ahead_to = value->waiting = 0;
+}
+
+/* Sends what has not gone ahead. */
 static void send_value(redis_link *link, talk_value *value, size_t *waiting) {
     value_image *image = &value->image;
     struct iovec out[LAYERS_MAX_TENSORS + 1];
-    char key[PIECE_KEY];
-    size_t pieces = pieces_of(image);
-    for (size_t i = 0; i < pieces && link->state == LINK_GOOD; i++) {
-        size_t begin = i * TALK_PIECE, left = image->data_bytes - begin;
-        int count = cut(image, begin, left < TALK_PIECE ? left : TALK_PIECE, out);
-        piece_key(key, value->key, i + 1);
-        link_set(link, key, out, count, value->terms->lifetime + PIECE_LONGER);
-        ++*waiting;
-        settle(link, waiting, WINDOW);
-    }
+    size_t pieces = talk_pieces(image);
+    *waiting += value->waiting;
+    for (size_t i = 0; i < pieces && link->state == LINK_GOOD; i++)
+        if (i < value->ahead_from || i >= value->ahead_to)
+            send_piece(link, value, i, waiting);
     out[0] = (struct iovec){image->header, image->header_length};
     int count = pieces ? 0 : cut(image, 0, image->data_bytes, out + 1);
     link_set(link, value->key, out, count + 1, value->terms->lifetime);
     ++*waiting;
+    talk_forget_ahead(value);
 }
 
 /* Whether an owner may keep so much; what it keeps is known by that. */
@@ -115,7 +148,8 @@ talk_outcome talk_put(redis_link *link, void *context) {
             share_ask_add(value->share, link, value->owner, value->handle, value->bytes);
     }
     ask_wait(link, putting->terms);
-    link_flush(link);
+    if (link_flush(link) && putting->terms->copies > 0)
+        link_await(link, waiting * OK_BYTES + NUMBER_BYTES);
     settle(link, &waiting, 0);
     for (size_t i = 0; i < putting->count; i++) {
         talk_value *value = putting->values[i];
@@ -147,7 +181,8 @@ talk_outcome talk_undo(redis_link *link, void *context) {
     talk_putting *putting = context;
     for (size_t i = 0; i < putting->count; i++) {
         talk_value *value = putting->values[i];
-        size_t pieces = pieces_of(&value->image);
+        size_t pieces = talk_pieces(&value->image);
+        settle(link, &value->waiting, 0);
         link_ask(link, 2, (const char *const[]){"UNLINK", value->key});
         ask_unlink(link, value->key, pieces);
         link_flush(link);
@@ -187,6 +222,8 @@ static void ask_piece(redis_link *link, const talk_handle *handle, size_t number
     piece_key(key, handle->key, number);
     ask_expire(link, key, handle->terms->lifetime + PIECE_LONGER);
     link_ask(link, 2, (const char *const[]){"GET", key});
+    if (number == handle->pieces)
+        ask_wait(link, handle->terms);
     link_flush(link);
 }
 
@@ -212,6 +249,7 @@ static talk_outcome take_pieces(redis_link *link, talk_handle *handle, char *to,
         to += want;
         bytes -= want;
     }
+    handle->unconfirmed |= !has_copies(link, handle->terms);
     return TALK_OK;
 }
 
@@ -237,13 +275,9 @@ static talk_outcome fetch_rest(redis_link *link, talk_handle *handle) {
     return outcome;
 }
 
-talk_outcome talk_fetch(redis_link *link, void *context) {
-    talk_handle *handle = context;
+/* What stands under the value's own key. */
+static talk_outcome take_first(redis_link *link, talk_handle *handle) {
     int64_t live, length;
-    layers_tensor_clear(&handle->file);
-    ask_expire(link, handle->key, handle->terms->lifetime);
-    link_ask(link, 2, (const char *const[]){"GET", handle->key});
-    link_flush(link);
     if (!link_integer(link, &live) || !link_length(link, &length))
         return TALK_AWAY;
     if (length < 0)
@@ -255,11 +289,19 @@ talk_outcome talk_fetch(redis_link *link, void *context) {
     if (!link_take(link, handle->file.data, (size_t)length))
         return TALK_AWAY;
     handle->pieces = value_pieces(handle->file.data, (size_t)length);
-    talk_outcome outcome = handle->pieces ? fetch_rest(link, handle) : TALK_OK;
+    return TALK_OK;
+}
+
+talk_outcome talk_fetch(redis_link *link, void *context) {
+    talk_handle *handle = context;
+    layers_tensor_clear(&handle->file);
+    ask_expire(link, handle->key, handle->terms->lifetime);
+    link_ask(link, 2, (const char *const[]){"GET", handle->key});
     ask_wait(link, handle->terms);
     link_flush(link);
+    talk_outcome outcome = take_first(link, handle);
     handle->unconfirmed = !has_copies(link, handle->terms);
-    return outcome;
+    return outcome == TALK_OK && handle->pieces ? fetch_rest(link, handle) : outcome;
 }
 
 talk_outcome talk_touch(redis_link *link, void *context) {
@@ -314,30 +356,40 @@ talk_outcome talk_info(redis_link *link, void *context) {
     return TALK_OK;
 }
 
-talk_outcome talk_remove(redis_link *link, void *context) {
-    enum { START = 256 }; /* holds the number of pieces */
-    talk_handle *handle = context;
+/* Asks in how many pieces the data of a value is. */
+static void learn_pieces(redis_link *link, talk_handle *handle) {
+    enum { START = 256 }; /* holds their number */
     char start[START + 1];
-    size_t length;
-    int64_t gone = 0;
+    size_t length = 0;
     ask_head(link, handle->key, START);
-    link_ask(link, 2, (const char *const[]){"UNLINK", handle->key});
     link_flush(link);
-    if (!link_string(link, start, sizeof start, &length) || !link_integer(link, &gone))
-        return TALK_AWAY;
-    if (!gone)
-        return TALK_UNKNOWN;
-    size_t pieces = value_pieces(start, length);
-    if (pieces > handle->terms->largest / TALK_PIECE + 1)
-        pieces = 0; /* no daemon wrote that */
-    if (handle->owner_name)
-        share_subtract(link, handle->owner_name, handle->handle);
-    ask_unlink(link, handle->key, pieces);
+    link_string(link, start, sizeof start, &length);
+    handle->pieces = value_pieces(start, length);
+    if (handle->pieces > handle->terms->largest / TALK_PIECE + 1)
+        handle->pieces = 0; /* no daemon wrote that */
+}
+
+talk_outcome talk_remove(redis_link *link, void *context) {
+    talk_handle *handle = context;
+    int64_t gone = 0;
+    if (!handle->knows_pieces)
+        learn_pieces(link, handle);
+    link_ask(link, 2, (const char *const[]){"UNLINK", handle->key});
+    ask_unlink(link, handle->key, handle->pieces);
+    if (handle->in_passing && !handle->owner_name) {
+        link_leave(link, 1 + handle->pieces);
+        return link_flush(link) ? TALK_OK : TALK_AWAY;
+    }
     ask_wait(link, handle->terms);
     link_flush(link);
-    skip_integers(link, pieces);
+    link_integer(link, &gone);
+    skip_integers(link, handle->pieces);
     handle->unconfirmed = !has_copies(link, handle->terms);
-    return handle->unconfirmed ? TALK_AWAY : TALK_OK;
+    if (gone && handle->owner_name)
+        share_subtract(link, handle->owner_name, handle->handle);
+    if (link->state != LINK_GOOD || (gone && handle->unconfirmed))
+        return TALK_AWAY;
+    return gone ? TALK_OK : TALK_UNKNOWN;
 }
 
 talk_outcome talk_sum(redis_link *link, void *context) {

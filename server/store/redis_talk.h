@@ -26,11 +26,22 @@ typedef struct {
     const talk_terms *terms;
     redis_share *share;
     owner *owner;
-    const char *handle;
+    char handle[HANDLE_TEXT];
     char key[REDIS_KEY];
     value_image image;
-    size_t bytes; /* of memory */
+    size_t bytes;                /* of memory */
+    size_t ahead_from, ahead_to; /* pieces that have gone ahead on the link of the next talk */
+    size_t waiting;              /* answers to them that are to come */
 } talk_value;
+
+/* In how many pieces the data is; 0: it stands behind the header. */
+size_t talk_pieces(const value_image *image);
+
+/* Sends the pieces that are known of a value that is foreseen ahead, until it is enough. */
+void talk_ahead(redis_link *link, talk_value *value, const atomic_bool *enough);
+
+/* The next talk is over another link: nothing has gone ahead there. */
+void talk_forget_ahead(talk_value *value);
 
 /* Values to be put, all or none. */
 typedef struct {
@@ -50,7 +61,9 @@ typedef struct {
     const talk_terms *terms;
     char key[REDIS_KEY];
     const char *owner_name, *handle; /* NULL: not counted */
-    size_t pieces;                   /* in which its data is; from fetch and remove, too */
+    size_t pieces;                   /* in which its data is; from fetch, too */
+    bool knows_pieces;               /* remove: else they are asked for */
+    bool in_passing;                 /* remove: no answer is waited for */
     bool starts_anew;                /* touch: its lifetime, and not only whether it is live */
     bool unconfirmed;                /* by as many replicas */
     layers_tensor file;              /* from fetch */

@@ -80,10 +80,15 @@ struct store {
     bool waits;   /* its functions, but release, stats and ready, may wait for another machine */
     bool hurried; /* of a view: they may not, and say no with STORE_LATER instead */
     store_fault fault; /* of a view: of the last function that said no */
+    void *begun;       /* of a view: what `begin` has begun, the store's own */
     /* Sets `bytes` of the budget, and of what the owner may have of it, aside for what is to come.
      * False where they are not to be had; then *retry_after is the number of seconds after which
      * they may be. */
     bool (*reserve)(store *store, size_t bytes, int *retry_after);
+    /* Begins to keep the cache that a prepared call will give, for which bytes were set aside: what
+     * is known of it goes ahead while the rest is computed. The next function of the view is put,
+     * of that cache alone, or release. NULL: nothing would be gained. */
+    void (*begin)(store *store, const layers_call *call);
     /* Gives back what was reserved and not used. */
     void (*release)(store *store, size_t bytes);
     /* Keeps values for which `reserved` bytes were set aside in all, takes over the references, and
@@ -98,6 +103,8 @@ struct store {
     bool (*info)(store *store, const char *handle, store_info *info);
     /* Removes a handle. False as above. */
     bool (*remove)(store *store, const char *handle);
+    /* The same for who need not know whether it is removed for good, even after a failover. */
+    void (*let_go)(store *store, const char *handle);
     /* Notes a text under a name for so many milliseconds, for all daemons of the store; *note is
      * then the first that was noted, whoever did. False where that is not known. NULL: the store is
      * this process's own, and keeps no notes. */

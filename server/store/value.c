@@ -99,43 +99,55 @@ static size_t bytes_of(const layers_tensor *tensor) {
     return bytes;
 }
 
-static size_t data_of(const value_image *image, const store_value *value) {
+/* Bytes of the tensor, or where that is NULL of all that is saved. */
+static size_t data_of(const value_image *image, const layers_tensor *tensor) {
     size_t bytes = 0;
-    if (!value->cache)
-        return bytes_of(&value->tensor);
+    if (tensor)
+        return bytes_of(tensor);
     for (int i = 0; image->parts.operation->saved[i].name; i++)
         bytes += bytes_of(&image->parts.saved[i]);
     return bytes;
 }
 
-void value_image_make(value_image *image, const store_value *value, size_t bytes, size_t piece) {
+/* Of a tensor, or where that is NULL of the parts of a cache. */
+static void write_image(value_image *image, const layers_tensor *tensor, size_t bytes,
+                        size_t piece) {
     header h = {.text = image->header + LENGTH_BYTES};
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     image->count = 0;
     image->data_bytes = 0;
-    image->parts = (layers_cache_parts){0};
-    if (value->cache)
-        layers_cache_take_apart(value->cache, &image->parts);
-    size_t data = data_of(image, value);
+    size_t data = data_of(image, tensor);
     add(&h, "{\"__metadata__\":{\"layerd\":\"%d\"", VERSION);
     if (data > piece)
         add(&h, ",\"pieces\":\"%zu\"", (data + piece - 1) / piece);
     add(&h, ",\"bytes\":\"%zu\",\"data\":\"%zu\",\"created\":\"%" PRId64 "\"", bytes, data,
         (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    if (value->cache)
+    if (!tensor)
         add_cache(&h, &image->parts);
     add(&h, "}");
-    for (size_t each = sizeof(double); value->cache && each > 0; each /= 2)
+    for (size_t each = sizeof(double); !tensor && each > 0; each /= 2)
         add_saved(&h, image, each);
-    if (!value->cache)
-        add_tensor(&h, image, "tensor", &value->tensor);
+    if (tensor)
+        add_tensor(&h, image, "tensor", tensor);
     add(&h, "}");
     while ((LENGTH_BYTES + h.used) % ALIGNMENT != 0)
         add(&h, " ");
     uint64_t length = h.used;
     memcpy(image->header, &length, LENGTH_BYTES);
     image->header_length = LENGTH_BYTES + h.used;
+}
+
+void value_image_make(value_image *image, const store_value *value, size_t bytes, size_t piece) {
+    image->parts = (layers_cache_parts){0};
+    if (value->cache)
+        layers_cache_take_apart(value->cache, &image->parts);
+    write_image(image, value->cache ? NULL : &value->tensor, bytes, piece);
+}
+
+void value_image_foresee(value_image *image, const layers_call *call, size_t piece) {
+    layers_cache_foresee(call, &image->parts);
+    write_image(image, NULL, call->cache_bytes, piece);
 }
 
 void value_image_clear(value_image *image) {

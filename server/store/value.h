@@ -31,6 +31,10 @@ typedef struct {
 /* The image of a value that takes `bytes` of memory. `piece`: where data is longer than this, the
  * header says in how many pieces it is. It shares the value's memory until it is cleared. */
 void value_image_make(value_image *image, const store_value *value, size_t bytes, size_t piece);
+
+/* That of the cache that a prepared call will give: its data is where it will be, NULL where it is
+ * yet to be computed. The header is not what it will be. */
+void value_image_foresee(value_image *image, const layers_call *call, size_t piece);
 void value_image_clear(value_image *image);
 
 /* In how many pieces the data is, from the start of a value; 0: it stands behind the header. */

@@ -1,7 +1,8 @@
 """replicas: daemons that keep handles in a Redis of one replica (WAIT 1), beside one that keeps them
 itself: small calls, the large call there and on another daemon, 64 MB, processor time a call behind
-HAProxy, and what a handle takes of the store."""
+HAProxy, three replicas that compute, and what a handle takes of the store, up to a million of them."""
 import json
+import os
 import sys
 import threading
 import time
@@ -15,14 +16,14 @@ from part_large import inputs
 from part_requests import CALL
 from prepare import BUILD
 from report import at_least, at_most, in_turns, median, number, ratio, result, table
-from servers import Connection, layerd, memory, reset_peak, wrk
+from servers import PROCESSORS, Connection, layerd, memory, reset_peak, wrk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "replicas"))
 import engines  # noqa: E402
 
 ROUNDS, HUGE_ROUNDS, SECONDS = 5, 3, 1
 BYTES = tensor_file.TYPE
-HANDLES = (1000, 10_000, 100_000)
+HANDLES = (1000, 10_000, 100_000, 1_000_000)
 HUGE = (1024, 8192)  # 64 MiB of float64
 
 
@@ -41,10 +42,10 @@ class Stores:
         stack.callback(self.replica.end)
         stack.callback(self.master.end)
         engines.within(20, lambda: "state=online" in self.master.say("INFO", "replication"))
-        options = (f"--store=redis://127.0.0.1:{self.master.port}", "--store-copies=1",
-                   "--address-connections=4096")
+        self.options = (f"--store=redis://127.0.0.1:{self.master.port}", "--store-copies=1",
+                        "--address-connections=4096")
         self.alone = stack.enter_context(layerd("--address-connections=4096"))
-        self.here, self.there = (stack.enter_context(layerd(*options)) for _ in range(2))
+        self.here, self.there = (stack.enter_context(layerd(*self.options)) for _ in range(2))
 
     def empty(self):
         self.master.say("FLUSHALL")
@@ -169,32 +170,90 @@ def huge_calls(stores):
 
 # ---- processor time ----------------------------------------------------------------------------
 
-def cost(port, pids, body_file):
-    """Microseconds of processor time a call, of each process"""
-    before = [processor_seconds(pid) for pid in pids]
-    calls = wrk(port, "/affine/forward", body_file, 16, 2 * SECONDS)["requests"]
-    return [(processor_seconds(pid) - b) * 1e6 / calls for pid, b in zip(pids, before)]
+CALLERS = 16  # of a replica
+
+
+def cost(proxy, pids, store, callers, path):
+    """Microseconds of processor time a call: the replicas', the store's, HAProxy's"""
+    every = [*pids, store, proxy.process.pid]
+    before = [processor_seconds(pid) for pid in every]
+    calls = wrk(proxy.port, path, BUILD / "small.json", callers, 2 * SECONDS)["requests"]
+    *replicas, store, proxy = [(processor_seconds(pid) - b) * 1e6 / calls
+                               for pid, b in zip(every, before)]
+    return sum(replicas), store, proxy
 
 
 def processor_time(stores):
-    body = BUILD / "small.json"
-    store = stores.master.process.pid
-    proxies = {"one replica": engines.Proxy([stores.here[0]]),
-               "two replicas": engines.Proxy([stores.here[0], stores.there[0]])}
-    pids = {"one replica": [stores.here[1]], "two replicas": [stores.here[1], stores.there[1]]}
+    """Of one replica and of two, each with as many callers; and where two share those of one: it is
+    then woken for fewer calls at once, with a store or without"""
+    store, (one, first), (two, second) = stores.master.process.pid, stores.here, stores.there
+    proxies = {1: engines.Proxy([one]), 2: engines.Proxy([one, two])}
+    pids = {1: [first], 2: [first, second]}
+    ways = {(f"{kept}{count} x {callers // count} callers"): (count, callers, query)
+            for kept, query in (("", ""), ("nothing kept, ", "?cache=none"))
+            for count, callers in ((1, CALLERS), (2, 2 * CALLERS), (2, CALLERS))}
     try:
-        seen = in_turns(ROUNDS, {name: (lambda n=name: cost(
-            proxies[n].port, [*pids[n], store, proxies[n].process.pid], body)) for name in proxies})
+        seen = in_turns(ROUNDS, {name: (lambda n=count, c=callers, q=query: cost(
+            proxies[n], pids[n], store, c, "/affine/forward" + q))
+            for name, (count, callers, query) in ways.items()})
     finally:
         for proxy in proxies.values():
             proxy.end()
-    rows = [[name, median(sum(r[:-2]) for r in rounds), median(r[-2] for r in rounds),
-             median(r[-1] for r in rounds)] for name, rounds in seen.items()]
+    names = list(ways)
+    rows = [[name, *(median(column) for column in zip(*seen[name])),
+             ratio([r[0] for r in seen[name]], [r[0] for r in seen[names[i - i % 3]]])]
+            for i, name in enumerate(names)]
     stores.empty()
     return table("Processor time of a small forward with a cache behind HAProxy, µs",
-                 ["", "layerd", "Redis", "HAProxy"], rows), [
-        at_most("layerd's processor time a call: two replicas ÷ one", 1.1, rows[1][1] / rows[0][1]),
+                 ["replicas", "layerd", "Redis", "HAProxy", "layerd ÷ one's"], rows), [
+        at_most("layerd's processor time a call: two replicas ÷ one", 1.1, rows[1][4]),
         at_most("Redis's processor time of a small forward, µs", 40, rows[1][2])]
+
+
+# ---- three that compute ------------------------------------------------------------------------
+
+SIDE, REPLICAS = 600, 3
+
+
+def product_body(port):
+    """A graph of one product of kept matrices, of which the answer is one number"""
+    ones = {"shape": [SIDE, SIDE], "data": [1.0] * SIDE ** 2}
+    put = {"inputs": {"x": ones}, "nodes": [], "keep": ["x"]}
+    connection = Connection(port)
+    handle = json.loads(connection.post("/graph", json.dumps(put).encode())[0])["kept"]["x"]
+    connection.close()
+    return json.dumps({
+        "inputs": {"x": {"tensor": handle}, "b": [0] * SIDE, "y": [0] * SIDE},
+        "nodes": [{"name": "a", "op": "affine/forward", "x": "x", "w": "x", "b": "b"},
+                  {"name": "l", "op": "svm/loss", "x": "a.out", "y": "y"}], "give": ["l.loss"]})
+
+
+def computing(stores):
+    """One replica, and three, each with a thread on a processor of its own"""
+    title = f"Products of {SIDE} x {SIDE} behind HAProxy, replicas of one thread each"
+    if PROCESSORS <= REPLICAS:
+        return table(title, ["replicas", "products/s", "÷ one's"], [],
+                     f"not measured: it takes {REPLICAS + 1} processors, here are {PROCESSORS}"), []
+    with ExitStack() as stack:
+        ports = []
+        for processor in sorted(os.sched_getaffinity(0))[:REPLICAS]:
+            port, pid = stack.enter_context(layerd(*stores.options, "--threads=1"))
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), {processor})
+            ports.append(port)
+        body = BUILD / "product.json"
+        body.write_text(product_body(ports[0]))
+        works = {}
+        for count in (1, REPLICAS):
+            proxy = engines.Proxy(ports[:count])
+            stack.callback(proxy.end)
+            works[count] = (lambda p=proxy.port, c=2 * count:
+                            wrk(p, "/graph", body, c, 2 * SECONDS)["rate"])
+        seen = in_turns(ROUNDS, works)
+    stores.empty()
+    rows = [[count, median(rates), ratio(rates, seen[1])] for count, rates in seen.items()]
+    return table(title, ["replicas", "products/s", "÷ one's"], rows), [
+        at_least("products of three replicas ÷ three times one's", 0.9, rows[1][2] / REPLICAS)]
 
 
 # ---- the store's memory ------------------------------------------------------------------------
@@ -219,21 +278,24 @@ def memory_of_handles(stores):
     names = [f"t{i}" for i in range(batch)]
     body = json.dumps({"inputs": {name: tensor for name in names}, "nodes": [],
                        "keep": names}).encode()
-    stores.empty()
-    empty, before, done = stores.master.used(), time.perf_counter(), 0
-    for handles in HANDLES:
-        fill(stores.here[0], [body] * ((handles - done) // batch))
-        done = handles
-        rows.append([handles, (stores.master.used() - empty) / handles,
-                     time.perf_counter() - before])
-    stores.empty()
     big = tensor_file.packed({"x": np.ones((1000, 1000)), "w": np.ones((1000, 1)), "b": np.ones(1)})
     empty, count = stores.master.used(), 10
     for _ in range(count):
         handle_of(stores.here[0], "/affine/forward", big, BYTES)
     each = (stores.master.used() - empty) / count / (8 * 1000 * 1001)
     stores.empty()
-    return table("Memory of the store, handles of 800 bytes", ["handles", "bytes each", "s to put"],
+    empty, seconds, done = stores.master.used(), 0, 0
+    for handles in HANDLES:
+        before = time.perf_counter()
+        fill(stores.here[0], [body] * ((handles - done) // batch))
+        seconds += time.perf_counter() - before
+        done = handles
+        used = (stores.master.used() - empty) / handles
+        rate = wrk(stores.here[0], "/affine/forward", BUILD / "small.json")["rate"]
+        rows.append([handles, used, seconds, rate])
+    stores.empty()
+    return table("Memory of the store, tensors of 800 bytes that graphs keep, 500 at once",
+                 ["handles", "bytes each", "s to put", "small forwards/s then"],
                  rows, f"handles of 8 MB take {number(each)} times their bytes"), [
         at_most("store's memory a handle of 8 MB ÷ its bytes", 1.25, each)]
 
@@ -242,5 +304,5 @@ def run():
     with ExitStack() as stack:
         stores = Stores(stack)
         made = [part(stores) for part in
-                (small_calls, large_calls, huge_calls, processor_time, memory_of_handles)]
+                (small_calls, large_calls, huge_calls, processor_time, computing, memory_of_handles)]
     return result([t for t, _ in made], [], [target for _, targets in made for target in targets])

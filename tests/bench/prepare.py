@@ -70,7 +70,7 @@ CC, CXX = os.environ.get("CC", "gcc"), os.environ.get("CXX", "g++")
 BLAS_CFLAGS = os.environ.get("BLAS_CFLAGS", f"-I/usr/include/{MULTIARCH}/openblas-openmp").split()
 BLAS_LIBS = os.environ.get("BLAS_LIBS", f"{OPENMP}/libopenblas.a -lgomp").split()
 FLAGS = ["-O3", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-Iinclude", "-Iserver", "-Itests/bench"]
-SERVER_LIBS = ["-lmicrohttpd", "-ljansson", "-l:libhiredis.a", "-lpthread", "-lm"]
+SERVER_LIBS = ["-lmicrohttpd", "-ljansson", "-lgnutls", "-l:libhiredis.a", "-lpthread", "-lm"]
 
 
 def is_newer(target, sources):

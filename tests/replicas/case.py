@@ -1,4 +1,7 @@
 """What the tests of replicas share: engines that end with their test."""
+import hashlib
+import os
+import subprocess
 import unittest
 
 import engines
@@ -18,6 +21,19 @@ class Case(unittest.TestCase):
 
     def replicas(self, count, store, *options):
         return [self.start(engines.replica(store, *options)) for _ in range(count)]
+
+    def tokens(self, *lines):
+        """The file of tokens with these lines, each with {} for a new one, and who has them: the path,
+        and the headers of each"""
+        headers, text = [], ""
+        for line in lines:
+            made = subprocess.run([engines.PROGRAM, "--new-token", "x"], capture_output=True, text=True)
+            token = made.stdout.strip()
+            headers.append({"Authorization": "Bearer " + token})
+            text += line.format(hashlib.sha256(token.encode()).hexdigest()) + "\n"
+        path = self.start(engines.Engine()).write("tokens", text)
+        os.chmod(path, 0o600)
+        return path, headers
 
     def caller(self, port):
         caller = Caller(port)

@@ -75,14 +75,15 @@ class Engine:
 
 
 class Redis(Engine):
-    def __init__(self, *options, port=None):
+    def __init__(self, *options, port=None, env=None):
         super().__init__(port)
-        self.options = options
+        self.options, self.env = options, env
         self.start()
 
     def start(self, *more):
         self.run(os.environ.get("REDIS_SERVER", "redis-server"), "--port", str(self.port), "--bind",
-                 "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0", *self.options, *more)
+                 "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0", *self.options, *more,
+                 env=self.env)
         if not within(10, self.answers):
             raise SystemExit("redis-server does not answer:\n" + self.log())
 

@@ -9,7 +9,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import engines  # noqa: E402  reads the program's path
 
-MODULES = ["test_deploy", "test_suite", "test_replicas", "test_store", "test_sentinel", "test_soak"]
+MODULES = ["test_deploy", "test_suite", "test_replicas", "test_store", "test_sentinel", "test_tls",
+           "test_odd_stores", "test_soak"]
 
 if __name__ == "__main__":
     engines.PROGRAM = os.path.abspath(sys.argv[1])

@@ -1,9 +1,7 @@
 """A store that hangs, is slow, full, empty, strange or strict: nothing waits for it beyond its time,
 and what needs no store goes on."""
-import hashlib
 import os
 import socket
-import subprocess
 import threading
 import time
 
@@ -256,16 +254,11 @@ class Store(Case):
         self.expect_kept(promises, daemons[0].port)
 
     def test_shares_of_tenants_are_the_stores(self):
-        tokens = self.start(engines.Engine())
-        made = subprocess.run([engines.PROGRAM, "--new-token", "x"], capture_output=True, text=True)
-        token = made.stdout.strip()
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        path = tokens.write("tokens", f"x x compute {digest} cache=3000\n")
-        os.chmod(path, 0o600)
+        path, (header,) = self.tokens("x x compute {} cache=3000")
         store = self.start(engines.Redis())
         callers = [self.caller(d.port) for d in self.replicas(2, store, "--tokens", path)]
         for caller in callers:
-            caller.headers = {"Authorization": "Bearer " + token}
+            caller.headers = header
         given = []
         for i in range(20):
             answer = forward(callers[i % 2], i)

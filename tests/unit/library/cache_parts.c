@@ -86,6 +86,34 @@ Test(cache_parts, every_cache_comes_back) {
     for_each_cache(comes_back);
 }
 
+/* What is known before the run is what the cache then has. */
+static void is_foreseen(const layers_call *forward, const layers_operation *backward) {
+    (void)backward;
+    const layers_operation *operation = forward->operation;
+    layers_cache_parts whole, known;
+    layers_cache_take_apart(forward->cache, &whole);
+    layers_cache_foresee(forward, &known);
+    cr_assert(known.operation == operation && known.dtype == whole.dtype);
+    cr_assert(!memcmp(known.number, whole.number, sizeof known.number));
+    cr_assert(!memcmp(known.choice, whole.choice, sizeof known.choice));
+    for (int i = 0; operation->inputs[i].name; i++)
+        assert_shape(&known.inputs[i], whole.inputs[i].shape, whole.inputs[i].rank,
+                     operation->inputs[i].name);
+    for (int i = 0; operation->saved[i].name; i++) {
+        const layers_tensor *saved = &whole.saved[i];
+        assert_shape(&known.saved[i], saved->shape, saved->rank, operation->saved[i].name);
+        cr_assert(known.saved[i].dtype == saved->dtype);
+        cr_assert(known.saved[i].data == (operation->saved[i].shape ? NULL : saved->data), "%s %s",
+                  operation->layer, operation->saved[i].name);
+    }
+    layers_cache_parts_clear(&whole);
+    layers_cache_parts_clear(&known);
+}
+
+Test(cache_parts, what_is_known_before_the_run_is_foreseen) {
+    for_each_cache(is_foreseen);
+}
+
 static void assert_refuses(layers_cache_parts *parts, const char *what) {
     layers_cache *cache;
     layers_error error;

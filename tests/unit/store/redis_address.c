@@ -54,6 +54,25 @@ Test(redis_address, takes_sockets_and_sentinels) {
     CHECK_EQUAL(read_address("redis+sentinel://a/m").way, REDIS_SENTINEL);
 }
 
+Test(redis_address, tells_what_goes_by_tls) {
+    static const char *const with[] = {"rediss://u@a,b:5/1", "rediss+sentinel://a/m"};
+    static const char *const without[] = {"redis://a", "sentinel://a/m", "unix:///s"};
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        CHECK_TRUE(read_address(with[i]).by_tls);
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        CHECK_TRUE(!read_address(without[i]).by_tls);
+    redis_address a = read_address("rediss://h/2?ca=/a%26b&certificate=/c");
+    CHECK_TEXT(a.ca, "/a&b");
+    CHECK_TEXT(a.certificate, "/c");
+    CHECK_EQUAL(a.database, 2);
+    CHECK_TEXT(read_address("rediss://h?certificate=/c").certificate, "/c");
+    CHECK_TEXT(read_address("rediss+sentinel://h/m?ca=/a").ca, "/a");
+    CHECK_EQUAL(read_address(with[0]).way, REDIS_TCP);
+    CHECK_EQUAL(read_address(with[0]).host[1].port, 5);
+    CHECK_EQUAL(read_address(with[1]).way, REDIS_SENTINEL);
+    CHECK_EQUAL(read_address(with[1]).host[0].port, 26379);
+}
+
 Test(redis_address, refuses_what_is_none) {
     static const char *const wrong[] = {"redis",
                                         "redis://",
@@ -68,7 +87,13 @@ Test(redis_address, refuses_what_is_none) {
                                         "redis://h%00",
                                         "redis://u:%zz@h",
                                         "redis://a,b,c,d,e,f,g,h,i",
-                                        "rediss://h",
+                                        "redisss://h",
+                                        "redis://h?ca=/a",
+                                        "rediss://h?ca=",
+                                        "rediss://h?ca=/a&ca=/a",
+                                        "rediss://h?key=/a",
+                                        "rediss://h?",
+                                        "rediss://h/1&ca=/a",
                                         "http://h",
                                         "unix://relative",
                                         "unix:///",

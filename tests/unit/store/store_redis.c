@@ -124,6 +124,86 @@ Test(store_redis, a_large_value_is_in_pieces) {
     comes_back(6000, 1 + 5); /* 4.8 MB */
 }
 
+/* Begins to put the cache of an affine forward that is prepared, and waits for what is known of it.
+ */
+static void begin(store *s, const redis_server *server, layers_call *call, long long pieces) {
+    layers_error error;
+    cr_assert(layers_prepare(call, &error) == LAYERS_OK);
+    s->begin(s, call);
+    for (int i = 0; i < 500 && REDIS_SAY(server, "DBSIZE") < pieces; i++)
+        pause_ms(10);
+    cr_assert(REDIS_SAY(server, "DBSIZE") == pieces, "%lld", REDIS_SAY(server, "DBSIZE"));
+}
+
+Test(store_redis, what_is_known_of_a_large_cache_goes_ahead) {
+    redis_server server = redis_start(NULL);
+    store *a = open_store(&server), *b = open_store(&server), view = store_for(a, NULL);
+    layers_call call = affine(6000);
+    char handle[HANDLE_TEXT], key[96];
+    store_value value;
+    begin(&view, &server, &call, 5);
+    cr_assert(put(&view, &call, handle));
+    snprintf(key, sizeof key, "layerd:{%s}", handle);
+    cr_assert(REDIS_SAY(&server, "DBSIZE") == 1 + 5 && REDIS_SAY(&server, "EXISTS", key) == 1);
+    cr_assert(b->get(b, handle, &value) && is_same(&call, value.cache));
+    store_value_clear(&value);
+    layers_call_clear(&call);
+    a->close(a);
+    b->close(b);
+    redis_remove(&server);
+}
+
+Test(store_redis, what_went_ahead_of_a_call_that_fails_is_taken_back) {
+    redis_server server = redis_start(NULL);
+    store *s = open_store(&server), view = store_for(s, NULL);
+    layers_call call = affine(6000);
+    begin(&view, &server, &call, 5);
+    view.release(&view, 1);
+    cr_assert(REDIS_SAY(&server, "DBSIZE") == 0, "%lld", REDIS_SAY(&server, "DBSIZE"));
+    view.begin(&view, &call);
+    view.release(&view, 1); /* at once: it may have gone, or not */
+    cr_assert(REDIS_SAY(&server, "DBSIZE") == 0, "%lld", REDIS_SAY(&server, "DBSIZE"));
+    layers_call_clear(&call);
+    s->close(s);
+    redis_remove(&server);
+}
+
+Test(store_redis, a_connection_that_ends_meanwhile_is_no_loss) {
+    redis_server server = redis_start(NULL);
+    store *a = open_store(&server), *b = open_store(&server), view = store_for(a, NULL);
+    layers_call call = affine(6000);
+    char handle[HANDLE_TEXT];
+    store_value value;
+    begin(&view, &server, &call, 5);
+    REDIS_SAY(&server, "FLUSHALL");
+    REDIS_SAY(&server, "CLIENT", "KILL", "TYPE", "normal");
+    cr_assert(put(&view, &call, handle));
+    cr_assert(b->get(b, handle, &value) && is_same(&call, value.cache));
+    store_value_clear(&value);
+    layers_call_clear(&call);
+    a->close(a);
+    b->close(b);
+    redis_remove(&server);
+}
+
+Test(store_redis, what_is_let_go_is_gone_for_all) {
+    redis_server server = redis_start(NULL);
+    store *a = open_store(&server), *b = open_store(&server);
+    layers_call call = affine(6000);
+    char handle[HANDLE_TEXT];
+    for (int i = 0; i < 3; i++) {
+        store *s = i % 2 ? b : a; /* with a copy, and without */
+        cr_assert(put(a, &call, handle));
+        s->let_go(s, handle);
+        cr_assert(!is_live(b, handle) && !is_live(a, handle));
+        cr_assert(REDIS_SAY(&server, "DBSIZE") == 0, "%lld", REDIS_SAY(&server, "DBSIZE"));
+    }
+    layers_call_clear(&call);
+    a->close(a);
+    b->close(b);
+    redis_remove(&server);
+}
+
 Test(store_redis, an_empty_value_comes_back) {
     comes_back(0, 1);
 }
