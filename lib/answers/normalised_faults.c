@@ -454,6 +454,8 @@ static double running(const kitchen *kitchen, const fault_view *view, size_t i) 
         return m * old + sample;
     case RUNNING_SWAPPED:
         return (1 - m) * old + m * sample;
+    case RUNNING_EXCHANGED:
+        return m * old + (1 - m) * (is_mean ? set.variance : set.mean);
     case RUNNING_LOST:
         return old;
     case RUNNING_STD:

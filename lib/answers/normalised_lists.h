@@ -198,6 +198,9 @@
         RUNNING_FAULT("momentum_swapped",                                                             \
                       "momentum weighs the batch's statistic: it is the share of the old one",        \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_SWAPPED),                    \
+        RUNNING_FAULT("running_exchanged",                                                            \
+                      "the batch's mean went to running_var, or its variance to running_mean",        \
+                      MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_EXCHANGED),                  \
         RUNNING_FAULT("running_lost", "the running statistic did not move in train mode",             \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_LOST),                       \
         RUNNING_FAULT("running_std",                                                                  \

@@ -178,7 +178,10 @@ enum {
     DIAGONAL_ONLY,
     NOT_SHIFTED,
     NOT_SHIFTED_LOG,
+    SHIFTED_BY_ALL,
+    SHIFTED_BY_ALL_LOG,
     CONSTANT,
+    CONSTANT_IN_SUM,
     LOG_OF_SOFTMAX,
     NOT_NORMALISED,
     BY_COLUMNS,
@@ -201,13 +204,23 @@ static double log_sum(const double *x, size_t count, size_t step) {
     return largest + log(sum);
 }
 
+/* Whether exponentials are taken as they come, or less the maximum of all scores: which overflow.
+ */
+static bool is_plain(int variant) {
+    return variant == NOT_SHIFTED || variant == NOT_SHIFTED_LOG || variant == SHIFTED_BY_ALL ||
+           variant == SHIFTED_BY_ALL_LOG;
+}
+
 /* A flag, and the log-sums of the columns, or of all scores; or the place from 1 on of a row, and
- * its sum. */
+ * its sum, a flag, and the maximum of all. */
+enum { ROW, ROW_SUM, HAS_LARGEST, LARGEST, PLAIN_NUMBERS };
+
 static size_t memo(const fault_view *view) {
     int variant = view->fault->variant;
-    return variant == BY_COLUMNS                         ? 1 + check_length(view->check, 'C')
-           : variant == BY_ALL || variant == NOT_SHIFTED ? 2
-                                                         : 0;
+    return variant == BY_COLUMNS ? 1 + check_length(view->check, 'C')
+           : variant == BY_ALL   ? 2
+           : is_plain(variant)   ? PLAIN_NUMBERS
+                                 : 0;
 }
 
 /* log Σ exp over the column of a class, or over all scores. */
@@ -224,21 +237,30 @@ static double other_sum(const fault_view *view, const scores *s, size_t j) {
     return sums[columns ? j : 0];
 }
 
-/* Σ exp(x) of a row as it overflows. */
-static double plain_sum(const layers_check *check, const scores *s, size_t n) {
-    double sum = 0;
-    for (size_t j = 0; j < s->C; j++)
-        sum += narrow(check, exp(s->x[n * s->C + j]));
-    return narrow(check, sum);
+/* What is subtracted from scores before their exponentials are taken. */
+static double shift_of(const fault_view *view, const scores *s) {
+    double *memo = view->memo;
+    if (view->fault->variant == NOT_SHIFTED || view->fault->variant == NOT_SHIFTED_LOG)
+        return 0;
+    if (!memo[HAS_LARGEST]) {
+        memo[HAS_LARGEST] = 1;
+        memo[LARGEST] = s->x[0];
+        for (size_t i = 1; i < s->N * s->C; i++)
+            memo[LARGEST] = s->x[i] > memo[LARGEST] ? s->x[i] : memo[LARGEST];
+    }
+    return memo[LARGEST];
 }
 
-/* That of the row that was looked at last is kept: pieces of a long row follow each other. */
-static double row_sum(const fault_view *view, const scores *s, size_t n) {
-    if (view->memo[0] != (double)(n + 1)) {
-        view->memo[0] = (double)(n + 1);
-        view->memo[1] = plain_sum(view->check, s, n);
-    }
-    return view->memo[1];
+/* Σ exp(x) of a row as it overflows. That of the row that was looked at last is kept: pieces of a
+ * long row follow each other. */
+static double plain_sum(const fault_view *view, const scores *s, size_t n) {
+    double sum = 0, shift = shift_of(view, s);
+    if (view->memo[ROW] == (double)(n + 1))
+        return view->memo[ROW_SUM];
+    for (size_t j = 0; j < s->C; j++)
+        sum += narrow(view->check, exp(s->x[n * s->C + j] - shift));
+    view->memo[ROW] = (double)(n + 1);
+    return view->memo[ROW_SUM] = narrow(view->check, sum);
 }
 
 static double row_loss(const fault_view *view, const scores *s, size_t n) {
@@ -247,11 +269,15 @@ static double row_loss(const fault_view *view, const scores *s, size_t n) {
     double x = s->x[at], z = x - r->largest, p = exp(z) / r->sum;
     switch (view->fault->variant) {
     case NOT_SHIFTED:
-        return -log(narrow(view->check, exp(x)) / plain_sum(view->check, s, n));
+    case SHIFTED_BY_ALL:
+        return -log(narrow(view->check, exp(x - shift_of(view, s))) / plain_sum(view, s, n));
     case NOT_SHIFTED_LOG:
-        return log(plain_sum(view->check, s, n)) - x;
+    case SHIFTED_BY_ALL_LOG:
+        return log(plain_sum(view, s, n)) - (x - shift_of(view, s));
     case CONSTANT:
         return -log(p + *(const double *)view->fault->how);
+    case CONSTANT_IN_SUM:
+        return log(r->sum + *(const double *)view->fault->how) - z;
     case LOG_OF_SOFTMAX:
         return -log(narrow(view->check, p));
     case NOT_NORMALISED:
@@ -285,8 +311,8 @@ static void fill_loss(const fault_view *view, const scores *s, double *to) {
     *to = sum * share_of(s, variant);
 }
 
-/* N times the element of dx, of a row whose Σ exp(x) overflows to `plain`. */
-static double slope(const fault_view *view, const scores *s, size_t i, double plain) {
+/* N times the element of dx. */
+static double slope(const fault_view *view, const scores *s, size_t i) {
     const row *r = &rows_of(view->check)[i / s->C];
     bool label = i % s->C == (size_t)s->y[i / s->C];
     double x = s->x[i], z = x - r->largest, p = exp(z) / r->sum;
@@ -300,7 +326,15 @@ static double slope(const fault_view *view, const scores *s, size_t i, double pl
     case DIAGONAL_ONLY:
         return label ? p - 1 : 0;
     case NOT_SHIFTED:
-        return narrow(view->check, exp(x)) / plain - label;
+    case SHIFTED_BY_ALL:
+        x -= shift_of(view, s);
+        return narrow(view->check, exp(x)) / plain_sum(view, s, i / s->C) - label;
+    case NOT_SHIFTED_LOG:
+    case SHIFTED_BY_ALL_LOG:
+        x -= shift_of(view, s);
+        return narrow(view->check, exp(x - log(plain_sum(view, s, i / s->C)))) - label;
+    case CONSTANT_IN_SUM:
+        return exp(z) / (r->sum + *(const double *)view->fault->how) - label;
     case NOT_NORMALISED:
         return exp(z) - label;
     case BY_COLUMNS:
@@ -319,10 +353,8 @@ static void fill(const fault_view *view, size_t first, size_t count, double *to)
         return;
     }
     double share = share_of(&s, view->fault->variant);
-    for (size_t i = first; i < first + count; i++) {
-        double plain = view->fault->variant == NOT_SHIFTED ? row_sum(view, &s, i / s.C) : 0;
-        to[i - first] = slope(view, &s, i, plain) * share;
-    }
+    for (size_t i = first; i < first + count; i++)
+        to[i - first] = slope(view, &s, i) * share;
 }
 
 /* Small constants drown in the rounding of float32: a challenge in it need not tell them. */
@@ -376,14 +408,21 @@ static const layers_case cases[] = {
         .variant = (which), .fill = fill,                                                          \
     }
 
-#define IN_LOG(constant, when)                                                                     \
+#define CONSTANT_FAULT(name, where, which, constant, when, words)                                  \
     {                                                                                              \
-        .code = "constant_in_log",                                                                 \
-        .says = "a small constant was added to the probability before its logarithm: shift the "   \
-                "scores by their maximum and take logsumexp, which needs none",                    \
-        .outputs = LOSS, .kind = FAULT_SPECIAL, .variant = CONSTANT,                               \
-        .how = &(const double){constant}, .applies = (when), .fill = fill,                         \
+        .code = (name), .says = (words), .outputs = (where), .kind = FAULT_SPECIAL,                \
+        .variant = (which), .how = &(const double){constant}, .applies = (when), .fill = fill,     \
     }
+
+#define IN_LOG(constant, when)                                                                     \
+    CONSTANT_FAULT("constant_in_log", LOSS, CONSTANT, constant, when,                              \
+                   "a small constant was added to the probability before its logarithm: shift "    \
+                   "the scores by their maximum and take logsumexp, which needs none")
+
+#define IN_SUM(constant)                                                                           \
+    CONSTANT_FAULT("constant_in_sum", LOSS | DX, CONSTANT_IN_SUM, constant, is_fine,               \
+                   "a small constant was added to the sum of the exponentials: shifted by their "  \
+                   "maximum it is at least 1, and needs none")
 /* clang-format on */
 
 const layers_answers softmax_loss_answers = {
@@ -419,8 +458,14 @@ const layers_answers softmax_loss_answers = {
                   "of the sum instead, and here send scores that lie nearer each other"),
             FAULT("not_shifted", LOSS | DX, FAULT_SPECIAL, NOT_SHIFTED,
                   "exp of the scores overflows or is 0: subtract each row's maximum first"),
-            FAULT("not_shifted", LOSS, FAULT_SPECIAL, NOT_SHIFTED_LOG,
+            FAULT("not_shifted", LOSS | DX, FAULT_SPECIAL, NOT_SHIFTED_LOG,
                   "exp of the scores overflows or is 0: subtract each row's maximum first"),
+            FAULT("not_shifted", LOSS | DX, FAULT_SPECIAL, SHIFTED_BY_ALL,
+                  "exp of a row is 0 where another's scores are far larger: subtract each row's "
+                  "own maximum, not that of all"),
+            FAULT("not_shifted", LOSS | DX, FAULT_SPECIAL, SHIFTED_BY_ALL_LOG,
+                  "exp of a row is 0 where another's scores are far larger: subtract each row's "
+                  "own maximum, not that of all"),
             FAULT("not_normalised", LOSS | DX, FAULT_PLAIN, NOT_NORMALISED,
                   "the exponentials were not divided by their sum"),
             FAULT("normalised_by_columns", LOSS | DX, FAULT_SPECIAL, BY_COLUMNS,
@@ -438,6 +483,11 @@ const layers_answers softmax_loss_answers = {
             IN_LOG(1e-11, is_fine),
             IN_LOG(1e-12, is_fine),
             IN_LOG(1e-15, is_fine),
+            IN_SUM(1e-6),
+            IN_SUM(1e-7),
+            IN_SUM(1e-8),
+            IN_SUM(1e-9),
+            IN_SUM(1e-10),
             {0},
         },
 };

@@ -257,6 +257,14 @@ def momentum_swapped(takes):
                    (1 - keep) * param["running_var"] + keep * variance)
 
 
+@wrong("batchnorm/forward", "running_exchanged", batch_takes)
+def running_exchanged(takes):
+    mean, variance, param = batch_of(takes)
+    keep = param["momentum"]
+    return running(keep * param["running_mean"] + (1 - keep) * variance,
+                   keep * param["running_var"] + (1 - keep) * mean)
+
+
 @wrong("batchnorm/forward", "running_lost", batch_takes)
 def running_lost(takes):
     return running(takes["bn_param"]["running_mean"], takes["bn_param"]["running_var"])

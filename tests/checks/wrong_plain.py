@@ -421,6 +421,42 @@ def softmax_constant_8(takes):
     return {"loss": -np.log(p[rows, y] + 1e-8).sum() / len(rows)}
 
 
+@wrong("softmax/loss", "constant_in_sum", scores)
+def softmax_constant_in_sum(takes):
+    x, y, rows = takes["x"], takes["y"], np.arange(len(takes["x"]))
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / (e.sum(axis=1, keepdims=True) + 1e-7)
+    loss = -np.log(p[rows, y]).mean()
+    p[rows, y] -= 1
+    return {"loss": loss, "dx": p / len(p)}
+
+
+def scores_far_apart(random):
+    """Rows whose exponentials are 0 beside the largest score of another"""
+    x = 5 * random.randn(6, 4) + np.where(np.arange(6) % 2, 900, -900)[:, np.newaxis]
+    return {"x": x, "y": random.randint(4, size=6)}
+
+
+@wrong("softmax/loss", "not_shifted", scores_far_apart)
+def softmax_shifted_by_all(takes):
+    e = np.exp(takes["x"] - takes["x"].max())
+    p = e / e.sum(axis=1, keepdims=True)
+    rows, y = np.arange(len(p)), takes["y"]
+    loss = -np.log(p[rows, y]).sum() / len(p)
+    p[rows, y] -= 1
+    return {"loss": loss, "dx": p / len(p)}
+
+
+@wrong("softmax/loss", "not_shifted", scores_far_apart)
+def softmax_logarithms_shifted_by_all(takes):
+    z = takes["x"] - takes["x"].max()
+    logarithms = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    rows, y = np.arange(len(z)), takes["y"]
+    p = np.exp(logarithms)
+    p[rows, y] -= 1
+    return {"loss": -logarithms[rows, y].sum() / len(p), "dx": p / len(p)}
+
+
 @wrong("softmax/loss", "not_shifted", large_scores)
 def softmax_unshifted(takes):
     e = np.exp(takes["x"])

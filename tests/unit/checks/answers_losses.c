@@ -286,7 +286,10 @@ Test(answers_losses, overflow_is_told_and_a_probability_of_0_is_a_convention) {
     ask_loss(&wide, "softmax", &t, precisions_of[0]);
     assert_found(&wide, "loss", right_of(&wide, "loss"), LAYERS_RIGHT, NULL);
     assert_found(&wide, "loss", VALUES(INFINITY), LAYERS_UNDECIDED, "log_of_softmax");
-    assert_found(&wide, "loss", VALUES(NAN), LAYERS_WRONG, "not_finite");
+    assert_found(&wide, "loss", VALUES(NAN), LAYERS_WRONG, "not_shifted"); /* by 1000 in each row */
+    assert_found(&wide, "loss", VALUES(-INFINITY), LAYERS_WRONG, "not_shifted"); /* as logarithms */
+    assert_found(&wide, "dx", VALUES(-0.5, 0.5, NAN, NAN), LAYERS_WRONG, "not_shifted");
+    assert_found(&wide, "dx", VALUES(NAN, NAN, NAN, NAN), LAYERS_WRONG, "not_finite");
     assert_found(&wide, "loss", VALUES(200), LAYERS_WRONG, NULL);
     drop_asked(&wide);
 }
