@@ -82,9 +82,15 @@ class Runner(unittest.TestCase):
             with self.assertRaises(ValueError):
                 self.run_text(text)
 
-    def test_only_the_default_address_is_replaced(self):
-        self.assertEqual(self.run_text("```console\n$ echo localhost:8080 localhost:8081\n"
-                                       "127.0.0.1:1 localhost:8081\n```\n"), (1, 0))
+    def test_addresses_of_daemons_are_replaced_and_no_others(self):
+        self.assertEqual(self.run_text("```console\n$ echo localhost:8080 | tr : .\n127.0.0.1.1\n"
+                                       "$ echo localhost:8081 | tr : .\nlocalhost.8081\n```\n"),
+                         (2, 0))
+        listens = "```console\n$ echo --listen 127.0.0.1:80 127.0.0.1:8081 | tr : .\n"
+        self.assertEqual(self.run_text(listens + "--listen 127.0.0.1.80 127.0.0.1.8081\n```\n"),
+                         (0, 1))
+        self.assertEqual(self.run_text(listens.replace("tr : .", "cut -d' ' -f3") +
+                                       "127.0.0.1:8081\n```\n"), (1, 0))
 
     def test_what_varies_varies_narrowly(self):
         for expected, printed, right in (

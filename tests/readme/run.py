@@ -1,12 +1,14 @@
 """Runs the commands of one page, and compares what they print: run.py build/layerd <url> <page>
 
 Pages say localhost:8080 or 127.0.0.1:8080, where layerd serves by default, and the daemon under test
-is elsewhere: that address is replaced, and no other. Clients that are given none find it by
-LAYERD_URL. `layerd` and `python3` are the one under test and Debian's.
+is elsewhere: that address is replaced, and so is each at which a page has a daemon listen, by a free
+one. Clients that are given none find it by LAYERD_URL. `layerd` and `python3` are the one under test and Debian's.
 """
 import os
 import pathlib
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,12 +40,24 @@ def is_installed(command):
     return not probe or subprocess.run(["sh", "-c", probe], capture_output=True).returncode == 0
 
 
-def fault(shell, command, here):
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def moved(text, here):
+    """A page with the addresses that are free here."""
+    places = dict.fromkeys(DEFAULTS, here)
+    for address in re.findall(r"--listen (127\.0\.0\.1:\d+)", text):
+        places.setdefault(address, free_address())
+    for address, place in places.items():
+        text = re.sub(re.escape(address) + r"(?!\d)", place, text)
+    return text
+
+
+def fault(shell, command):
     """What is wrong with a command's output, or nothing."""
-    text = command.text
-    for default in DEFAULTS:
-        text = text.replace(default, here)
-    printed, status = shell.run(text)
+    printed, status = shell.run(command.text)
     if status != 0:
         return f"it ended with {status} and printed:\n{printed}"
     if not matching.matches(command.expected, printed):
@@ -51,18 +65,15 @@ def fault(shell, command, here):
     return None
 
 
-def write_code(folder, block, following, here):
+def write_code(folder, block, following):
     if block.language not in elsewhere.BLOCKS:
-        text = block.text
-        for default in DEFAULTS:
-            text = text.replace(default, here)
-        (folder / page.file_name(block, following)).write_text(text)
+        (folder / page.file_name(block, following)).write_text(block.text)
 
 
 def run_page(text, folder, shell, here):
     """How many commands passed, the faults of the others, and what was not run."""
     passed, faults, skipped = 0, [], []
-    found = page.blocks(text)
+    found = page.blocks(moved(text, here))
     for at, block in enumerate(found):
         if block.language == "console":
             for command in page.commands(block):
@@ -71,13 +82,13 @@ def run_page(text, folder, shell, here):
                 if not is_installed(command):
                     skipped.append(command.text.split()[0])
                     continue
-                wrong = fault(shell, command, here)
+                wrong = fault(shell, command)
                 passed += wrong is None
                 if wrong:
                     faults.append(f"line {command.line}: $ {command.text}\n{wrong}")
         elif block.language:
             following = next((b for b in found[at:] if b.language == "console"), None)
-            write_code(folder, block, page.commands(following) if following else [], here)
+            write_code(folder, block, page.commands(following) if following else [])
     return passed, faults, skipped
 
 
