@@ -14,7 +14,6 @@ enum {
     NEAR_PLACES = 4, /* of a set, whose mean is near that of all */
     NEAR_ENOUGH = 2, /* so many times the variance squares may be that are of distances from it */
     RUN_PIECE = 256, /* elements that are summed in a few sums, before all */
-    STORED = 512,    /* elements that are computed before they are stored */
 };
 
 /* The compiler finds better code for sums of such than of as many numbers. */
@@ -48,6 +47,10 @@ static inline double sum_of(const doubles *all) {
     return ((*all)[0] + (*all)[2]) + ((*all)[1] + (*all)[3]);
 }
 #endif
+
+#include "lanes.h"
+
+#define AT(array) (*(const typed(lanes) *)((array) + i))
 
 typedef REAL typed(four)
     __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
@@ -158,37 +161,41 @@ typedef struct {
     bool past_caches;
 } typed(run);
 
-INLINED void typed(normalise_piece)(const typed(run) * r, size_t first, size_t count, size_t each,
-                                    const moments *m, REAL *restrict out) {
-    const REAL *restrict x = r->x + first, *restrict gamma = r->gamma + first * each;
-    const REAL *restrict beta = r->beta + first * each;
+/* `past` the caches only where out is a multiple of 16. */
+INLINED void typed(normalise_run)(const typed(run) * r, size_t each, const moments *m, bool past) {
+    const REAL *restrict x = r->x, *restrict gamma = r->gamma, *restrict beta = r->beta;
+    REAL *restrict out = r->out;
     const REAL mean = (REAL)m->mean, inv_std = (REAL)m->inv_std;
     const double left = typed(left)(m);
     const REAL rest = (REAL)left, shift = (REAL)(*r->beta - left * *r->gamma);
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i + LANES_IN <= r->length; i += LANES_IN) {
+        fetch_page_ahead(x + i);
+        if (!past)
+            fetch_page_ahead(out + i);
+        typed(lanes) xhat = (AT(x) - mean) * inv_std;
+        xhat = each ? (xhat - rest) * AT(gamma) + AT(beta) : xhat * *gamma + shift;
+        store_32(out + i, &xhat, past);
+    }
+    for (; i < r->length; i++) {
         REAL xhat = (x[i] - mean) * inv_std;
         out[i] = each ? (xhat - rest) * gamma[i] + beta[i] : xhat * *gamma + shift;
     }
+    end_stores(past);
 }
 
 /* out = (x − mean) · inv_std · gamma + beta */
 KERNEL void typed(normalise)(const typed(run) * r, const moments *m) {
-    REAL stored[STORED], *buffer = stored;
-    for (size_t first = 0, count; first < r->length; first += count) {
-        REAL *out = r->past_caches ? buffer : r->out + first;
-        count = at_most(STORED, r->length - first);
-        if (typed(is_far)(m->mean, m->inv_std))
-            for (size_t i = 0; i < count; i++)
-                out[i] = (REAL)(typed(xhat)(m, r->x[first + i]) * r->gamma[(first + i) * r->each] +
-                                r->beta[(first + i) * r->each]);
-        else if (r->each)
-            typed(normalise_piece)(r, first, count, 1, m, out);
-        else
-            typed(normalise_piece)(r, first, count, 0, m, out);
-        if (r->past_caches)
-            store_piece(r->out + first, out, count * sizeof *out);
-    }
-    end_stores(r->past_caches);
+    if (typed(is_far)(m->mean, m->inv_std))
+        for (size_t i = 0; i < r->length; i++)
+            r->out[i] =
+                (REAL)(typed(xhat)(m, r->x[i]) * r->gamma[i * r->each] + r->beta[i * r->each]);
+    else if (r->past_caches && (size_t)r->out % 16 == 0)
+        typed(normalise_run)(r, r->each, m, true);
+    else if (r->each)
+        typed(normalise_run)(r, 1, m, false);
+    else
+        typed(normalise_run)(r, 0, m, false);
 }
 
 /* A run with its gradient: dx = (dout · gamma − shift − xhat · slope) · inv_std · scale, gamma as
@@ -206,20 +213,33 @@ INLINED double typed(steepness)(const typed(run_gradient) * r, const moments *m)
     return m->inv_std * r->slope * m->inv_std * r->scale;
 }
 
-INLINED void typed(gradient_piece)(const typed(run_gradient) * r, size_t first, size_t count,
-                                   size_t each, const moments *m, REAL *restrict dx) {
-    const REAL *restrict x = r->x + first, *restrict dout = r->dout + first;
-    const REAL *restrict gamma = r->gamma + first * each;
+INLINED void typed(gradient_run)(const typed(run_gradient) * r, size_t each, const moments *m,
+                                 bool past) {
+    const REAL *restrict x = r->x, *restrict dout = r->dout, *restrict gamma = r->gamma;
+    REAL *restrict dx = r->dx;
     const REAL mean = (REAL)m->mean, steepness = (REAL)typed(steepness)(r, m);
     const REAL factor = (REAL)(m->inv_std * r->scale);
     const double shift = r->shift - typed(left)(m) * r->slope;
     const REAL high = (REAL)shift, low = (REAL)(shift - high);
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i + LANES_IN <= r->length; i += LANES_IN) {
+        fetch_page_ahead(x + i);
+        fetch_page_ahead(dout + i);
+        if (!past)
+            fetch_page_ahead(dx + i);
+        typed(lanes) rest = (each ? AT(dout) * AT(gamma) : AT(dout) * *gamma) - high;
+        if (sizeof(REAL) == 4)
+            rest -= low;
+        rest = rest * factor - (AT(x) - mean) * steepness;
+        store_32(dx + i, &rest, past);
+    }
+    for (; i < r->length; i++) {
         REAL rest = dout[i] * gamma[i * each] - high;
         if (sizeof(REAL) == 4)
             rest -= low;
         dx[i] = rest * factor - (x[i] - mean) * steepness;
     }
+    end_stores(past);
 }
 
 static long double typed(gradient_far)(const typed(run_gradient) * r, size_t i, const moments *m) {
@@ -228,23 +248,16 @@ static long double typed(gradient_far)(const typed(run_gradient) * r, size_t i, 
 }
 
 KERNEL void typed(gradient)(const typed(run_gradient) * r, const moments *m) {
-    REAL stored[STORED], *buffer = stored;
     const double steepness = typed(steepness)(r, m);
-    const bool far = typed(is_far)(m->mean, m->inv_std) ||
-                     (r->scale != 0 && typed(is_beyond)(m->inv_std * r->scale)) ||
-                     (r->slope != 0 && r->scale != 0 && typed(is_beyond)(steepness));
-    for (size_t first = 0, count; first < r->length; first += count) {
-        REAL *dx = r->past_caches ? buffer : r->dx + first;
-        count = at_most(STORED, r->length - first);
-        if (far)
-            for (size_t i = 0; i < count; i++)
-                dx[i] = (REAL)typed(gradient_far)(r, first + i, m);
-        else if (r->each)
-            typed(gradient_piece)(r, first, count, 1, m, dx);
-        else
-            typed(gradient_piece)(r, first, count, 0, m, dx);
-        if (r->past_caches)
-            store_piece(r->dx + first, dx, count * sizeof *dx);
-    }
-    end_stores(r->past_caches);
+    if (typed(is_far)(m->mean, m->inv_std) ||
+        (r->scale != 0 && typed(is_beyond)(m->inv_std * r->scale)) ||
+        (r->slope != 0 && r->scale != 0 && typed(is_beyond)(steepness)))
+        for (size_t i = 0; i < r->length; i++)
+            r->dx[i] = (REAL)typed(gradient_far)(r, i, m);
+    else if (r->past_caches && (size_t)r->dx % 16 == 0)
+        typed(gradient_run)(r, r->each, m, true);
+    else if (r->each)
+        typed(gradient_run)(r, 1, m, false);
+    else
+        typed(gradient_run)(r, 0, m, false);
 }

@@ -18,10 +18,14 @@
 enum { STREAM_FROM = 8 << 20 };
 
 /* The same where what is read has been read just before: the last cache may hold both. */
-enum { STREAM_ALL_FROM = 32 << 20 };
+enum { STREAM_ALL_FROM = 16 << 20 };
 
 /* Where the pages are small the processor does not fetch beyond the one that it is in. */
 enum { PAGE_AHEAD = 4096 };
+
+INLINED void fetch_page_ahead(const void *place) {
+    __builtin_prefetch((const char *)place + PAGE_AHEAD);
+}
 
 /* Asks for what comes a page after the next `bytes` of an array that ends at `end`. */
 INLINED void fetch_ahead(const void *from, size_t bytes, const void *end) {
@@ -48,14 +52,6 @@ INLINED void store_32(void *to, const void *from, bool past_caches) {
 #endif
     (void)past_caches;
     *(stream_vector *)to = *(const stream_vector *)from;
-}
-
-/* A piece of a result, past the caches, from where it was computed. */
-INLINED void store_piece(void *to, const void *from, size_t bytes) {
-    size_t whole = (size_t)to % 16 == 0 ? bytes / 32 * 32 : 0;
-    for (size_t i = 0; i < whole; i += 32)
-        store_32((char *)to + i, (const char *)from + i, true);
-    memcpy((char *)to + whole, (const char *)from + whole, bytes - whole);
 }
 
 /* After the last of them: other threads see them before anything later. */

@@ -123,7 +123,7 @@ static typed(tile) typed(columns_of)(const typed(pass) * pass, size_t i) {
         .mean = (double *)cache->saved[MEAN].data + first,
         .rest = (double *)cache->saved[REST].data + first,
         .inv_std = (double *)cache->saved[INV_STD].data + first,
-        .past_caches = call->output_bytes >= STREAM_FROM && D % LANES_IN == 0,
+        .past_caches = call->output_bytes >= STREAM_ALL_FROM && D % LANES_IN == 0,
     };
     if (tile.in.N > 0) { /* without rows there may be no memory */
         tile.in.x = (const REAL *)cache->saved[SAVED_X].data + first;
@@ -228,7 +228,7 @@ INLINED void typed(normalise_past)(const typed(tile) * tile, size_t n, const REA
     const REAL *x = tile->in.x + n * tile->in.D;
     REAL *out = tile->out + n * tile->in.D;
     for (size_t d = 0; d < tile->in.width; d += LANES_IN) {
-        __builtin_prefetch((const char *)(x + d) + PAGE_AHEAD);
+        fetch_page_ahead(x + d);
         typed(lanes) row = (AT(x) - AT(mean)) * AT(inv_std) * AT(gamma) + AT(beta);
         store_32(out + d, &row, true);
     }
@@ -384,8 +384,8 @@ INLINED void typed(gradient_past)(const typed(tile) * tile, size_t n, const REAL
     const REAL *x = tile->in.x + n * tile->in.D, *dout = tile->in.dout + n * tile->in.D;
     REAL *dx = tile->out + n * tile->in.D;
     for (size_t d = 0; d < tile->in.width; d += LANES_IN) {
-        __builtin_prefetch((const char *)(x + d) + PAGE_AHEAD);
-        __builtin_prefetch((const char *)(dout + d) + PAGE_AHEAD);
+        fetch_page_ahead(x + d);
+        fetch_page_ahead(dout + d);
         typed(lanes) xhat = (AT(x) - AT(mean)) * AT(inv_std), rest = AT(dout) - AT(shift->high);
         if (sizeof(REAL) == 4)
             rest -= AT(shift->low);

@@ -142,9 +142,29 @@ INLINED void typed(add_gradients)(const typed(run_gradient) * row, size_t d, con
     *dbeta += dout;
 }
 
-INLINED void typed(flush)(doubles sums[2], running_sums *to) {
-    add_piece_sums(to, &(run_sums){sum_of(&sums[0]), sum_of(&sums[1])});
-    sums[0] = sums[1] = (doubles){0};
+/* The elements from d to `end` of the rows. Their sums stay in registers; the rows after these are
+ * asked for, into the second cache: these fill the first. */
+INLINED void typed(add_piece)(const typed(run_gradient) * row, const moments *m, size_t rows,
+                              size_t d, size_t end, double *dgamma, double *dbeta,
+                              running_sums *running) {
+    size_t D = row->length;
+    doubles sums[ABREAST][2] = {{{0}}};
+    for (; d < end; d += 4) {
+        doubles g = *(const doubles *)(dgamma + d), b = *(const doubles *)(dbeta + d);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < rows; i++) {
+            if (d % (64 / sizeof(REAL)) == 0) {
+                __builtin_prefetch(row[i].x + rows * D + d, 0, 2);
+                __builtin_prefetch(row[i].dout + rows * D + d, 0, 2);
+            }
+            typed(add_gradients)(&row[i], d, &m[i], sums[i], &g, &b);
+        }
+        *(doubles *)(dgamma + d) = g;
+        *(doubles *)(dbeta + d) = b;
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < rows; i++)
+        add_piece_sums(&running[i], &(run_sums){sum_of(&sums[i][0]), sum_of(&sums[i][1])});
 }
 
 /* Σg and Σg · xhat of 1 row or ABREAST, one behind the other, and their part of dgamma and dbeta.
@@ -153,7 +173,6 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
                              double *dgamma, double *dbeta, run_sums *to) {
     size_t D = first->length, d = 0;
     typed(run_gradient) row[ABREAST];
-    doubles sums[ABREAST][2] = {{{0}}};
     running_sums running[ABREAST];
     memset(running, 0, sizeof running);
     for (size_t i = 0; i < rows; i++) {
@@ -161,23 +180,11 @@ INLINED void typed(add_rows)(const typed(run_gradient) * first, const moments *m
         row[i].x += i * D;
         row[i].dout += i * D;
     }
-    for (; d + 4 <= D; d += 4) {
-        if (d % RUN_PIECE == 0)
-            for (size_t i = 0; i < rows; i++)
-                typed(flush)(sums[i], &running[i]);
-        doubles g = *(const doubles *)(dgamma + d), b = *(const doubles *)(dbeta + d);
-        for (size_t i = 0; i < rows; i++) {
-            if (d % (64 / sizeof(REAL)) == 0) { /* the rows after these */
-                __builtin_prefetch(row[i].x + rows * D + d);
-                __builtin_prefetch(row[i].dout + rows * D + d);
-            }
-            typed(add_gradients)(&row[i], d, &m[i], sums[i], &g, &b);
-        }
-        *(doubles *)(dgamma + d) = g;
-        *(doubles *)(dbeta + d) = b;
+    for (size_t end; d + 4 <= D; d = end) {
+        end = at_most(D / 4 * 4, d + RUN_PIECE);
+        typed(add_piece)(row, m, rows, d, end, dgamma, dbeta, running);
     }
     for (size_t i = 0; i < rows; i++) {
-        typed(flush)(sums[i], &running[i]);
         to[i] = whole_sums(&running[i]);
         for (size_t e = d; e < D; e++) {
             double dout = row[i].dout[e], g = row[i].dout[e] * row[i].gamma[e];

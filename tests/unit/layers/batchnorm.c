@@ -312,7 +312,7 @@ static void assert_has_columns(const layers_call whole[2], size_t N, size_t D, s
 
 /* Results that the caches do not hold are stored otherwise than small ones. */
 Test(batchnorm, of_many_columns_is_that_of_each) {
-    enum { N = 1029, D = 2048 };
+    enum { N = 2053, D = 2048 };
     for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
         uint64_t seed = 18;
         layers_call whole[2] = {batchnorm(dtype, 0, D, NULL, TRAIN),

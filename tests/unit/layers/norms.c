@@ -302,3 +302,72 @@ Test(norms, groups_divide_the_channels) {
     assert_values(&call.outputs[0], VALUES(4, 5, 6), 3, 0, 0, "out");
     layers_call_clear(&call);
 }
+
+/* Forward and backward of an example of a call, or of all. */
+typedef struct {
+    layers_call forward, backward;
+} both_ways;
+
+static both_ways both_of(const layers_call *model, const layers_tensor *x,
+                         const layers_tensor *dout) {
+    both_ways both = {over_again(model), call_of(model->operation->layer, "backward", x->dtype)};
+    layers_tensor_clear(&both.forward.inputs[0]);
+    both.forward.inputs[0] = layers_tensor_share(x);
+    run(&both.forward);
+    both.backward.inputs[0] = layers_tensor_share(dout);
+    both.backward.cache = layers_cache_ref(both.forward.cache);
+    run(&both.backward);
+    return both;
+}
+
+static void both_clear(both_ways *both) {
+    layers_call_clear(&both->forward);
+    layers_call_clear(&both->backward);
+}
+
+/* An example of a tensor, as a tensor. */
+static layers_tensor example(const layers_tensor *all, size_t n) {
+    layers_tensor one = *all;
+    one.shape[0] = 1;
+    size_t size = all->size / all->shape[0], bytes;
+    layers_dtype_bytes(all->dtype, size, &bytes);
+    return layers_tensor_wrap(all->dtype, one.shape, all->rank, (char *)all->data + n * bytes);
+}
+
+static void assert_same(const layers_tensor *got, const layers_tensor *want) {
+    size_t bytes;
+    layers_dtype_bytes(want->dtype, want->size, &bytes);
+    cr_assert_eq(got->size, want->size);
+    cr_assert_eq(memcmp(got->data, want->data, bytes), 0);
+}
+
+static void assert_is_that_of_each(const norm *n, layers_dtype dtype, const size_t *shape,
+                                   int rank) {
+    double zeros[SIZE] = {0};
+    uint64_t seed = 18;
+    layers_call model = forward_call(n, dtype, zeros);
+    layers_tensor x = tensor_random(dtype, shape, rank, &seed, -5, 40);
+    layers_tensor dout = tensor_random(dtype, shape, rank, &seed, -1, 1);
+    both_ways all = both_of(&model, &x, &dout);
+    for (size_t i = 0; i < shape[0]; i += shape[0] / 3) {
+        layers_tensor one_x = example(&x, i), one_dout = example(&dout, i);
+        layers_tensor out = example(&all.forward.outputs[0], i),
+                      dx = example(&all.backward.outputs[0], i);
+        both_ways one = both_of(&model, &one_x, &one_dout);
+        assert_same(&out, &one.forward.outputs[0]);
+        assert_same(&dx, &one.backward.outputs[0]);
+        both_clear(&one);
+    }
+    both_clear(&all);
+    layers_tensor_clear(&x);
+    layers_tensor_clear(&dout);
+    layers_call_clear(&model);
+}
+
+/* Results that the caches do not hold are stored otherwise than small ones. */
+Test(norms, of_many_examples_is_that_of_each) {
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++) {
+        assert_is_that_of_each(&norms[0], dtype, SHAPE(23302, C * PLANE));
+        assert_is_that_of_each(&norms[2], dtype, SHAPE(502, C, 46, 46));
+    }
+}
