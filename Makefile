@@ -84,7 +84,7 @@ PACKAGES := gcc g++ make pkg-config libmicrohttpd-dev libjansson-dev libopenblas
             libfast-float-dev libjemalloc-dev libhiredis-dev
 PACKAGES_TESTS := $(PACKAGES) libcurl4-openssl-dev libcriterion-dev redis-server
 PACKAGES_REPLICAS := $(PACKAGES) redis-server redis-sentinel haproxy python3
-PACKAGES_TEST := $(PACKAGES_TESTS) redis-sentinel haproxy python3-yaml curl binutils python3-numpy \
+PACKAGES_TEST := $(PACKAGES_TESTS) redis-sentinel haproxy docker-compose python3-yaml curl binutils python3-numpy \
                  python3-venv python3-setuptools python3-wheel \
                  python3-prometheus-client python3-jsonschema man-db mandoc chromium nginx-light openssl
 # Node 18 and later has the test runner that the JavaScript client's tests need.

@@ -112,7 +112,9 @@ static bool redis_info(store *view, const char *handle, store_info *info) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t left = talk.info.expires - s->setup.lifetime / SHARE_OF_LIFETIME;
-    left = left < 0 ? 0 : left > s->setup.lifetime ? s->setup.lifetime : left; /* its clock was set */
+    left = left < 0                   ? 0
+           : left > s->setup.lifetime ? s->setup.lifetime
+                                      : left; /* its clock was set */
     info->expires = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + left;
     return redis_tell(view, outcome);
 }

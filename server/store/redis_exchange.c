@@ -67,6 +67,7 @@ talk_outcome redis_exchange_over(redis_store *s, redis_link *link, redis_command
                                  size_t bytes, redis_talk *talk, void *context) {
     bool is_counted =
         command == PUT && share_is_counted(((talk_putting *)context)->values[0]->owner);
+    bool confirms = command != FETCH && command != TOUCH && command != INFO && s->terms.copies > 0;
     int64_t began = now_us();
     for (bool reused = true;; link = NULL) {
         if (!link)
@@ -77,6 +78,8 @@ talk_outcome redis_exchange_over(redis_store *s, redis_link *link, redis_command
         }
         uint64_t sent = link->sent, taken = link->taken;
         talk_outcome outcome = outcome_of(s, link, talk(link, context));
+        if (confirms && outcome == TALK_OK && !pool_believes(s->pool, link, began / 1000, bytes))
+            outcome = TALK_AWAY;
         count(s, command, outcome, began, link, sent, taken);
         bool again = reused && link->state == LINK_LOST && !is_counted;
         if (again) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SENTINEL_TIME = 500 }; /* milliseconds for its answer, which it has at hand */
+
 /* A name as a numeric address: asking for it may take long, and is for the watcher alone. */
 static bool resolve(const char *name, int port, redis_node *node, char text[LINK_TEXT]) {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -117,31 +119,78 @@ bool find_report(redis_link *link, redis_report *report) {
 /* ---- which one is the master -------------------------------------------------------------------
  */
 
-/* What one Sentinel says. */
-static bool ask_sentinel(const redis_address *address, int i, redis_node *node, int64_t timeout,
-                         char text[LINK_TEXT]) {
+/* The text of an element of an answer; "" where it has none. */
+static const char *element(const redisReply *list, size_t i) {
+    bool is_text = list->type == REDIS_REPLY_ARRAY && i < list->elements &&
+                   list->element[i]->type == REDIS_REPLY_STRING;
+    return is_text ? list->element[i]->str : "";
+}
+
+/* Of names and values in turns, the value of a name. */
+static const char *value_of(const redisReply *list, const char *name) {
+    for (size_t i = 0; list->type == REDIS_REPLY_ARRAY && i + 1 < list->elements; i += 2)
+        if (!strcmp(element(list, i), name))
+            return element(list, i + 1);
+    return "";
+}
+
+typedef enum { NAMED, REPLACED, SILENT } sentinel_word;
+
+/* Whom a Sentinel names, by its two answers. */
+static sentinel_word take_word(const redisReply *named, const redisReply *state, redis_node *node,
+                               char text[LINK_TEXT]) {
+    const char *host = element(named, 0), *port = element(named, 1);
+    const char *flags = value_of(state, "flags");
+    bool is_old = !strcmp(host, value_of(state, "ip")) && !strcmp(port, value_of(state, "port"));
+    if (is_old && (strstr(flags, "o_down") || strstr(flags, "failover"))) {
+        snprintf(text, LINK_TEXT, "the master at %.60s:%.8s is being replaced", host, port);
+        return REPLACED;
+    }
+    if (*host)
+        return resolve(host, atoi(port), node, text) ? NAMED : SILENT;
+    snprintf(text, LINK_TEXT, "a Sentinel knows no master of that name");
+    return SILENT;
+}
+
+static sentinel_word ask_sentinel(const redis_address *address, int i, redis_node *node,
+                                  int64_t timeout, char text[LINK_TEXT]) {
     redis_node sentinel;
     if (!host_of(address, i, &sentinel, text))
-        return false;
+        return SILENT;
     redis_link *link = connect_to(address, &sentinel, link_now() + timeout);
     if (!link)
-        return false;
-    const char *const ask[] = {"SENTINEL", "get-master-addr-by-name", address->master};
-    link_ask(link, 3, ask);
+        return SILENT;
+    link_ask(link, 3,
+             (const char *const[]){"SENTINEL", "get-master-addr-by-name", address->master});
+    link_ask(link, 3, (const char *const[]){"SENTINEL", "master", address->master});
     link_flush(link);
-    redisReply *named = link_answer(link);
-    bool good = named && named->type == REDIS_REPLY_ARRAY && named->elements == 2 &&
-                named->element[0]->type == REDIS_REPLY_STRING &&
-                named->element[1]->type == REDIS_REPLY_STRING;
-    if (good)
-        good = resolve(named->element[0]->str, atoi(named->element[1]->str), node, text);
+    redisReply *named = link_answer(link), *state = link_answer(link);
+    sentinel_word word = SILENT;
+    if (named && state)
+        word = take_word(named, state, node, text);
     else
-        snprintf(text, LINK_TEXT, "the Sentinel at %.60s: %.60s", sentinel.host,
-                 named ? "it knows no master of that name" : link->text);
-    if (named)
-        freeReplyObject(named);
+        snprintf(text, LINK_TEXT, "the Sentinel at %.60s: %.60s", sentinel.host, link->text);
+    freeReplyObject(named);
+    freeReplyObject(state);
     link_close(link);
-    return good;
+    return word;
+}
+
+/* The word of the first that names one, unless another replaces that one. */
+static bool ask_sentinels(const redis_address *address, redis_node *node, int64_t timeout,
+                          bool by_all, char text[LINK_TEXT]) {
+    bool found = false;
+    for (int i = 0; i < address->hosts && (by_all || !found); i++) {
+        redis_node one;
+        int64_t time = timeout < SENTINEL_TIME ? timeout : SENTINEL_TIME;
+        sentinel_word word = ask_sentinel(address, i, &one, time, text);
+        if (word == REPLACED)
+            return false;
+        if (word == NAMED && !found)
+            *node = one;
+        found |= word == NAMED;
+    }
+    return found;
 }
 
 /* Whether the node says that it is the master. */
@@ -160,17 +209,16 @@ static bool is_master(const redis_address *address, int i, redis_node *node, int
     return good && report.is_master;
 }
 
-bool find_master(const redis_address *address, redis_node *node, int64_t timeout,
+bool find_master(const redis_address *address, redis_node *node, int64_t timeout, bool by_all,
                  char text[LINK_TEXT]) {
-    if (address->way != REDIS_SENTINEL && address->hosts == 1)
+    if (address->way == REDIS_SENTINEL)
+        return ask_sentinels(address, node, timeout, by_all, text);
+    if (address->hosts == 1)
         return host_of(address, 0, node, text);
     int masters = 0;
     for (int i = 0; i < address->hosts; i++) {
         redis_node one;
-        if (address->way == REDIS_SENTINEL) {
-            if (ask_sentinel(address, i, node, timeout, text))
-                return true;
-        } else if (is_master(address, i, &one, timeout, text)) {
+        if (is_master(address, i, &one, timeout, text)) {
             *node = one;
             masters++;
         }

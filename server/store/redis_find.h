@@ -19,8 +19,10 @@ typedef struct {
     bool evicts; /* its policy is not noeviction */
 } redis_report;
 
-/* Finds the master: by the Sentinels, or by what the nodes say. `text` says why there is none. */
-bool find_master(const redis_address *address, redis_node *node, int64_t timeout,
+/* Finds the master: by the Sentinels, or by what the nodes say. `text` says why there is none.
+ * While a Sentinel replaces the one that it names there is none: what that one takes now may be
+ * forgotten. `by_all`: all Sentinels are asked, and not only until one names it. */
+bool find_master(const redis_address *address, redis_node *node, int64_t timeout, bool by_all,
                  char text[LINK_TEXT]);
 
 /* Connects and authenticates. Never NULL but where there is no memory; else `state` tells. */

@@ -18,6 +18,7 @@ enum {
     FIRST_PAUSE = 50, /* before another try */
     LONGEST_PAUSE = 1000,
     STEADY = 5000, /* up for so long, it is not flapping */
+    SILENCE = 500, /* beside the time of the bytes: Sentinels replace who is silent for longer */
     RATE = 16384,  /* bytes a millisecond that values take at the worst */
 };
 
@@ -88,12 +89,15 @@ static void go_away(redis_pool *pool, const char *why) {
         log_line(LOG_WARN, "the store is away: %s", why);
 }
 
+static bool is_same(const redis_node *a, const redis_node *b) {
+    return !strcmp(a->host, b->host) && a->port == b->port;
+}
+
 /* The store answers, at this node. */
 static void come_up(redis_pool *pool, const redis_node *node) {
     pthread_mutex_lock(&pool->lock);
     bool was_up = pool->health.up;
-    bool moved = pool->health.connects > 0 &&
-                 (strcmp(pool->node.host, node->host) != 0 || pool->node.port != node->port);
+    bool moved = pool->health.connects > 0 && !is_same(&pool->node, node);
     double away = (double)(link_now() - pool->health.since) / 1e3;
     waiting *list = moved ? take_idle(pool) : NULL;
     pool->generation += moved;
@@ -177,6 +181,25 @@ static bool is_refused(const redis_link *link, const char *const *words) {
         if (!strncmp(link->text, *words, strlen(*words)))
             return true;
     return false;
+}
+
+static const char silent[] = "it was silent, and may have been replaced";
+
+/* Whether what began then took so long that a Sentinel may have taken the node for dead. */
+static bool was_silent(const redis_pool *pool, int64_t began, size_t bytes) {
+    return pool->setup.address.way == REDIS_SENTINEL &&
+           link_now() - began > SILENCE + (int64_t)(bytes / RATE);
+}
+
+bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size_t bytes) {
+    pthread_mutex_lock(&pool->lock);
+    bool is_current = link->generation == pool->generation && pool->health.up;
+    pthread_mutex_unlock(&pool->lock);
+    if (is_current && was_silent(pool, began, bytes)) {
+        go_away(pool, silent);
+        return false;
+    }
+    return is_current || pool->setup.address.way != REDIS_SENTINEL;
 }
 
 /* Whether this node is not to be asked, whatever it is asked. */
@@ -266,6 +289,19 @@ static bool ask_report(redis_pool *pool, const redis_node *node, redis_report *r
     return false;
 }
 
+/* Whether a node that has answered is still the one to be asked, by the word of all Sentinels: they
+ * may have begun to replace it before it woke. */
+static bool is_still_master(redis_pool *pool, const redis_node *node, char text[LINK_TEXT]) {
+    const redis_setup *setup = &pool->setup;
+    redis_node now;
+    if (setup->address.way != REDIS_SENTINEL)
+        return true;
+    if (!find_master(&setup->address, &now, setup->timeout, true, text))
+        return false;
+    snprintf(text, LINK_TEXT, "it has just been replaced");
+    return is_same(&now, node);
+}
+
 /* Looks at the store over the watcher's link, which it opens. *wrong: it is there, and is none that
  * may be used. */
 static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
@@ -275,26 +311,30 @@ static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
     redis_report report;
     bool may_move = setup->address.way == REDIS_SENTINEL;
     *wrong = false;
-    if ((!pool->link || may_move) && !find_master(&setup->address, &node, setup->timeout, text))
+    if ((!pool->link || may_move) &&
+        !find_master(&setup->address, &node, setup->timeout, false, text))
         return false;
-    if (pool->link && (strcmp(node.host, pool->node.host) != 0 || node.port != pool->node.port))
+    if (!is_same(&node, &pool->node))
         drop_link(pool);
+    int64_t asked = link_now();
     if (!ask_report(pool, &node, &report)) {
-        if (!pool->link) {
-            snprintf(text, LINK_TEXT, "no memory");
-            return false;
-        }
-        snprintf(text, LINK_TEXT, "%s", pool->link->text);
-        *wrong = is_refused(pool->link, never);
+        snprintf(text, LINK_TEXT, "%s", pool->link ? pool->link->text : "no memory");
+        *wrong = pool->link && is_refused(pool->link, never);
         return false;
     }
     if (!is_fit(&report, text)) {
         *wrong = report.is_master;
         return false;
     }
+    bool is_new = !pool_is_up(pool) || !is_same(&node, &pool->node);
+    if (is_new && !is_still_master(pool, &node, text))
+        return false;
+    if (!is_new && was_silent(pool, asked, 0)) {
+        snprintf(text, LINK_TEXT, "%s", silent);
+        return false;
+    }
     note(pool, &report);
-    if (!pool_is_up(pool) || strcmp(node.host, pool->node.host) != 0 ||
-        node.port != pool->node.port)
+    if (is_new)
         come_up(pool, &node);
     return true;
 }
@@ -356,14 +396,15 @@ static int step(redis_pool *pool) {
             return pool->pause;
         }
     }
+    int64_t asked = link_now();
     sweep(pool);
     if (link_holds(pool)) {
         pool->setup.chore(pool->link, pool->setup.context);
         link_holds(pool);
     }
-    if (!pool->link)
-        return 1;
-    return settle(pool);
+    if (pool->link && was_silent(pool, asked, 0))
+        go_away(pool, silent);
+    return pool->link && pool_is_up(pool) ? settle(pool) : 1;
 }
 
 static void *watch(void *argument) {

@@ -46,6 +46,10 @@ void pool_stop(redis_pool *pool);
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused);
 /* Whether a link that was taken may be used for another exchange: its deadline is then set anew. */
 bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes);
+/* Whether to believe what a link has confirmed, for an exchange that began then, with so many
+ * bytes. A master that was silent for a while may have been replaced meanwhile, and forget what it
+ * takes until it is told so: where Sentinels say who is, it is away until they have been asked. */
+bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size_t bytes);
 /* Takes it back, whatever came of it. A state that says so makes the store be away. */
 void pool_give(redis_pool *pool, redis_link *link);
 /* Closes what waits: the store seems to have ended its connections. */

@@ -1,4 +1,6 @@
 """The files of server/deploy/, as the tools that read them see them."""
+import filecmp
+import json
 import os
 import re
 import shutil
@@ -14,6 +16,25 @@ from case import Case
 def documents(name):
     with open(f"server/deploy/{name}") as file:
         return [document for document in yaml.safe_load_all(file) if document]
+
+
+def install_types():
+    """From npm; where that is not to be had the test is skipped"""
+    source, place = "tests/replicas/kubernetes/package.json", "build/kubernetes"
+    os.makedirs(place, exist_ok=True)
+    installed = place + "/installed.json"
+    if not os.path.exists(installed) or not filecmp.cmp(source, installed, shallow=False):
+        if not shutil.which("npm"):
+            raise unittest.SkipTest("npm is not installed")
+        asked = subprocess.run(["npm", "view", "--fetch-retries=1", "typescript@5.9.3", "version"],
+                               capture_output=True, timeout=60)
+        if asked.returncode:
+            raise unittest.SkipTest("npm reaches no registry")
+        shutil.copy(source, place)
+        subprocess.run(["npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit",
+                        "--no-fund"], cwd=place, check=True, capture_output=True)
+        shutil.copy(source, installed)
+    return os.path.abspath(place)
 
 
 class Deploy(Case):
@@ -37,18 +58,19 @@ class Deploy(Case):
         self.assertLessEqual(set(services["layerd"]["environment"]), self.options())
         self.assertEqual(services["layerd"]["deploy"]["replicas"], 3)
         self.assertIn("noeviction", services["store"]["command"])
-        folder = self.start(engines.Engine())
-        content = compose["configs"]["haproxy"]["content"]
-        self.expect_good("haproxy", "-c", "-f", folder.write("haproxy.cfg", content))
+        done = subprocess.run(["docker-compose", "-f", "server/deploy/compose.yaml", "config"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(set(yaml.safe_load(done.stdout)["services"]), set(services))
+        self.expect_good("haproxy", "-c", "-f", "server/deploy/haproxy-compose.cfg")
 
     def test_compose_has_the_settings_of_the_file(self):
         def settings(text):
             lines = {re.sub(r"\s*#.*", "", line).strip() for line in text.splitlines()}
             return {line for line in lines
                     if line and not re.match(r"(bind|server|resolvers|nameserver|hold)\b", line)}
-        with open("server/deploy/haproxy.cfg") as file:
-            self.assertEqual(settings(documents("compose.yaml")[0]["configs"]["haproxy"]["content"]),
-                             settings(file.read()))
+        files = [open(f"server/deploy/{name}.cfg").read() for name in ("haproxy", "haproxy-compose")]
+        self.assertEqual(*map(settings, files))
 
     def test_kubernetes(self):
         kinds = {document["kind"]: document for document in documents("kubernetes.yaml")}
@@ -66,6 +88,25 @@ class Deploy(Case):
         variables = {variable["name"]: variable["value"] for variable in container["env"]}
         stop = sum(int(variables[name][:-1]) for name in ("LAYERD_DRAIN_TIME", "LAYERD_GRACE"))
         self.assertGreater(pod["spec"]["terminationGracePeriodSeconds"], stop)
+
+    def test_kubernetes_by_its_types(self):
+        """As TypeScript sees the manifest, with the types that Kubernetes' own schemas give"""
+        place = install_types()
+        text = ""
+        for i, document in enumerate(documents("kubernetes.yaml")):
+            kind, version = document["kind"], document["apiVersion"]
+            package = ("@kubernetes-models/prometheus-operator" if ".coreos." in version else
+                       "kubernetes-models")
+            text += (f'import type {{ I{kind} as T{i} }} from "{package}/{version}";\n'
+                     f"export const d{i}: T{i} = {json.dumps(document, indent=1)};\n")
+        with open(place + "/manifest.ts", "w") as file:
+            file.write(text)
+        tsc = [place + "/node_modules/.bin/tsc", "--noEmit", "--strict", "--skipLibCheck", "--module",
+               "nodenext", place + "/manifest.ts"]
+        self.expect_good(*tsc)
+        with open(place + "/manifest.ts", "w") as file:
+            file.write(text.replace("readinessProbe", "readynessProbe"))
+        self.assertIn("readynessProbe", subprocess.run(tsc, capture_output=True, text=True).stdout)
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze")
     def test_units(self):

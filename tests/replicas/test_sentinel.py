@@ -70,6 +70,14 @@ class Failover(Nodes):
             node.go_on()
         self.fail_over(freeze, seconds=12)
 
+    def test_master_that_wakes_while_it_is_replaced_loses_nothing(self):
+        """It still has a replica, which says that it has what it will forget"""
+        def freeze(node):
+            node.pause()
+            time.sleep(2.3)
+            node.go_on()
+        self.fail_over(freeze, seconds=7)
+
     def test_without_replicas_forwards_stop_and_backwards_go_on(self):
         caller = self.caller(self.ports[0])
         handle = self.expect(forward(caller, 11), 200).body["cache"]

@@ -13,8 +13,6 @@ ALLOWED = {"store_unavailable", "gone", "draining", 502, 503, 504}
 
 
 class Soak(Nodes):
-    copies = "2"  # with 1, a master that wakes in the middle of a failover may lose what it takes
-
     def setUp(self):
         super().setUp()
         self.proxy = self.start(engines.Proxy(self.ports))

@@ -1,7 +1,6 @@
 """A store that speaks TLS: its certificate is checked, for the name that it is called by, and it may ask
 for one."""
 import os
-import re
 import subprocess
 
 import engines
@@ -68,9 +67,6 @@ class Tls(Case):
         given = self.expect(b.call("/graph?tensors=flat", {"inputs": {"t": {"tensor": kept}},
                                                            "nodes": [], "give": ["t"]}), 200)
         self.assertEqual(given.body["results"]["t"], large)
-        clients = store.say("CLIENT", "LIST")
-        lib = re.findall(rf"laddr=127\.0\.0\.1:{store.tls_port} ", clients)
-        self.assertGreater(len(lib), 3)
 
     def test_large_caches_go_ahead_by_tls(self):
         store = self.server()
