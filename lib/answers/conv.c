@@ -131,6 +131,9 @@ static const char *out_shape_says(const convolution *g, const layers_tensor *cla
         return "there is one window more: ⌊(H + 2·pad − R) / stride⌋ + 1";
     if (is_shape(claim, g->N, g->F, rounded_up(rows, g->stride), rounded_up(columns, g->stride)))
         return "the last window starts where it still fits, at H + 2·pad − R at most";
+    if (is_shape(claim, g->N, g->F, g->P, (rows - g->S) / g->stride + 1) ||
+        is_shape(claim, g->N, g->F, (columns - g->R) / g->stride + 1, g->Q))
+        return "height and width were mixed up: each is computed from its own";
     return NULL;
 }
 
@@ -180,6 +183,10 @@ static void adjust_unpadded(layers_drawing *drawing, layers_call *asked) {
     adjust(drawing, asked, 1, 0);
 }
 
+static void adjust_dense(layers_drawing *drawing, layers_call *asked) {
+    adjust(drawing, asked, 1, 1);
+}
+
 static void adjust_wide(layers_drawing *drawing, layers_call *asked) {
     adjust(drawing, asked, 3, 2);
 }
@@ -195,6 +202,7 @@ static const layers_case cases[] = {
     {.name = "one", .length = SIZES(1, 3, 4, 5, 8, 3, 2), .adjust = adjust_plain},
     {.name = "unpadded", .length = SIZES(2, 3, 5, 4, 6, 2, 3), .adjust = adjust_unpadded},
     {.name = "wide", .length = SIZES(2, 2, 4, 5, 7, 4, 3), .adjust = adjust_wide},
+    {.name = "dense", .length = SIZES(2, 2, 3, 4, 5, 3, 3), .adjust = adjust_dense},
     {.name = "square", .length = SIZES(3, 2, 3, 5, 5, 3, 3), .adjust = adjust_plain},
     {0},
 };

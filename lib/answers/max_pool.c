@@ -63,6 +63,12 @@ static const char *out_shape_says(const layers_check *check, int output,
         return "there is one window more: ⌊(H − pool_height) / stride⌋ + 1";
     if (is_shape(check, claim, rounded_up(g.H, g.stride), rounded_up(g.W, g.stride)))
         return "the last window starts where it still fits, at H − pool_height at most";
+    if (is_shape(check, claim, g.P, (g.H - g.S) / g.stride + 1) ||
+        is_shape(check, claim, (g.W - g.R) / g.stride + 1, g.Q))
+        return "height and width were mixed up: each is computed from its own";
+    if (is_shape(check, claim, g.P, (g.W - g.R) / g.stride + 1) ||
+        is_shape(check, claim, (g.H - g.S) / g.stride + 1, g.Q))
+        return "pool_height and pool_width were mixed up: each counts along its own side of x";
     return NULL;
 }
 
@@ -112,6 +118,10 @@ static void adjust_oblong(layers_drawing *drawing, layers_call *asked) {
     adjust(drawing, asked, 3, 2, 2);
 }
 
+static void adjust_apart(layers_drawing *drawing, layers_call *asked) {
+    adjust(drawing, asked, 2, 3, 3);
+}
+
 #define SIZES(n, c, h, w)                                                                          \
     { [LETTER('N')] = (n), [LETTER('C')] = (c), [LETTER('H')] = (h), [LETTER('W')] = (w) }
 
@@ -120,6 +130,7 @@ static const layers_case cases[] = {
     {.name = "one", .length = SIZES(1, 3, 4, 6), .adjust = adjust_plain},
     {.name = "overlap", .length = SIZES(2, 3, 4, 6), .adjust = adjust_overlap},
     {.name = "oblong", .length = SIZES(2, 3, 7, 5), .adjust = adjust_oblong},
+    {.name = "apart", .length = SIZES(2, 2, 5, 6), .adjust = adjust_apart},
     {0},
 };
 
@@ -168,6 +179,14 @@ const layers_answers max_pool_forward_answers = {
                 "window_transposed",
                 "pool_height and pool_width were exchanged: a window has pool_height rows",
                 WAY(.exchanged = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            FORWARD_FAULT(
+                "window_square",
+                "pool_height and pool_width were mixed up: a window has pool_width columns",
+                WAY(.high_is_wide = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            FORWARD_FAULT("window_square",
+                          "pool_height and pool_width were mixed up: a window has pool_height rows",
+                          WAY(.wide_is_high = true), .kind = FAULT_SPECIAL,
+                          .applies = has_oblong_windows),
             FORWARD_FAULT("last_window_missing",
                           "the last row and column of windows were left 0: the loops end too early",
                           WAY(.short_of_last = true), .kind = FAULT_SPECIAL,
@@ -224,6 +243,14 @@ const layers_answers max_pool_backward_answers = {
                 "window_transposed",
                 "pool_height and pool_width were exchanged: a window has pool_height rows",
                 WAY(.exchanged = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            BACKWARD_FAULT(
+                "window_square",
+                "pool_height and pool_width were mixed up: a window has pool_width columns",
+                WAY(.high_is_wide = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
+            BACKWARD_FAULT(
+                "window_square",
+                "pool_height and pool_width were mixed up: a window has pool_height rows",
+                WAY(.wide_is_high = true), .kind = FAULT_SPECIAL, .applies = has_oblong_windows),
             BACKWARD_FAULT(
                 "last_window_missing",
                 "the last row and column of windows gave no gradient: the loops end too early",

@@ -65,6 +65,8 @@ typedef struct {
     } to;               /* of the largest; of the window */
     bool dense;         /* windows are 1 apart, not `stride` */
     bool exchanged;     /* pool_width high and pool_height wide */
+    bool high_is_wide;  /* pool_height high and wide */
+    bool wide_is_high;  /* pool_width high and wide */
     bool short_of_last; /* the last windows are left out */
     enum { ADDED, LAST_WINNER, LAST_WINDOW } overlap;
 } pool_way;

@@ -9,10 +9,17 @@ typedef struct {
     int64_t plane, h, w, rows, columns;
 } window;
 
+/* Rows and columns of a window that is not cut off. */
+static int64_t rows_of(const pooling *g, const pool_way *v) {
+    return v->exchanged || v->wide_is_high ? g->S : g->R;
+}
+static int64_t columns_of(const pooling *g, const pool_way *v) {
+    return v->exchanged || v->high_is_wide ? g->R : g->S;
+}
+
 static window window_at(const pooling *g, const pool_way *v, int64_t plane, int64_t p, int64_t q) {
     int64_t h = v->dense ? p : p * g->stride, w = v->dense ? q : q * g->stride;
-    return (window){plane, h, w, least(v->exchanged ? g->S : g->R, g->H - h),
-                    least(v->exchanged ? g->R : g->S, g->W - w)};
+    return (window){plane, h, w, least(rows_of(g, v), g->H - h), least(columns_of(g, v), g->W - w)};
 }
 
 static double element(const pooling *g, const window *in, int64_t i) {
@@ -126,8 +133,8 @@ static double share_of(const pooling *g, const pool_way *v, const window *in, in
 static double dx_value(const pooling *g, const pool_way *v, size_t i, double *memo) {
     int64_t at = (int64_t)i, w = at % g->W, h = at / g->W % g->H, plane = at / g->W / g->H;
     int64_t stride = v->dense ? 1 : g->stride;
-    span down = windows_over(h, v->exchanged ? g->S : g->R, stride, g->P);
-    span across = windows_over(w, v->exchanged ? g->R : g->S, stride, g->Q);
+    span down = windows_over(h, rows_of(g, v), stride, g->P);
+    span across = windows_over(w, columns_of(g, v), stride, g->Q);
     double sum = 0;
     for (int64_t p = down.first; p < down.end; p++)
         for (int64_t q = across.first; q < across.end; q++) {

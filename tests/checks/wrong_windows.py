@@ -276,6 +276,16 @@ def window_turned(takes):
     return {"out": pool_of(takes, size=(3, 2))}
 
 
+@wrong("max_pool/forward", "window_square", pooled(shape=(2, 3, 6, 6), size=(2, 3), stride=3))
+def window_square_by_height(takes):
+    return {"out": pool_of(takes, size=(2, 2))}
+
+
+@wrong("max_pool/forward", "window_square", pooled(shape=(2, 3, 6, 6), size=(2, 3), stride=3))
+def window_square_by_width(takes):
+    return {"out": pool_of(takes, size=(3, 3))}
+
+
 @wrong("max_pool/forward", "shape", pooled(size=(2, 2), stride=1))
 def stride_of_window(takes):
     return {"out": pool_of(takes, stride=2)}

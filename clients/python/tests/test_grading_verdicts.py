@@ -24,12 +24,13 @@ class VerdictTest(GradingTest):
 
     def check(self, root, test, points, faults, words):
         found, = self.results_of(root, test).values()
-        self.assertEqual((round(found["points"], 3), found["faults"]), (points, faults),
+        self.assertEqual((round(found["points"], 3), found["faults"]), (round(points, 3), faults),
                          found["words"])
         self.assertIn(words, found["words"])
         return found
 
     def replaced(self, text, test, points, faults, words):
+        """A submission with a function replaced."""
         return self.check(self.submission(text), test, points, faults, words)
 
 
@@ -326,8 +327,9 @@ class Words(VerdictTest):
                   "The loop variable x hides the argument of that name")
 
     def test_division_of_python_2(self):
-        self.relu("    return np.zeros((len(x) / 1, 2)), x", ["python_2"],
-                  "/ gives a float in Python 3: use //")
+        self.relu("    return np.zeros((len(x) / 1, 2)), x", ["python_2", "shape"],
+                  "/ gives a float in Python 3: use //\nBeside that: out has shape (4, 2), but must")
+        self.relu("    return np.maximum(x, 0)[:len(x) / 1], x", ["python_2"], "Python 3: use //")
 
     def test_recursion(self):
         self.relu("    return relu_forward(x)", ["recursion"], "calls itself without end at line")

@@ -487,6 +487,7 @@ Test(answers_convs, other_shapes_are_explained) {
     claim_shape(2, OUT, SHAPE(2, 4, 3, 4), "rounded down");
     claim_shape(3, OUT, SHAPE(3, 2, 4, 2), "one window more");
     claim_shape(3, OUT, SHAPE(3, 2, 6, 5), "still fits");
+    claim_shape(0, OUT, SHAPE(2, 4, 3, 3), "height and width were mixed up");
     claim_shape(3, DX, SHAPE(3, 2, 0, 0), "dx is empty because pad is 0");
     claim_shape(3, DX, SHAPE(3, 2, 0), "dx is empty because pad is 0");
     claim_shape(0, DX, SHAPE(2, 3, 7, 10), "to be cut off");

@@ -219,6 +219,9 @@ Test(answers_pools, other_shapes_are_explained) {
     claim_shape(&apart, SHAPE(1, 1, 2, 3), "not side by side");
     claim_shape(&apart, SHAPE(1, 1, 2, 4), "one window more");
     claim_shape(&apart, SHAPE(1, 1, 4, 6), "still fits");
+    const pool wide = {4, 6, 1, 3, 1, plane, NULL, LAYERS_F64};
+    claim_shape(&wide, SHAPE(1, 1, 6, 4), "height and width were mixed up");
+    claim_shape(&wide, SHAPE(1, 1, 2, 4), "pool_height and pool_width were mixed up");
     const pool back = {4, 6, 2, 2, 2, plane, VALUES(1, 2, 3, 4, 5, 6), LAYERS_F64};
     claim_shape(&back, SHAPE(1, 1, 6, 4), "height and width");
 }

@@ -27,6 +27,9 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
             findings[name] = diagnosis.of_result(name, value)
         elif value.size > _MOST:
             findings[name] = diagnosis.of_result(name, f"of shape {value.shape}")
+        elif value.shape == (1,) and not value.any():
+            findings[name] = Finding(name, "missing", "not_written",
+                                     f"{name} is a single 0: not written yet")
         elif name in _SCALARS and value.ndim:
             findings[name] = Finding(name, "wrong", "shape", f"{name} has shape {value.shape}, but "
                                      "must be one number")
@@ -85,4 +88,5 @@ def shape_finding(name: str, value: np.ndarray, given: Inputs, found: Finding) -
         return Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: a slice from pad "
                        "to -pad then runs from 0 to 0; cut with pad : pad + H")
     return Finding(name, "wrong", "shape",
-                   found.says or f"{name} has shape {value.shape}, which is not right")
+                   found.says or f"{name} has shape {value.shape}, which is not right",
+                   caused="): " in found.says)

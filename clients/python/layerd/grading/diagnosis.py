@@ -1,15 +1,22 @@
 """Words for what went wrong before there was anything to compare."""
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Optional
 
 from .results import Finding, clean
 
 _MESSAGE = 500  # characters
-_PYTHON_2 = ("'float' object cannot be interpreted as an integer",
-             "slice indices must be integers", "integer argument expected, got float",
-             "can't multiply sequence by non-int of type 'float'",
-             "'numpy.float64' object cannot be interpreted as an integer")
-_OLD_NUMPY = "only integers, slices", "inhomogeneous shape", "arrays used as indices must be of"
+_OLD_NUMPY = ("only integers, slices", "slice indices must be integers", "inhomogeneous shape",
+              "arrays used as indices must be of", "cannot be interpreted as an integer")
+_ONLY_OLD = ". Only old NumPys took that: indices are whole numbers, and arrays have one shape"
+
+
+def may_be_division(told: Optional[Mapping[str, Any]]) -> Optional[tuple[Any, ...]]:
+    """Of an exception that a float in the place of a whole number may be behind: what it is and
+    where it was raised."""
+    if not told or told.get("exception") not in ("TypeError", "IndexError", "ValueError"):
+        return None
+    return told.get("exception"), told.get("message"), told.get("line")
 
 
 def of_crash(told: Mapping[str, Any], function: str) -> Finding:
@@ -25,22 +32,36 @@ def of_crash(told: Mapping[str, Any], function: str) -> Finding:
     if name == "RecursionError":
         return Finding("", "crash", "recursion", f"{function} calls itself without end{_at(told)}")
     text = _text(told.get("text"), 200)
-    if name == "NotImplementedError" or name == "NameError" and text.startswith("return") or \
+    handed_out = name == "NameError" and text.startswith("return") and "(" not in text
+    if name == "NotImplementedError" or handed_out or \
             name == "AssertionError" and text.startswith("assert False"):
         return Finding("", "missing", "not_written",
                        f"{function} is not written yet: {message or name} at line {line}")
+    if told.get("unset") and "NoneType" in message:
+        return Finding("", "missing", "not_written", f"{function} is not written yet: "
+                       f"{_text(told.get('unset'), 40)} is None{_at(told)}")
     says = f"{function} raised {name}{_at(told)}"
     if message:
         says += f": {message}"
-    if any(part in message for part in _PYTHON_2):
-        return Finding("", "crash", "python_2", f"{says}. / gives a float in Python 3: use //")
     if any(part in message for part in _OLD_NUMPY):
-        return Finding("", "crash", "old_numpy", f"{says}. Only old NumPys took that: indices are "
-                       "whole numbers, by // and not by /, and arrays have one shape")
+        return Finding("", "crash", "old_numpy", says + _ONLY_OLD)
+    if "'NoneType' object has no attribute" in message:
+        says += ". It is None there: what gives it is not written yet"
     hidden = told.get("hidden")
     if isinstance(hidden, str):
         says += f". The loop variable {_text(hidden, 40)} hides the argument of that name"
     return Finding("", "crash", "raised", says)
+
+
+def of_division(crash: Finding) -> Finding:
+    """What to say of an exception that does not come where / is as in Python 2."""
+    return replace(crash, fault="python_2", says=crash.says.removesuffix(_ONLY_OLD) +
+                   ". / gives a float in Python 3: use //")
+
+
+def of_zeros(output: str) -> Finding:
+    """What to say of a function that gives zeros in every case."""
+    return Finding(output, "missing", "zeros", f"every element of {output} is 0: not written yet")
 
 
 def of_import(told: Mapping[str, Any], path: str) -> str:
@@ -56,6 +77,9 @@ def of_import(told: Mapping[str, Any], path: str) -> str:
 
 def of_result(output: str, found: str) -> Finding:
     """What to say of a result that is no array."""
+    if found == "masked array":
+        return Finding(output, "wrong", "masked", f"{output} is a masked array: what is masked "
+                       "keeps its values, and is to become 0")
     if found == "None":
         return Finding(output, "missing", "not_written", f"{output} is None: not written yet")
     if found.startswith("of shape"):

@@ -13,6 +13,7 @@ from .results import Finding
 _SHAPES = {"plain": (150, 400), "most": (150, 400), "images": (20, 5, 20, 30), "test": (6, 7)}
 _P = {"plain": 0.3, "most": 0.75, "images": 0.3, "test": 0.3}
 _DEVIATIONS = 6.0
+INHERITED = "your backward is the exact gradient of your forward; the fault is in forward"
 _NORMAL = {0.3: 0.6179, 0.75: 0.7734}  # P(a normal draw < p)
 
 
@@ -104,15 +105,29 @@ def judge_backward(given: dict[str, Any], out: np.ndarray, dx: np.ndarray) -> Fi
                        f"{dout.shape}")
     if not np.isfinite(dx).all():
         return Finding("dx", "wrong", "not_finite", "dx holds numbers that are not finite")
+    if given["dropout_param"]["mode"] == "test":
+        return _judge_test_gradient(given, out, dx)
     forward, _ = judge_forward(given, out)
     is_gradient = out.shape == x.shape and np.abs(dx - dout * out / x).max() <= 1e-5 * np.abs(
         dout * out / x).max()
     if is_gradient and forward.verdict == "right":
         return Finding("dx", "right")
     if is_gradient and np.abs(dx).max() > 0:
-        return Finding("dx", "wrong", "inherited", "your backward is the exact gradient of your "
-                       f"forward; the fault is in forward: {forward.says}", own=True)
+        return Finding("dx", "wrong", "inherited", f"{INHERITED}: {forward.says}", own=True)
     return Finding("dx", "wrong", *_fault_of_backward(given, out, dx))
+
+
+def _judge_test_gradient(given: dict[str, Any], out: np.ndarray, dx: np.ndarray) -> Finding:
+    """What is found of dx in test mode, where it may be right for a wrong out too."""
+    dout = given["dout"]
+    if np.abs(dx - dout).max() <= 1e-5 * np.abs(dout).max():
+        return Finding("dx", "right")
+    forward, _ = judge_forward(given, out)
+    slope = dout * out / given["x"] if out.shape == dx.shape else dout
+    if np.abs(dx).max() > 0 and np.abs(dx - slope).max() <= 1e-5 * np.abs(slope).max():
+        return Finding("dx", "wrong", "inherited", f"{INHERITED}: {forward.says}", own=True)
+    zeros = "" if np.abs(dx).max() > 0 else ", and not all zeros"
+    return Finding("dx", "wrong", "test_mode", f"in test mode dx is dout{zeros}")
 
 
 def _fault_of_backward(given: dict[str, Any], out: np.ndarray, dx: np.ndarray) -> tuple[str, str]:
@@ -120,8 +135,6 @@ def _fault_of_backward(given: dict[str, Any], out: np.ndarray, dx: np.ndarray) -
     ratio = dx / dout
     if not np.abs(ratio).max() > 0:
         return "zeros", "dx is all zeros"
-    if given["dropout_param"]["mode"] == "test":
-        return "test_mode", "in test mode dx is dout"
     if np.abs(ratio - 1).max() <= 1e-5:
         return "mask_missing", "dx is dout: what was dropped has no gradient"
     if out.shape == x.shape and ((ratio != 0) == (out != 0)).all():

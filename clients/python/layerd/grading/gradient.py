@@ -54,7 +54,7 @@ class OwnGradient:
 
     def judge(self, outcomes: Sequence[Outcome]) -> tuple[set[str], set[str]]:
         """Which gradients are exact, by the outcomes of `calls`; and of which it cannot be said,
-        since the forward is not finite there."""
+        since the forward is not finite there, or constant."""
         gradients = dict(zip(self._gives, outcomes[0].returned))
         firsts = [outcome.returned[0] if outcome.returned else None for outcome in outcomes[1:]]
         dout = self._inputs.get("dout", np.float64(1))
@@ -72,7 +72,7 @@ class OwnGradient:
             return set(), names
         rough = np.abs(sums).max() * 2.0 ** -50 / np.array(_STEPS)
         sums = sums.reshape(len(self._directions), len(_STEPS), len(_PLACES))
-        wrong = set()
+        wrong, flat = set(), set()
         for (name, direction), slopes in zip(self._directions, sums @ _WEIGHTS / _STEPS):
             claim = gradients.get(name)
             if not isinstance(claim, np.ndarray) or claim.size != direction.size:
@@ -80,10 +80,13 @@ class OwnGradient:
                 continue
             claim = claim.reshape(direction.shape).astype(np.float64)
             norm = float(np.linalg.norm(claim))
+            if not norm > 0 and (np.abs(slopes) <= rough).any():
+                flat.add(name)
+                continue
             allowed = _CLOSE * norm + np.minimum(rough, 1e-4 * norm)
             if not norm > 0 or not (np.abs(slopes - (claim * direction).sum()) <= allowed).any():
                 wrong.add(name)
-        return names - wrong, set()
+        return names - wrong - flat, flat - wrong
 
 
 def _is_floats(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from ..checks import Challenge, Verdict
 from . import diagnosis, patterns
 from .oracle import Oracle
-from .results import CaseResult, Finding, TestResult
+from .results import CaseResult, Finding, TestResult, clean
 from .rubric import RubricError, Test
 from .run import Run
 from .sandbox import Sandbox, TestEnded
@@ -28,9 +28,13 @@ def cases_of(test: Test, oracle: Oracle) -> tuple[str, ...]:
     return test.cases or tuple(case for case in there if (test.operation, case) not in UNASKED)
 
 
-def _counted(cases: list[CaseResult]) -> list[CaseResult]:
-    """The cases that count: to refuse sizes that leave a remainder, and no others, is a
-    convention."""
+def _counted(test: Test, cases: list[CaseResult]) -> list[CaseResult]:
+    """The cases to tell of: to refuse sizes that leave a remainder, and no others, is a convention.
+    Those that a backward was not judged in do not count where its forward's faults cost it
+    nothing."""
+    if test.own_gradient and not all(case.waits for case in cases):
+        for case in cases:
+            case.counted = not case.waits
     taken = [case for case in cases if not case.refused]
     others = any(case.refused and not case.facts.get("remainder") for case in cases)
     if others or not taken or len(taken) == len(cases):
@@ -52,6 +56,7 @@ class Judge:
         self.digest = digest
         self.seed = int(digest[:8], 16)
         self._defined: dict[str, set[str]] = {}
+        self._reused: dict[tuple[str, str], str] = {}
         self._problems: dict[str, str] = {}
 
     def look(self, tests: Sequence[Test], problems: Mapping[str, str], seconds: float) -> None:
@@ -79,6 +84,9 @@ class Judge:
             except TestEnded as ended:
                 raise NotGradable(f"importing {file} {ended}") from ended
         raised, defined = answer.get("raised"), answer.get("defined")
+        reused = answer.get("reused")
+        for name, variable in reused.items() if isinstance(reused, dict) else ():
+            self._reused[file, name] = clean(str(variable)[:40])
         if isinstance(raised, dict):
             raise NotGradable(diagnosis.of_import(raised, file))
         self._defined[file] = {name for name in names if name in defined} \
@@ -90,12 +98,39 @@ class Judge:
         result = self._missing(test, cases)
         if result is None:
             with Student(self._sandbox, test.file, test.seconds, self.seed) as student:
-                run = Run(self, test, student)
-                result = TestResult(test, _counted([run.case(case) for case in cases]))
-                result.printed = student.close()
-            result.pattern = patterns.found_in(result.cases)
+                result = self._run(test, cases, student)
+            self._try_old_division(result)
         result.seconds = time.monotonic() - started
         return result
+
+    def _run(self, test: Test, cases: Sequence[str], student: Student) -> TestResult:
+        run = Run(self, test, student)
+        result = TestResult(test, _counted(test, [run.case(case) for case in cases]))
+        result.printed = student.close()
+        findings = [finding for case in result.cases for finding in case.findings]
+        if all(finding.fault == "zeros" for finding in findings):
+            for case in result.cases:
+                case.findings = [diagnosis.of_zeros(finding.output) for finding in case.findings]
+        result.pattern = patterns.found_in(result.cases)
+        variable = self._reused.get((test.file, test.function))
+        if variable and not result.verdict == "right":
+            result.pattern = Finding("", "wrong", "loop_variable", f"two loops, one in the other, "
+                                     f"both count with {variable}: each needs a name of its own")
+        return result
+
+    def _try_old_division(self, result: TestResult) -> None:
+        """Finds out whether exceptions are those of / where // is due, and what else is wrong."""
+        failed = {case.case: case for case in result.cases if case.raised}
+        if not failed:
+            return
+        test = result.test
+        with Student(self._sandbox, test.file, test.seconds, self.seed, divided=True) as student:
+            divided = self._run(test, [case.case for case in result.cases], student)
+        for case in divided.cases:
+            before = failed.get(case.case)
+            if before and before.raised != case.raised:
+                result.divided = divided
+                before.findings = list(map(diagnosis.of_division, before.findings))
 
     def _missing(self, test: Test, cases: tuple[str, ...]) -> Optional[TestResult]:
         if test.file in self._problems:

@@ -81,7 +81,8 @@ class Outcome:
     during    the function that ran last
     returned  results: arrays, or strings that name what is none
     moved     what is then in a dictionary among the arguments, or the second result
-    first     what a backward's forward returned first; `no_forward`: it returned None
+    first     what a backward's forward returned first; `no_forward`: it returned None; `no_cache`:
+              as its cache
     """
 
     raised: Optional[Mapping[str, Any]] = None
@@ -91,6 +92,7 @@ class Outcome:
     moved: dict[str, Any] = field(default_factory=dict)
     first: Any = None
     no_forward: bool = False
+    no_cache: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -109,7 +111,7 @@ def outcome_of(told: Any, frames: Sequence[np.ndarray], signature: Signature) ->
             raised=raised, during=str(told.get("during", ""))[:200], returned=returned,
             alone=bool(told.get("alone")), first=_result(told.get("first", {"is": "None"}), frames),
             moved={names.get(key, key): _result(item, frames) for key, item in moved.items()},
-            no_forward=bool(told.get("no_forward")),
+            no_forward=bool(told.get("no_forward")), no_cache=bool(told.get("no_cache")),
             notes=[f"{str(note['changed'])[:40]} is overwritten: a second use of it would be wrong"
                    for note in told.get("notes", [])[:8]
                    if signature.function != "sgd"])  # the course's own changes w

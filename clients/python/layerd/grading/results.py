@@ -22,6 +22,7 @@ class Finding:
     fault    a code; "" for none
     says     a sentence for the student; "" for none
     own      whether it is the exact gradient of the student's own forward
+    caused   whether what it says of a shape names the cause
     """
 
     output: str
@@ -29,6 +30,7 @@ class Finding:
     fault: str = ""
     says: str = ""
     own: bool = False
+    caused: bool = False
 
 
 @dataclass
@@ -36,6 +38,9 @@ class CaseResult:
     """
     facts    what may matter of the case's inputs (patterns.py)
     refused  whether the function ended itself, by a check of its own
+    waits    whether a backward was not judged, since its forward failed
+    raised   an exception that old division may be behind, and where
+    counted  whether it counts for the points
     """
 
     case: str
@@ -43,6 +48,9 @@ class CaseResult:
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     refused: bool = False
+    waits: bool = False
+    raised: Optional[tuple[Any, ...]] = None
+    counted: bool = True
 
     def share(self, own_gradient: bool) -> Fraction:
         """The part of what was asked for that is right."""
@@ -53,17 +61,21 @@ class CaseResult:
 
 @dataclass
 class TestResult:
-    """pattern  what its cases say together, or None"""
+    """
+    pattern  what its cases say together, or None
+    divided  the same with / as Python 2 had it, where that makes a difference
+    """
 
     test: Test
     cases: list[CaseResult]
     pattern: Optional[Finding] = None
+    divided: Optional["TestResult"] = None
     seconds: float = 0.0
     printed: str = ""
 
     @property
     def exact_points(self) -> Fraction:
-        shares = [case.share(self.test.own_gradient) for case in self.cases]
+        shares = [case.share(self.test.own_gradient) for case in self.cases if case.counted]
         share = sum(shares, Fraction()) / len(shares)
         if not self.test.partial and share < 1:
             share = Fraction()
@@ -75,7 +87,7 @@ class TestResult:
 
     @property
     def passed(self) -> bool:
-        return all(case.share(self.test.own_gradient) == 1 for case in self.cases)
+        return all(case.share(self.test.own_gradient) == 1 for case in self.cases if case.counted)
 
     @property
     def verdict(self) -> str:
@@ -90,7 +102,8 @@ class TestResult:
         """Codes, the most telling first."""
         found = [self.pattern] if self.pattern else []
         found += [finding for case in self.cases for finding in case.findings]
-        return list(dict.fromkeys(finding.fault for finding in found if finding.fault))
+        more = self.divided.faults if self.divided else []
+        return list(dict.fromkeys([finding.fault for finding in found if finding.fault] + more))
 
     @property
     def words(self) -> str:
@@ -106,6 +119,8 @@ class TestResult:
         for says, places in cases.items():
             everywhere = len(places) == len(self.cases)
             lines.append(says if everywhere else f"{says} (case {', '.join(places)})")
+        if self.divided and self.divided.verdict != "right":
+            lines.append(f"Beside that: {self.divided.words}")
         notes = dict.fromkeys(note for case in self.cases for note in case.notes)
         return cut("\n".join([*lines, *[f"Note: {note}" for note in notes]]), WORDS_OF_A_TEST)
 

@@ -15,7 +15,6 @@ from .sandbox import TestEnded
 from .signatures import DROPOUT_CASES
 from .student import Student
 
-INHERITED = "your backward is the exact gradient of your forward; the fault is in forward"
 _IN_LOSS = "dx is the exact gradient of your loss; the fault is in the loss"
 
 
@@ -67,7 +66,8 @@ class Run:
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
             result = CaseResult(case, [], outcome.notes, patterns.facts_of(given),
-                                _declines(outcome))
+                                _declines(outcome), self._waits(outcome),
+                                diagnosis.may_be_division(outcome.raised))
             result.findings = self._judged(challenge, variant, outcome)
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
@@ -78,17 +78,28 @@ class Run:
         call = call_of(self._test, self._judge.course, given)
         return self._student.call([call.header], call.arrays, self._test.signature)[0]
 
+    def _waits(self, outcome: Outcome) -> bool:
+        """Whether a backward failed for what its forward did."""
+        failed = outcome.raised is not None
+        return self._test.forward is not None and (
+            outcome.no_forward or failed and (outcome.during == self._test.forward
+                                              or outcome.no_cache))
+
     def _early(self, outcome: Outcome) -> Optional[Finding]:
         """What is said of a call that gave nothing to judge, or None."""
         test = self._test
+        waits = f"{test.function} waits for its forward: "
+        if outcome.no_forward:
+            return Finding("", "missing", "not_written", f"{waits}{test.forward} returns None")
         if outcome.raised is not None:
             finding = diagnosis.of_crash(outcome.raised, outcome.during or test.function)
-            if outcome.during and outcome.during == test.forward:
-                finding.says = f"{test.function} waits for its forward: {finding.says}"
+            if not self._waits(outcome):
+                return finding
+            if outcome.during != test.forward:
+                return Finding("", "missing", "no_cache", f"{waits}{test.forward} returns None in "
+                               "the place of its cache")
+            finding.says = waits + finding.says
             return finding
-        if outcome.no_forward:
-            return Finding("", "missing", "not_written", f"{test.function} waits for its forward: "
-                           f"{test.forward} returns None")
         wanted = expected_results(test.signature)
         if len(outcome.returned) == 1 and isinstance(outcome.returned[0], str) and wanted > 1 \
                 and outcome.returned[0] == "None":
@@ -108,6 +119,8 @@ class Run:
         values, findings = claims_of(challenge, self._test, outcome)
         if [finding.verdict for finding in findings.values()] == ["missing"] * len(values):
             return list(findings.values())
+        if "out" in findings and findings["out"].verdict == "missing":
+            return [findings["out"]]
         verdict = self._judge.verdict(challenge, as_document(values))
         for name in values:
             if name not in findings:
@@ -123,6 +136,7 @@ class Run:
         if gradients:
             self._look_at_forward(given, gradients, findings)
         _name_formula(findings)
+        _tell_what_is_right(findings)
         return [findings[name] for name in values]
 
     def _try_other_shapes(self, challenge: Challenge, given: Inputs, values: dict[str, Any],
@@ -147,7 +161,7 @@ class Run:
             return
         own = self._own(given, gradients)
         fault = first.says or f"{first.output} is wrong"
-        says = f"{INHERITED}: {fault}" if self._test.forward else _IN_LOSS
+        says = f"{dropout.INHERITED}: {fault}" if self._test.forward else _IN_LOSS
         if own != set(gradients):
             says = f"{self._test.forward}, whose cache it is made of, is not right either: mend " \
                 f"that first: {fault}"
@@ -186,7 +200,9 @@ class Run:
         outcome = self._called(given)
         early = self._early(outcome)
         if early:
-            return CaseResult(case, [early], outcome.notes)
+            return CaseResult(case, [early], outcome.notes, patterns.facts_of(given),
+                              waits=self._waits(outcome),
+                              raised=diagnosis.may_be_division(outcome.raised))
         name, value = self._test.signature.gives[0], outcome.returned[0]
         convention = None
         if isinstance(value, str):
@@ -223,6 +239,15 @@ def _declines(outcome: Outcome) -> bool:
     raised = outcome.raised or {}
     return raised.get("exception") in ("AssertionError", "SystemExit") or \
         str(raised.get("text", "")).startswith("raise ")
+
+
+def _tell_what_is_right(findings: dict[str, Finding]) -> None:
+    """Of a gradient that nothing is known of, at least which ones beside it are right."""
+    right = [name for name, finding in findings.items() if finding.verdict == "right"]
+    for name, finding in findings.items():
+        if right and name.startswith("d") and finding.verdict == "wrong" and not finding.says:
+            finding.says = f"{name} is wrong, where {' and '.join(right)} " \
+                f"{'are' if right[1:] else 'is'} right"
 
 
 def _also(test: Test) -> list[str]:

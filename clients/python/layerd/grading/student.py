@@ -17,14 +17,17 @@ class Student:
     """file     which is imported
     seconds  that all calls of the test may take together
     seed     of NumPy's generator before each call
+    divided  whether / of whole numbers is as Python 2 had it
     """
 
-    def __init__(self, sandbox: Sandbox, file: str, seconds: float, seed: int):
+    def __init__(self, sandbox: Sandbox, file: str, seconds: float, seed: int,
+                 divided: bool = False):
         self._sandbox = sandbox
         self._file = file
         self._left = seconds
         self._seconds = seconds
         self._seed = seed
+        self._divided = divided
         self._process: Optional[TestProcess] = None
         self._printed = ""
 
@@ -45,7 +48,8 @@ class Student:
         """What the process tells of importing the file: which of these names it defines."""
         self._start()
         assert self._process
-        return self._process.ask({"import": self._file, "names": list(names)})[0]
+        return self._process.ask({"import": self._file, "names": list(names),
+                                  "old_division": self._divided})[0]
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:

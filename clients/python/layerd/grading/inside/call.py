@@ -1,16 +1,16 @@
 """What runs in a student's process: imports the file, calls its functions, sends what they give.
 
-A message {"import": "cs231n/layers.py", "names": [...]} is answered by {"defined": [...]}, those of
-the names that are functions there. {"calls": [...]} makes
-calls, each {"function", "arguments", "then"}: `then` is the call of a backward, whose last argument
-is the cache that the first call gave. An argument is {"array": i}, {"number": x} or {"dictionary":
-{...}} of such. The answer has for each call what it returned, or what it raised.
+A message {"import": "cs231n/layers.py", "names": [...], "old_division": false} is answered by
+{"defined": [...], "reused": {...}}, those of the names that are functions there, and variables that
+loops in them use twice. {"calls": [...]} makes calls, each {"function", "arguments", "then"}: then
+is the call of a backward, whose last argument is the cache that the first call gave. An argument is
+{"array": i}, {"number": x} or {"dictionary": {...}} of such. The answer has for each call what it
+returned, or what it raised.
 
 All of this stands in one process with the student's code, which may do to it what it likes: the
 grader believes none of it."""
 import ast
 import builtins
-import importlib
 import importlib.util
 import os
 import sys
@@ -22,6 +22,7 @@ import warnings
 import numpy as np
 
 import frames
+import importing
 
 _LONGEST = 500  # characters of an exception's message
 _GIVEN_BACK = {"int": int, "float": float, "bool": bool, "object": object, "complex": complex,
@@ -47,7 +48,7 @@ def serve(descriptor, root):
         except EOFError:
             return
         if "import" in request:
-            module, answer = _import(root, request["import"], request["names"])
+            module, answer = _import(root, request)
             results = []
         else:
             answer, results = _make_calls(module, root, request, arrays)
@@ -79,59 +80,22 @@ def give_back_what_is_gone():
         sys.modules.update({"past": past, "past.builtins": past.builtins})
 
 
-def _import(root, path, names):
-    first = None
-    while True:
-        try:
-            module = _module_of(root, path)
-            break
-        except BaseException as error:  # pylint: disable=broad-except
-            first = first or {"raised": _told(error, root)}
-            if not isinstance(error, ModuleNotFoundError) or not error.name or \
-                    error.name in sys.modules:
-                return None, first
-            for name, begun in list(sys.modules.items()):
-                if str(getattr(begun, "__file__", "")).startswith(root + os.sep):
-                    del sys.modules[name]
-            _stand_in_for(error.name)
-    defined = [name for name in names if callable(getattr(module, name, None))]
-    return module, {"defined": defined} if defined or not first else first
-
-
-class _Absent(types.ModuleType):
-    """Stands in for a module that is not here: files import much that their layers do not use."""
-
-    __all__ = ()
-    __path__ = ()
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        def absent(*_, **__):
-            raise ModuleNotFoundError(f"No module named '{self.__name__}'", name=self.__name__)
-        return absent
-
-
-def _stand_in_for(name):
-    module = sys.modules[name] = _Absent(name)
-    parent, _, last = name.rpartition(".")
-    if parent in sys.modules:
-        setattr(sys.modules[parent], last, module)
-
-
-def _module_of(root, path):
-    parts = path[:-len(".py")].split("/")
-    place = os.path.join(root, path)
-    module = None
-    if all(part.isidentifier() for part in parts):
-        module = importlib.import_module(".".join(parts))
-    if getattr(module, "__file__", None) != place:  # Python has one of that name
-        sys.path.append(os.path.dirname(place))
-        spec = importlib.util.spec_from_file_location("submission", place)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
+def _import(root, request):
+    if request.get("old_division"):
+        importing.divide_as_of_old(root)
+    absent = importing.Absent(root)
+    sys.meta_path.append(absent)
+    try:
+        module = importing.module_of(root, request["import"])
+    except BaseException as error:  # pylint: disable=broad-except
+        return None, {"raised": _told(error, root)}
+    absent.importing = False
+    defined = [name for name in request["names"] if callable(getattr(module, name, None))]
+    if absent.first and not defined:
+        error, file, line = absent.first
+        told = _told(error, root)
+        return module, {"raised": {**told, "file": os.path.relpath(file, root), "line": line}}
+    return module, {"defined": defined, "reused": _reused(module, defined)}
 
 
 def _make_calls(module, root, request, arrays):
@@ -157,6 +121,7 @@ def _make_call(module, asked, arrays, outcome, results, seed):
         if returned is None:
             outcome["no_forward"] = True
             return
+        outcome["no_cache"] = cache is None
         outcome["during"] = then["function"]
         arguments = [*[_argument(told, arrays) for told in then["arguments"]], cache]
         again, more = _called(module, then["function"], arguments, then["names"])
@@ -207,6 +172,8 @@ def _kind(value):
 
 def _sent(value, results):
     """How a result is told of: where it is an array or a number, as the number of its frame."""
+    if isinstance(value, np.ma.MaskedArray):
+        return {"is": "masked array"}
     if isinstance(value, dict):
         return {"is": "dict", "items": {key: _sent(held, results)
                                         for key, held in [*value.items()][:16]
@@ -227,6 +194,9 @@ def _sent(value, results):
 def _told(error, root):
     """What is told of an exception: only lines of the student's own files."""
     told = {"exception": type(error).__name__[:100], "message": _message(error)}
+    if isinstance(error, NameError) and importing.Absent.names:
+        told["message"] += ". It may be of " + ", ".join(importing.Absent.names)[:100] + \
+            ", which is not here"
     if isinstance(error, SyntaxError):
         told["line"] = error.lineno
         told["file"] = os.path.relpath(error.filename, root) if error.filename else None
@@ -236,7 +206,10 @@ def _told(error, root):
             told.update(line=frame.lineno, function=frame.name,
                         file=os.path.relpath(frame.filename, root))
             told["text"] = (frame.line or "")[:200]
-            told["hidden"] = _hidden_argument(frame.filename, frame.name)
+            for node in _functions(frame.filename):
+                if node.name == frame.name:
+                    told["hidden"] = _hidden_argument(node)
+                    told["unset"] = _unset(node, frame.lineno)
             break
     return told
 
@@ -248,22 +221,54 @@ def _message(error):
         return ""
 
 
-def _hidden_argument(path, function):
+def _hidden_argument(node):
     """An argument of a function whose name a loop in it uses again, or None."""
+    names = {argument.arg for argument in node.args.args}
+    return next((name for loop in _loops(node) for name in sorted(_counters(loop) & names)), None)
+
+
+def _unset(node, line):
+    """A variable in a line of a function that is set to None there and to nothing else, or None."""
+    values = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign):
+            for target in inner.targets:
+                if isinstance(target, ast.Name) and inner.lineno != line:
+                    values.setdefault(target.id, []).append(inner.value)
+    return next((inner.id for inner in ast.walk(node)
+                 if isinstance(inner, ast.Name) and inner.lineno == line and inner.id in values
+                 and all(isinstance(value, ast.Constant) and value.value is None
+                         for value in values[inner.id])), None)
+
+
+def _reused(module, names):
+    """Of functions, a variable that two loops, one in the other, count with."""
+    found = {}
+    functions = {node.name: node for node in _functions(getattr(module, "__file__", ""))}
+    for name in names:
+        for loop in _loops(functions[name]) if name in functions else ():
+            for inner in _loops(loop):
+                again = _counters(loop) & _counters(inner) - {"_"}
+                if inner is not loop and again:
+                    found[name] = min(again)
+    return found
+
+
+def _functions(path):
     try:
         with open(path, "rb") as file:
             tree = ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            names = {argument.arg for argument in node.args.args}
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.For):
-                    for target in ast.walk(inner.target):
-                        if isinstance(target, ast.Name) and target.id in names:
-                            return target.id
-    return None
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def _loops(node):
+    return [inner for inner in ast.walk(node) if isinstance(inner, ast.For)]
+
+
+def _counters(loop):
+    return {target.id for target in ast.walk(loop.target) if isinstance(target, ast.Name)}
 
 
 def _read(descriptor, count):

@@ -26,7 +26,7 @@ import spaces
 import walls
 
 sys.path.remove(HERE)
-for _name in ("call", "frames", "kernel", "landlock", "seccomp", "spaces", "walls"):
+for _name in ("call", "frames", "importing", "kernel", "landlock", "seccomp", "spaces", "walls"):
     del sys.modules[_name]  # a student's own file may have such a name
 
 PRINTED = 64 << 10  # bytes that are kept of what a test prints

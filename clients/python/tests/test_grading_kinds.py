@@ -1,0 +1,154 @@
+"""What is said of the mistakes that students make, which the cases or the code tell apart."""
+from test_grading_verdicts import VerdictTest
+
+POOL = """
+def max_pool_forward_naive(x, pool_param):
+    rows, columns, stride = (pool_param[key] for key in ("pool_height", "pool_width", "stride"))
+    out = np.zeros((*x.shape[:2], (x.shape[2] - rows) // stride + 1,
+                    (x.shape[3] - columns) // stride + 1))
+    for i in range(out.shape[2]):
+        for j in range(out.shape[3]):
+            out[:, :, i, j] = x[:, :, i * stride:i * stride + rows,
+                                j * stride:j * stride + columns].max(axis=(2, 3))
+    return out, (x, pool_param)
+"""
+POOL_BACK = """
+def max_pool_backward_naive(dout, cache):
+    x, pool_param = cache
+    rows, columns, stride = (pool_param[key] for key in ("pool_height", "pool_width", "stride"))
+    dx = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(*dout.shape):
+        window = x[n, c, i * stride:i * stride + rows, j * stride:j * stride + columns]
+        dx[n, c, i * stride:i * stride + rows, j * stride:j * stride + columns] += (
+            window == window.max()) * dout[n, c, i, j]
+    return dx
+"""
+BATCHNORM = """
+def batchnorm_forward(x, gamma, beta, bn_param):
+    eps, momentum, train = bn_param["eps"], bn_param["momentum"], bn_param["mode"] == "train"
+    mean, var = bn_param["running_mean"], bn_param["running_var"]
+    if train:
+        mean, var = x.mean(0), x.var(0)
+        for name, new in ("running_mean", mean), ("running_var", var):
+            bn_param[name] = momentum * bn_param[name] + (1 - momentum) * new
+    xhat = (x - mean) / np.sqrt(var + eps)
+    return gamma * xhat + beta, (xhat, gamma, var, eps)
+"""
+
+
+class Windows(VerdictTest):
+    FORWARD, BACKWARD = "max_pool/forward", "max_pool/backward"
+
+    def test_height_and_width_of_windows(self):
+        self.replaced(POOL.replace("+ columns]", "+ rows]"), self.FORWARD, .4, ["window_square"],
+                      "pool_height and pool_width were mixed up: a window has pool_width columns")
+        self.replaced(POOL.replace("(x.shape[3] - columns)", "(x.shape[3] - rows)"), self.FORWARD,
+                      .8, ["shape"], "pool_height and pool_width were mixed up: each counts along")
+
+    def test_height_and_width_of_images(self):
+        self.replaced(POOL_BACK.replace("*dout.shape", "*(dout.shape[k] for k in (0, 1, 3, 2))"),
+                      self.BACKWARD, .2, ["height_and_width", "raised"],
+                      "it is right where out is square alone: its height and width are mixed up")
+
+    def test_windows_that_do_not_fit(self):
+        self.replaced(POOL_BACK.replace("*dout.shape", "*x.shape[:2], *(-(-size // stride) for "
+                                        "size in x.shape[2:])"),
+                      self.BACKWARD, .6, ["window_count", "raised"],
+                      "it is right where as many windows fit as start in x")
+
+    def test_cases_that_the_forward_fails_in_do_not_count_for_the_backward(self):
+        text = POOL.replace("    out =", "    {}[rows == columns or 'no']\n    out =").replace(
+            "{}[", "{True: 1}[")
+        says = "max_pool_backward_naive waits for its forward: max_pool_forward_naive raised"
+        test = {"operation": self.BACKWARD, "own_gradient": True}
+        found = self.replaced(text, test, 1, ["raised"], says)
+        self.assertEqual((found["status"], found["verdict"]), ("passed", "wrong"))
+        self.assertTrue(found["words"].startswith(says))
+        self.replaced(text, self.BACKWARD, .4, ["raised"], says)
+
+    def test_a_variable_of_two_loops(self):
+        self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "
+                                   "i += 0\n        for i in range(out.shape[2]):")
+                      .replace("        for j", "            for j").replace("out[:", "    out[:")
+                      .replace("].max", "].min"),
+                      self.FORWARD, 0, ["loop_variable", "smallest"], "both count with i:")
+
+    def test_old_division_and_what_is_wrong_beside_it(self):
+        self.replaced(POOL.replace("//", "/"), self.FORWARD, 0, ["python_2"],
+                      "cannot be interpreted as an integer. / gives a float in Python 3: use //")
+        self.replaced(POOL.replace("//", "/").replace(".max", ".min"), self.FORWARD, 0,
+                      ["python_2", "smallest"], "Beside that: out is the smallest of each window")
+        self.replaced(POOL.replace("//", "/").replace("return", "x[1.0]\n    return"),
+                      self.FORWARD, 0, ["python_2", "old_numpy"], "Only old NumPys took that")
+
+
+class Norms(VerdictTest):
+    FORWARD = "batchnorm/forward"
+
+    def test_right(self):
+        self.replaced(BATCHNORM, self.FORWARD, 1, [], "")
+
+    def test_test_mode(self):
+        self.replaced(BATCHNORM.replace("xhat + beta,", "xhat + beta * (train or x[0]),"),
+                      self.FORWARD, 14 / 15, ["test_mode"], "it is right except in test mode")
+
+
+class NotWritten(VerdictTest):
+    def test_what_is_handed_out(self):
+        self.replaced("def dropout_forward(x, dropout_param):\n    out = None\n"
+                      "    out = out.astype(x.dtype)\n    return out, None\n", "dropout/forward", 0,
+                      ["not_written"], "dropout_forward is not written yet: out is None at line")
+        self.replaced("def batchnorm_forward(x, gamma, beta, bn_param):\n    return None, None\n",
+                      "batchnorm/forward", 0, ["not_written"], "out is None: not written yet")
+        self.replaced("def relu_forward(x):\n    return np.zeros(1), x\n", "relu/forward", 0,
+                      ["not_written"], "out is a single 0: not written yet")
+
+    def test_zeros_everywhere(self):
+        found = self.replaced("def relu_backward(dout, cache):\n    return np.zeros_like(dout)\n",
+                              "relu/backward", 0, ["zeros"], "every element of dx is 0: not")
+        self.assertEqual(found["verdict"], "missing")
+
+    def test_no_cache(self):
+        self.replaced("def relu_forward(x):\n    return np.maximum(x, 0), None\n", "relu/backward",
+                      0, ["no_cache"], "relu_backward waits for its forward: relu_forward returns "
+                      "None in the place of its cache")
+
+    def test_masked_array(self):
+        self.replaced("def relu_forward(x):\n    return np.ma.masked_less(x, 0), x\n",
+                      "relu/forward", 0, ["masked"], "out is a masked array")
+
+
+class Absent(VerdictTest):
+    """Modules that are not here."""
+
+    def test_what_runs_as_the_file_is_imported(self):
+        self.replaced("""
+import nothing.much as much
+from nowhere import jit, Base
+much.rcParams["size"] = (1, 2)
+much.set_up(much.AUTO).twice = [each for each in much.all()]
+class Mine(Base, much.Other):
+    pass
+@jit
+def once(x):
+    return x
+@jit(fast=True)
+def relu_forward(x):
+    return np.maximum(once(x), 0), x
+""", "relu/forward", 1, [], "")
+
+    def test_way_of_a_students_own(self):
+        self.replaced("try:\n    from nowhere import twice\nexcept ImportError:\n"
+                      "    twice = lambda x: 2 * x\n"
+                      "def relu_forward(x):\n    return np.maximum(twice(x) / 2, 0), x\n",
+                      "relu/forward", 1, [], "")
+
+    def test_file_runs_once(self):
+        found, = self.results_of(self.submission("print('hello')\nimport nothing, nowhere\n"),
+                                 "relu/forward").values()
+        self.assertEqual(found["printed"], "hello\n")
+
+    def test_names_of_what_is_not_here(self):
+        self.replaced("from nowhere import *\ndef relu_forward(x):\n    return much(x), x\n",
+                      "relu/forward", 0, ["raised"], "name 'much' is not defined. It may be of "
+                      "nowhere, which is not here")
