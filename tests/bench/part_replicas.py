@@ -16,7 +16,7 @@ from part_large import inputs
 from part_requests import CALL
 from prepare import BUILD
 from report import at_least, at_most, in_turns, median, number, ratio, result, table
-from servers import PROCESSORS, Connection, layerd, memory, reset_peak, wrk
+from servers import Connection, layerd, memory, processor_seconds, PROCESSORS, reset_peak, wrk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "replicas"))
 import engines  # noqa: E402
@@ -25,12 +25,6 @@ ROUNDS, HUGE_ROUNDS, SECONDS = 5, 3, 1
 BYTES = tensor_file.TYPE
 HANDLES = (1000, 10_000, 100_000, 1_000_000)
 HUGE = (1024, 8192)  # 64 MiB of float64
-
-
-def processor_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 class Stores:

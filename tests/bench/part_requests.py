@@ -1,10 +1,11 @@
 """requests: small calls a second and their latency, beside libmicrohttpd alone and FastAPI with
-NumPy on as many workers: as its manual writes it, and as fast as it can be (peer_fastapi.py)."""
+NumPy on as many workers: as its manual writes it, and as fast as it can be (peer_fastapi.py). And
+what a call takes of the processors, where the load generator is the limit."""
 import json
 
 from prepare import BUILD
-from report import at_least, in_turns, median, ratio, result, table
-from servers import answer_of, fastapi, floor, layerd, wrk
+from report import at_least, at_most, in_turns, median, ratio, result, table
+from servers import answer_of, fastapi, floor, layerd, processor_seconds, wrk
 
 ROUNDS = 5
 CONNECTIONS = [1, 16, 256]
@@ -15,6 +16,7 @@ CALL = {"x": [[0.25, -1.5, 3.0], [2.0, 0.5, -0.75]],
 
 OURS, FLOOR, USUAL, FASTEST = ("layerd, cache=none", "libmicrohttpd", "FastAPI, model",
                                "FastAPI, fastest")
+BACKWARD = "layerd, backward of a handle"
 PATHS = {OURS: "/affine/forward?cache=none", "layerd": "/affine/forward", FLOOR: "/",
          USUAL: "/affine/forward", FASTEST: "/bare/affine/forward"}
 
@@ -32,6 +34,42 @@ def rows_of(connections, figures):
         yield [connections, name, median(rates[name]), median(f["p50"] for f in seen),
                median(f["p99"] for f in seen)] + [ratio(rates[name], rates[peer])
                                                   for peer in (FLOOR, USUAL, FASTEST)]
+
+
+def microseconds(port, pid, path, body_file, connections):
+    """Of processors, that the daemon takes a call"""
+    before = processor_seconds(pid)
+    requests = wrk(port, path, body_file, connections)["requests"]
+    return 1e6 * (processor_seconds(pid) - before) / requests
+
+
+def backward_of(port):
+    """A file with a backward of a handle"""
+    forward = json.loads(answer_of(port, "/affine/forward", json.dumps(CALL).encode()))
+    file = BUILD / "small-back.json"
+    file.write_text(json.dumps({"dout": forward["out"], "cache": forward["cache"]}))
+    return file
+
+
+def time_processors(body_file, answer):
+    """Table and targets of what a call takes of the processors"""
+    rows, targets = [], []
+    with layerd() as (port, pid), floor(len(answer)) as (bare, bare_pid):
+        ways = {OURS: (port, pid, PATHS[OURS], body_file),
+                BACKWARD: (port, pid, "/affine/backward", backward_of(port)),
+                FLOOR: (bare, bare_pid, PATHS[FLOOR], body_file)}
+        for connections in CONNECTIONS:
+            seen = in_turns(ROUNDS, {name: (lambda w=way: microseconds(*w, connections))
+                                     for name, way in ways.items()})
+            times = {name: ratio(taken, seen[FLOOR]) for name, taken in seen.items()}
+            rows += [[connections, name, median(taken), times[name]]
+                     for name, taken in seen.items()]
+            targets += [at_most(f"{name}, {connections} connections: processor time ÷ {FLOOR}'s",
+                                wanted, times[name])
+                        for name, wanted in ((OURS, 1.15), (BACKWARD, 1.3))]
+    made = table("Processor time of a call, user and system",
+                 ["connections", "server", "µs", f"÷ {FLOOR}"], rows)
+    return made, targets
 
 
 def agree(ports, body):
@@ -63,4 +101,5 @@ def run():
     targets = [at_least("small call, 16 connections ÷ libmicrohttpd", 0.7, ours[16][5]),
                at_least("small call, 16 connections ÷ FastAPI, model", 8, ours[16][6]),
                at_least("small call, 16 connections ÷ FastAPI, fastest", 8, ours[16][7])]
-    return result([made], bars, targets)
+    processors, more = time_processors(body_file, answer)
+    return result([made, processors], bars, targets + more)
