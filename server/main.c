@@ -21,6 +21,17 @@
  * to the system. glibc's arenas kept up to twice as much, and faulted it in anew. */
 const char *malloc_conf __attribute__((visibility("default"))) =
     "narenas:1,oversize_threshold:0,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true";
+int mallctl(const char *name, void *was, size_t *was_bytes, void *now, size_t bytes)
+    __attribute__((weak));
+
+/* Blocks of 8 MB and more wait like all others: oversize_threshold:0 alone keeps an arena of their
+ * own from them, but comes too late for the first one, which gives them back at once (jemalloc
+ * 5.3.0). */
+static void keep_large_blocks(void) {
+    size_t never = SIZE_MAX;
+    if (mallctl)
+        mallctl("arena.0.oversize_threshold", NULL, NULL, &never, sizeof never);
+}
 
 enum {
     EXIT_START = 1,
@@ -233,6 +244,7 @@ int main(int argc, char **argv) {
     sigaddset(&blocked, SIGHUP);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     raise_descriptor_limit();
+    keep_large_blocks();
 
     tokens *tokens = NULL;
     challenges challenges;
