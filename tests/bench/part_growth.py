@@ -4,9 +4,10 @@ import random
 
 import numpy as np
 
+import part_numbers
 from prepare import BUILD
 from report import at_most, in_turns, median, ratio, result, table
-from servers import Connection, layerd, memory, wrk
+from servers import Connection, floor, layerd, memory, wrk
 
 ELEMENTS = [10 ** power for power in range(3, 8)]
 CONNECTIONS = [1, 2, 4, 16, 64, 256, 512]
@@ -19,18 +20,50 @@ def relu_body(count):
     return b'{"x":[' + ",".join(map(repr, values.tolist())).encode() + b"]}"
 
 
+def read_and_write(body, answer):
+    """ns of reading a number of a body and of writing one of an answer, each by the fastest of all
+    that are measured"""
+    files = [BUILD / "relu-in.json", BUILD / "relu-out.json"]
+    for file, text in zip(files, (body, answer)):
+        file.write_bytes(text[text.index(b"["):text.rindex(b"]") + 1])
+    lines = part_numbers.measured(*files)
+    return min(lines[0]["read"].values()) + min(lines[1]["write"].values())
+
+
+def time_relu(port, count):
+    """(body, answer, {server: [seconds, one a round]})"""
+    body = relu_body(count)
+    rounds = max(3, min(50, 10 ** 6 // count))
+    connection = Connection(port)
+    answer = connection.post("/relu/forward?cache=none", body)[0]
+    with floor(len(answer)) as (bare, _):
+        other = Connection(bare)
+        seen = in_turns(rounds, {
+            "layerd": lambda: connection.post("/relu/forward?cache=none", body)[1],
+            "floor": lambda: other.post("/", body)[1]})
+        other.close()
+    connection.close()
+    return body, answer, seen
+
+
 def by_elements():
-    rows = []
+    """(table, targets)"""
+    rows, numbers = [], None
     with layerd("--body-limit=1GiB", "--answer-limit=1GiB") as (port, _):
-        connection = Connection(port)
         for count in ELEMENTS:
-            body = relu_body(count)
-            rounds = max(3, min(50, 10 ** 6 // count))
-            times = [connection.post("/relu/forward?cache=none", body)[1] for _ in range(rounds)]
-            rows.append([count, len(body) / 1e6, median(times) * 1e3, median(times) / count * 1e9])
-        connection.close()
-    return table("Growth: relu as JSON, 17 digits a number",
-                 ["elements", "MB", "ms", "ns an element"], rows)
+            body, answer, seen = time_relu(port, count)
+            numbers = numbers or read_and_write(body, answer)
+            each = median(seen["layerd"]) / count * 1e9
+            least = median(seen["floor"]) / count * 1e9 + numbers
+            rows.append([count, len(body) / 1e6, median(seen["layerd"]) * 1e3, each, least,
+                         each / least])
+    made = table("Growth: relu as JSON, 17 digits a number",
+                 ["elements", "MB", "ms", "ns an element", "floor", "÷ floor"], rows,
+                 "floor: libmicrohttpd takes the body and gives the answer, and the fastest of all "
+                 "that part `numbers` measures reads and writes the numbers")
+    each = [row[3] for row in rows if row[0] >= 10 ** 5]
+    return made, [at_most("relu as JSON, 10⁵ to 10⁷ elements: ns an element, most ÷ least", 1.3,
+                          max(each) / min(each))]
 
 
 def by_connections():
@@ -123,6 +156,6 @@ def by_handles():
 
 
 def run():
-    tables = [by_elements(), by_connections()]
+    elements, targets = by_elements()
     handles, target = by_handles()
-    return result([*tables, handles], targets=[target])
+    return result([elements, by_connections(), handles], targets=[*targets, target])
