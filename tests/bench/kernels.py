@@ -1,6 +1,6 @@
 """One of those that the kernels part sets beside each other, in a process of its own:
 
-    kernels.py layerd|NumPy|PyTorch|floor THREADS
+    kernels.py layerd|NumPy|PyTorch|floor|loop THREADS
 
 Answers what it is asked over its input and output, in pickled objects. The number of a case: makes
 it ready, and gives its results, an empty list where it has none to compare, None where it does not
@@ -41,6 +41,15 @@ def floor(case):
 
     def work(times):
         return sum(shim.product(*p, times) for p in products)
+    work(1)
+    return work, []
+
+
+def loop(case):
+    """A plain loop in C, of what there is one of"""
+    if case.name != "softmax loss":
+        return None, None
+    work = shim.fused_softmax(*case.arrays(), int(sys.argv[2]))
     work(1)
     return work, []
 
@@ -132,7 +141,8 @@ def main():
     if who == "PyTorch":
         import torch
         torch.set_num_threads(threads)
-    contender = {"layerd": layerd, "NumPy": numpy, "PyTorch": pytorch, "floor": floor}[who]
+    contender = {"layerd": layerd, "NumPy": numpy, "PyTorch": pytorch, "floor": floor,
+                 "loop": loop}[who]
     known, work = list(cases()), None
     answer("ready")
     for question in questions():

@@ -1,7 +1,7 @@
 """kernels: every operation, or those of the layers that LAYERS names, beside NumPy, PyTorch, bare
-OpenBLAS and the bandwidth of a copy, on one processor and on all. Each of them is a process of its
-own (kernels.py), which is stopped while another is timed: threads that spin after their work would
-take the processor from the others."""
+OpenBLAS, a plain loop and the bandwidth of a copy, on one processor and on all. Each of them is a
+process of its own (kernels.py), which is stopped while another is timed: threads that spin after
+their work would take the processor from the others."""
 import os
 import pickle
 import signal
@@ -17,6 +17,7 @@ from report import at_least, at_most, in_turns, median, ratio, result, table
 from servers import PROCESSORS, started
 
 ROUNDS = 7
+LOOP = "plain loop"
 ALONE = "layerd, 1 thread"  # beside layerd with more, on small products
 PEERS = ["NumPy"]
 if find_spec("torch") and os.environ.get("BENCH_TORCH") != "0":
@@ -80,6 +81,7 @@ def measured(threads):
     with ExitStack() as stack:
         contenders = {who: stack.enter_context(contender(who, threads))
                       for who in ("layerd", *PEERS, "floor")}
+        contenders[LOOP] = stack.enter_context(contender("loop", threads))
         if threads > 1:
             contenders[ALONE] = stack.enter_context(contender("layerd", 1))
         return [(case, timed(i, case, contenders)) for i, case in enumerate(cases())]
@@ -95,7 +97,8 @@ def copy_rate(seconds):
 def ratios_of(case, seen):
     """{what: how many times as fast as it}; of a copy, what part of its bandwidth"""
     ours = seen["layerd"]
-    found = {who: ratio(seen[who], ours) for who in (*PEERS, ALONE) if who in seen}
+    found = {who: ratio(seen[who], ours) for who in (*PEERS, LOOP, ALONE) if who in seen}
+    found["best"] = min(found[peer] for peer in PEERS if peer in found)
     if "floor" not in seen:
         return found
     if case.counts_flops:
@@ -111,14 +114,14 @@ def row_of(case, seen, ratios):
     for peer in PEERS:
         cells += [ms.get(peer), ratios.get(peer)]
     if case.counts_flops:
-        return cells + [ms.get("floor"), ratios.get("OpenBLAS"), ratios.get(ALONE), rate, None,
-                        None]
-    return cells + [None, None, None, None, rate, ratios["copy"]]
+        return cells + [ms.get("floor"), ratios.get("OpenBLAS"), None, None, ratios.get(ALONE),
+                        rate, None, None]
+    return cells + [None, None, ms.get(LOOP), ratios.get(LOOP), None, None, rate, ratios["copy"]]
 
 
 def table_of(found, refused, threads):
     columns = ["", "layerd ms"]
-    for peer in PEERS + ["OpenBLAS"]:
+    for peer in PEERS + ["OpenBLAS", LOOP]:
         columns += [f"{peer} ms", "÷ layerd"]
     columns += ["1 thread ÷ layerd", "GFLOP/s", "GB/s", "÷ copy"]
     rows = [row_of(*row) for row in found]
@@ -149,26 +152,32 @@ def of_kind(kind, what, largest=False):
         ratios.get(what) if case.kind == kind and (case.is_largest or not largest) else None)
 
 
-def of_best(kind):
-    return lambda case, ratios: (
-        min(ratios[peer] for peer in PEERS if peer in ratios) if case.kind == kind else None)
+def of_rows(text, what):
+    """The ratio to `what` of the cases whose text starts so"""
+    return lambda case, ratios: ratios.get(what) if case.text().startswith(text) else None
 
 
 BEST = f"best of {' and '.join(PEERS)}"
 TARGETS = [  # (what is over what, wanted, its figure for a case and its ratios)
     ("OpenBLAS ÷ product", 0.95, of_kind("product", "OpenBLAS")),
-    (f"{BEST} ÷ kernel", 1, of_best("kernel")),
+    (f"{BEST} ÷ kernel", 1, of_kind("kernel", "best")),
     ("NumPy ÷ seeded", 3, lambda case, ratios: ratios["NumPy"] if case.is_seeded else None),
     ("elementwise ÷ bandwidth of a copy", 0.7, lambda case, ratios: (
         ratios["copy"] if case.is_elementwise and case.is_largest else None)),
     ("PyTorch ÷ conv", 1, of_kind("conv", "PyTorch")),
     ("NumPy ÷ conv", 5, of_kind("conv", "NumPy")),
     ("PyTorch ÷ max_pool", 1.5, of_kind("pool", "PyTorch")),
-    (f"{BEST} ÷ normalisation", 1.2, of_best("norm")),
+    (f"{BEST} ÷ normalisation", 1.2, of_kind("norm", "best")),
     ("normalisation ÷ bandwidth of a copy", 0.7, of_kind("norm", "copy", largest=True)),
-    (f"{BEST} ÷ update", 1.2, of_best("update")),
+    (f"{BEST} ÷ update", 1.2, of_kind("update", "best")),
     ("update ÷ bandwidth of a copy", 0.7, of_kind("update", "copy", largest=True)),
     ("1 thread ÷ small product", 0.95, of_kind("product", ALONE)),
+    ("OpenBLAS ÷ a product of few columns", 0.97, of_rows("affine forward (64,784)", "OpenBLAS")),
+    ("OpenBLAS ÷ a product of few columns", 0.97, of_rows("affine forward (256,784)", "OpenBLAS")),
+    (f"{BEST} ÷ batchnorm", 1.25, of_rows("batchnorm forward", "best")),
+    (f"{LOOP} ÷ softmax", 0.8, of_rows("softmax loss (4096,1000) float64", LOOP)),
+    ("PyTorch ÷ relu", 1, of_rows("relu forward (256,1024) float32", "PyTorch")),
+    ("PyTorch ÷ relu", 1, of_rows("relu forward (4096,1024) float32", "PyTorch")),
 ]
 
 

@@ -108,6 +108,11 @@ def build():
          [CC, "-std=c17", *FLAGS, *BLAS_CFLAGS, "-fPIC", "-shared", "-fopenmp", source, *library,
           "-Wl,--exclude-libs,ALL", *BLAS_LIBS, "-lm"])
 
+    source = "tests/bench/fused.c"
+    make("fused.so", [source],
+         [CC, "-std=c17", *FLAGS, "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-shared",
+          source, "-lm"])
+
     source = "tests/bench/numbers.cc"
     make("numbers", [source] + library + objects,
          [CXX, "-std=c++17", *FLAGS, source, *objects, *library, *BLAS_LIBS, "-lsimdjson",

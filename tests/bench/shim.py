@@ -8,6 +8,7 @@ from prepare import BUILD, THREADED_BLAS
 DTYPES, LABELS = {"float64": 0, "float32": 1}, 2
 library = c.CDLL(str((BUILD / "shim.so").resolve()))
 blas = c.CDLL(str((THREADED_BLAS / "libopenblas.so.0").resolve()))
+fused = c.CDLL(str((BUILD / "fused.so").resolve()))
 library.bench_describe.restype = c.c_void_p
 library.bench_open.restype = c.c_void_p
 library.bench_graph_make.restype = c.c_void_p
@@ -176,6 +177,14 @@ def copy(times=1, kept={}):
     if not kept:
         kept.update((name, np.ones(COPIED, np.uint8)) for name in ("from", "to"))
     return library.bench_copy(pointer(kept["to"]), pointer(kept["from"]), c.c_size_t(COPIED), times)
+
+
+def fused_softmax(x, y, threads):
+    """A function of how many calls: seconds of a plain loop's"""
+    loop = fused.bench_softmax_f64 if x.dtype == np.float64 else fused.bench_softmax_f32
+    loop.restype = c.c_double
+    sizes, dx = [c.c_size_t(length) for length in x.shape], np.zeros_like(x)
+    return lambda times: loop(*sizes, pointer(x), pointer(y), pointer(dx), threads, times)
 
 
 def mask(seed, p, bits):
