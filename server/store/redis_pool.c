@@ -34,15 +34,19 @@ struct redis_pool {
     waiting *idle; /* under the lock, as all below */
     redis_node node;
     unsigned generation; /* of links: those of an earlier one are closed */
+    unsigned moved;      /* the first one of this node's */
     redis_health health;
     bool stopping;
-    atomic_bool up; /* the same as health.up */
+    atomic_bool up;       /* the same as health.up */
+    atomic_bool in_doubt; /* away until Sentinels have been asked, which takes a moment */
     pthread_t watcher;
     redis_link *link; /* the watcher's own, as all below */
     char cursor[24];  /* of SCAN */
     int pause;
     int64_t looked;
 };
+
+static const char silent[] = "it was silent, and may have been replaced";
 
 static void close_all(waiting *list) {
     while (list) {
@@ -101,6 +105,7 @@ static void come_up(redis_pool *pool, const redis_node *node) {
     double away = (double)(link_now() - pool->health.since) / 1e3;
     waiting *list = moved ? take_idle(pool) : NULL;
     pool->generation += moved;
+    pool->moved = moved ? pool->generation : pool->moved;
     pool->health.moves += moved;
     pool->health.connects++;
     pool->node = *node;
@@ -110,6 +115,7 @@ static void come_up(redis_pool *pool, const redis_node *node) {
         pool->health.away += away;
         atomic_store(&pool->up, true);
     }
+    atomic_store(&pool->in_doubt, false);
     bool first = pool->health.connects == 1;
     pthread_mutex_unlock(&pool->lock);
     close_all(list);
@@ -122,11 +128,28 @@ static void come_up(redis_pool *pool, const redis_node *node) {
         log_line(LOG_INFO, "the store is back after %.1f s", away);
 }
 
+/* It has to be asked for anew whether the node is the one to be asked. */
+static void doubt(redis_pool *pool) {
+    atomic_store(&pool->in_doubt, true);
+    go_away(pool, silent);
+}
+
 /* ---- links for calls ---------------------------------------------------------------------------
  */
 
 bool pool_is_up(const redis_pool *pool) {
     return atomic_load_explicit(&pool->up, memory_order_relaxed);
+}
+
+/* Waits for the store to be up, as long as that is in doubt. */
+static bool await_up(redis_pool *pool, int64_t until) {
+    while (!pool_is_up(pool) && atomic_load(&pool->in_doubt) && link_now() < until)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return pool_is_up(pool);
+}
+
+void pool_settle(redis_pool *pool) {
+    await_up(pool, link_now() + SILENCE);
 }
 
 static redis_link *take_waiting(redis_pool *pool) {
@@ -145,9 +168,9 @@ static int64_t deadline_of(const redis_pool *pool, size_t bytes) {
 }
 
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
-    if (!pool_is_up(pool))
-        return NULL;
     int64_t deadline = deadline_of(pool, bytes);
+    if (!await_up(pool, deadline))
+        return NULL;
     redis_link *link;
     *reused = true;
     while ((link = take_waiting(pool)) && link_is_stale(link))
@@ -183,8 +206,6 @@ static bool is_refused(const redis_link *link, const char *const *words) {
     return false;
 }
 
-static const char silent[] = "it was silent, and may have been replaced";
-
 /* Whether what began then took so long that a Sentinel may have taken the node for dead. */
 static bool was_silent(const redis_pool *pool, int64_t began, size_t bytes) {
     return pool->setup.address.way == REDIS_SENTINEL &&
@@ -195,11 +216,16 @@ bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size
     pthread_mutex_lock(&pool->lock);
     bool is_current = link->generation == pool->generation && pool->health.up;
     pthread_mutex_unlock(&pool->lock);
-    if (is_current && was_silent(pool, began, bytes)) {
-        go_away(pool, silent);
-        return false;
-    }
-    return is_current || pool->setup.address.way != REDIS_SENTINEL;
+    if (pool->setup.address.way != REDIS_SENTINEL ||
+        (is_current && !was_silent(pool, began, bytes)))
+        return true;
+    if (is_current)
+        doubt(pool);
+    bool up = await_up(pool, link->deadline);
+    pthread_mutex_lock(&pool->lock);
+    bool is_same_node = link->generation >= pool->moved;
+    pthread_mutex_unlock(&pool->lock);
+    return up && is_same_node;
 }
 
 /* Whether this node is not to be asked, whatever it is asked. */
@@ -390,6 +416,7 @@ static int step(redis_pool *pool) {
             drop_link(pool);
         pool->looked = link_now();
         if (!look(pool, &wrong, text)) {
+            atomic_store(&pool->in_doubt, false);
             go_away(pool, text);
             drop_link(pool);
             pool->pause = pool->pause < LONGEST_PAUSE / 2 ? 2 * pool->pause : LONGEST_PAUSE;
@@ -403,7 +430,7 @@ static int step(redis_pool *pool) {
         link_holds(pool);
     }
     if (pool->link && was_silent(pool, asked, 0))
-        go_away(pool, silent);
+        doubt(pool);
     return pool->link && pool_is_up(pool) ? settle(pool) : 1;
 }
 
