@@ -55,8 +55,7 @@ void pool_give(redis_pool *pool, redis_link *link);
 /* Closes what waits: the store seems to have ended its connections. */
 void pool_forget(redis_pool *pool);
 
-bool pool_is_up(const redis_pool *pool);
-/* Waits a moment where that is in doubt. */
+/* Waits a moment where it is in doubt whether the store is up. */
 void pool_settle(redis_pool *pool);
 void pool_health(redis_pool *pool, redis_health *health);
 
