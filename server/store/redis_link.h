@@ -25,15 +25,16 @@ typedef enum {
 
 enum { LINK_TEXT = 160 };
 
-typedef struct {
+typedef struct redis_link {
     redisContext *context;
     gnutls_session_t session; /* NULL without TLS */
     link_state state;
     int64_t deadline;     /* of the exchange, in milliseconds of the monotonic clock */
     char text[LINK_TEXT]; /* what went wrong, for people */
     uint64_t taken, sent; /* bytes of values */
-    unsigned generation;  /* its pool's */
-    char *out;            /* what is to be sent */
+    unsigned generation;  /* its pool's, as the next */
+    struct redis_link *next;
+    char *out; /* what is to be sent */
     size_t out_used, out_room;
     size_t owed; /* answers at which nobody will look, before those that are asked for */
 } redis_link;

@@ -22,21 +22,18 @@ enum {
     RATE = 16384,  /* bytes a millisecond that values take at the worst */
 };
 
-typedef struct waiting {
-    redis_link *link;
-    struct waiting *next;
-} waiting;
-
 struct redis_pool {
     redis_setup setup;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    waiting *idle; /* under the lock, as all below */
+    redis_link *idle; /* under the lock, as all below */
     redis_node node;
     unsigned generation; /* of links: those of an earlier one are closed */
+    unsigned moved;      /* the first one of this node's */
     redis_health health;
     bool stopping;
-    atomic_bool up; /* the same as health.up */
+    atomic_bool up;       /* the same as health.up */
+    atomic_bool in_doubt; /* away until Sentinels have been asked, which takes a moment */
     pthread_t watcher;
     redis_link *link; /* the watcher's own, as all below */
     char cursor[24];  /* of SCAN */
@@ -44,25 +41,25 @@ struct redis_pool {
     int64_t looked;
 };
 
-static void close_all(waiting *list) {
-    while (list) {
-        waiting *next = list->next;
-        link_close(list->link);
-        free(list);
-        list = next;
+static const char silent[] = "it was silent, and may have been replaced";
+
+static void close_all(redis_link *list) {
+    for (redis_link *next; list; list = next) {
+        next = list->next;
+        link_close(list);
     }
 }
 
 /* Under the lock: takes all that wait. */
-static waiting *take_idle(redis_pool *pool) {
-    waiting *list = pool->idle;
+static redis_link *take_idle(redis_pool *pool) {
+    redis_link *list = pool->idle;
     pool->idle = NULL;
     return list;
 }
 
 void pool_forget(redis_pool *pool) {
     pthread_mutex_lock(&pool->lock);
-    waiting *list = take_idle(pool);
+    redis_link *list = take_idle(pool);
     pthread_mutex_unlock(&pool->lock);
     close_all(list);
 }
@@ -74,7 +71,7 @@ static void go_away(redis_pool *pool, const char *why) {
     pthread_mutex_lock(&pool->lock);
     bool was_up = pool->health.up;
     snprintf(pool->health.text, sizeof pool->health.text, "%s", why);
-    waiting *list = take_idle(pool);
+    redis_link *list = take_idle(pool);
     if (was_up) {
         pool->health.up = false;
         atomic_store(&pool->up, false);
@@ -99,8 +96,9 @@ static void come_up(redis_pool *pool, const redis_node *node) {
     bool was_up = pool->health.up;
     bool moved = pool->health.connects > 0 && !is_same(&pool->node, node);
     double away = (double)(link_now() - pool->health.since) / 1e3;
-    waiting *list = moved ? take_idle(pool) : NULL;
+    redis_link *list = moved ? take_idle(pool) : NULL;
     pool->generation += moved;
+    pool->moved = moved ? pool->generation : pool->moved;
     pool->health.moves += moved;
     pool->health.connects++;
     pool->node = *node;
@@ -110,6 +108,7 @@ static void come_up(redis_pool *pool, const redis_node *node) {
         pool->health.away += away;
         atomic_store(&pool->up, true);
     }
+    atomic_store(&pool->in_doubt, false);
     bool first = pool->health.connects == 1;
     pthread_mutex_unlock(&pool->lock);
     close_all(list);
@@ -122,21 +121,36 @@ static void come_up(redis_pool *pool, const redis_node *node) {
         log_line(LOG_INFO, "the store is back after %.1f s", away);
 }
 
+/* It has to be asked for anew whether the node is the one to be asked. */
+static void doubt(redis_pool *pool) {
+    atomic_store(&pool->in_doubt, true);
+    go_away(pool, silent);
+}
+
 /* ---- links for calls ---------------------------------------------------------------------------
  */
 
-bool pool_is_up(const redis_pool *pool) {
+static bool is_up(const redis_pool *pool) {
     return atomic_load_explicit(&pool->up, memory_order_relaxed);
+}
+
+/* Waits for the store to be up, as long as that is in doubt. */
+static bool await_up(redis_pool *pool, int64_t until) {
+    while (!is_up(pool) && atomic_load(&pool->in_doubt) && link_now() < until)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return is_up(pool);
+}
+
+void pool_settle(redis_pool *pool) {
+    await_up(pool, link_now() + SILENCE);
 }
 
 static redis_link *take_waiting(redis_pool *pool) {
     pthread_mutex_lock(&pool->lock);
-    waiting *first = pool->idle;
-    if (first)
-        pool->idle = first->next;
+    redis_link *link = pool->idle;
+    if (link)
+        pool->idle = link->next;
     pthread_mutex_unlock(&pool->lock);
-    redis_link *link = first ? first->link : NULL;
-    free(first);
     return link;
 }
 
@@ -145,9 +159,9 @@ static int64_t deadline_of(const redis_pool *pool, size_t bytes) {
 }
 
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
-    if (!pool_is_up(pool))
-        return NULL;
     int64_t deadline = deadline_of(pool, bytes);
+    if (!await_up(pool, deadline))
+        return NULL;
     redis_link *link;
     *reused = true;
     while ((link = take_waiting(pool)) && link_is_stale(link))
@@ -167,12 +181,17 @@ redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
     return link;
 }
 
-bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes) {
+/* Whether the store has not been away since the link was opened. */
+static bool is_current(redis_pool *pool, const redis_link *link) {
     pthread_mutex_lock(&pool->lock);
-    bool is_current = link->generation == pool->generation && pool->health.up;
+    bool current = link->generation == pool->generation && pool->health.up;
     pthread_mutex_unlock(&pool->lock);
+    return current;
+}
+
+bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes) {
     link->deadline = deadline_of(pool, bytes);
-    return is_current;
+    return is_current(pool, link);
 }
 
 /* Whether a link was refused by an error that begins with one of these words, ended by NULL. */
@@ -183,8 +202,6 @@ static bool is_refused(const redis_link *link, const char *const *words) {
     return false;
 }
 
-static const char silent[] = "it was silent, and may have been replaced";
-
 /* Whether what began then took so long that a Sentinel may have taken the node for dead. */
 static bool was_silent(const redis_pool *pool, int64_t began, size_t bytes) {
     return pool->setup.address.way == REDIS_SENTINEL &&
@@ -192,14 +209,16 @@ static bool was_silent(const redis_pool *pool, int64_t began, size_t bytes) {
 }
 
 bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size_t bytes) {
+    bool current = is_current(pool, link);
+    if (pool->setup.address.way != REDIS_SENTINEL || (current && !was_silent(pool, began, bytes)))
+        return true;
+    if (current)
+        doubt(pool);
+    bool up = await_up(pool, link->deadline);
     pthread_mutex_lock(&pool->lock);
-    bool is_current = link->generation == pool->generation && pool->health.up;
+    bool is_same_node = link->generation >= pool->moved;
     pthread_mutex_unlock(&pool->lock);
-    if (is_current && was_silent(pool, began, bytes)) {
-        go_away(pool, silent);
-        return false;
-    }
-    return is_current || pool->setup.address.way != REDIS_SENTINEL;
+    return up && is_same_node;
 }
 
 /* Whether this node is not to be asked, whatever it is asked. */
@@ -210,22 +229,18 @@ static bool is_no_store(const redis_link *link) {
 }
 
 void pool_give(redis_pool *pool, redis_link *link) {
-    waiting *one = link->state == LINK_GOOD ? malloc(sizeof *one) : NULL;
     pthread_mutex_lock(&pool->lock);
-    bool is_current = link->generation == pool->generation;
-    pthread_mutex_unlock(&pool->lock);
-    if (link->state != LINK_GOOD && is_current && is_no_store(link))
-        go_away(pool, link->text);
-    pthread_mutex_lock(&pool->lock);
-    bool keep = one && link->generation == pool->generation && pool->health.up;
+    bool current = link->generation == pool->generation;
+    bool keep = current && pool->health.up && link->state == LINK_GOOD;
     if (keep) {
-        *one = (waiting){link, pool->idle};
-        pool->idle = one;
+        link->next = pool->idle;
+        pool->idle = link;
     }
     pthread_mutex_unlock(&pool->lock);
     if (keep)
         return;
-    free(one);
+    if (current && is_no_store(link))
+        go_away(pool, link->text);
     link_close(link);
 }
 
@@ -326,7 +341,7 @@ static bool look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
         *wrong = report.is_master;
         return false;
     }
-    bool is_new = !pool_is_up(pool) || !is_same(&node, &pool->node);
+    bool is_new = !is_up(pool) || !is_same(&node, &pool->node);
     if (is_new && !is_still_master(pool, &node, text))
         return false;
     if (!is_new && was_silent(pool, asked, 0)) {
@@ -385,11 +400,12 @@ static bool link_holds(redis_pool *pool) {
 static int step(redis_pool *pool) {
     char text[LINK_TEXT] = "";
     bool wrong;
-    if (!pool_is_up(pool) || !pool->link || link_now() - pool->looked >= LOOK_EVERY) {
-        if (!pool_is_up(pool))
+    if (!is_up(pool) || !pool->link || link_now() - pool->looked >= LOOK_EVERY) {
+        if (!is_up(pool))
             drop_link(pool);
         pool->looked = link_now();
         if (!look(pool, &wrong, text)) {
+            atomic_store(&pool->in_doubt, false);
             go_away(pool, text);
             drop_link(pool);
             pool->pause = pool->pause < LONGEST_PAUSE / 2 ? 2 * pool->pause : LONGEST_PAUSE;
@@ -403,8 +419,8 @@ static int step(redis_pool *pool) {
         link_holds(pool);
     }
     if (pool->link && was_silent(pool, asked, 0))
-        go_away(pool, silent);
-    return pool->link && pool_is_up(pool) ? settle(pool) : 1;
+        doubt(pool);
+    return pool->link && is_up(pool) ? settle(pool) : 1;
 }
 
 static void *watch(void *argument) {
@@ -425,12 +441,10 @@ static void *watch(void *argument) {
     return NULL;
 }
 
-pool_start_result pool_start(redis_pool **made, const redis_setup *setup, char fault[LINK_TEXT]) {
+static redis_pool *make_pool(const redis_setup *setup) {
     redis_pool *pool = calloc(1, sizeof *pool);
-    bool wrong;
-    *made = NULL;
     if (!pool)
-        return POOL_FAILED;
+        return NULL;
     pool->setup = *setup;
     pool->pause = FIRST_PAUSE;
     pool->health.since = link_now();
@@ -441,28 +455,35 @@ pool_start_result pool_start(redis_pool **made, const redis_setup *setup, char f
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!look(pool, &wrong, fault)) {
-        if (!wrong) {
-            log_line(LOG_WARN, "the store is away: %s", fault);
-            snprintf(pool->health.text, sizeof pool->health.text, "%s", fault);
-        }
-        drop_link(pool);
-        if (wrong) {
-            pthread_cond_destroy(&pool->wake);
-            pthread_mutex_destroy(&pool->lock);
-            free(pool);
-            return POOL_WRONG;
-        }
-    }
-    if (pthread_create(&pool->watcher, NULL, watch, pool) == 0) {
-        *made = pool;
-        return POOL_STARTED;
-    }
+    return pool;
+}
+
+static void free_pool(redis_pool *pool) {
     link_close(pool->link);
+    close_all(pool->idle);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
-    return POOL_FAILED;
+}
+
+pool_start_result pool_start(redis_pool **made, const redis_setup *setup, char fault[LINK_TEXT]) {
+    redis_pool *pool = make_pool(setup);
+    bool wrong = false;
+    *made = NULL;
+    if (!pool)
+        return POOL_FAILED;
+    if (!look(pool, &wrong, fault)) {
+        drop_link(pool);
+        snprintf(pool->health.text, sizeof pool->health.text, "%s", fault);
+        if (!wrong)
+            log_line(LOG_WARN, "the store is away: %s", fault);
+    }
+    if (!wrong && pthread_create(&pool->watcher, NULL, watch, pool) == 0) {
+        *made = pool;
+        return POOL_STARTED;
+    }
+    free_pool(pool);
+    return wrong ? POOL_WRONG : POOL_FAILED;
 }
 
 void pool_stop(redis_pool *pool) {
@@ -473,9 +494,5 @@ void pool_stop(redis_pool *pool) {
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     pthread_join(pool->watcher, NULL);
-    link_close(pool->link);
-    close_all(pool->idle);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
+    free_pool(pool);
 }

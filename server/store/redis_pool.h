@@ -48,14 +48,15 @@ redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused);
 bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes);
 /* Whether to believe what a link has confirmed, for an exchange that began then, with so many
  * bytes. A master that was silent for a while may have been replaced meanwhile, and forget what it
- * takes until it is told so: where Sentinels say who is, it is away until they have been asked. */
+ * takes until it is told so: where Sentinels say who is, they are asked first. */
 bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size_t bytes);
 /* Takes it back, whatever came of it. A state that says so makes the store be away. */
 void pool_give(redis_pool *pool, redis_link *link);
 /* Closes what waits: the store seems to have ended its connections. */
 void pool_forget(redis_pool *pool);
 
-bool pool_is_up(const redis_pool *pool);
+/* Waits a moment where it is in doubt whether the store is up. */
+void pool_settle(redis_pool *pool);
 void pool_health(redis_pool *pool, redis_health *health);
 
 /* The store has taken so many bytes more. */

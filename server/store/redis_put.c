@@ -39,6 +39,7 @@ bool redis_reserve(store *view, size_t bytes, int *retry_after) {
     *retry_after = 1;
     if (!redis_may_wait(view))
         return false;
+    pool_settle(s->pool);
     pool_health(s->pool, &health);
     if (!health.up || health.replicas < s->terms.copies ||
         link_now() < atomic_load(&s->short_until))

@@ -156,7 +156,7 @@ class Odd(Case):
                       b"*1\r\n" * 50, b"%1\r\n+a\r\n+b\r\n", b"\0" * 100, b"$4\r\nlies\r\n", b"$0\r\n\r\n",
                       b"HTTP/1.1 400 Bad Request\r\n\r\n"):
             liar = Liar(words)
-            daemon, = self.replicas(1, f"redis://127.0.0.1:{liar.port}", "--store-timeout", "200ms")
+            daemon, = self.replicas(1, f"redis://127.0.0.1:{liar.port}", "--store-timeout", "100ms")
             caller = self.caller(daemon.port)
             for call in (lambda: forward(caller, 1), lambda: backward(caller, handle),
                          lambda: caller.call("/cache/" + handle),

@@ -8,7 +8,7 @@ import engines
 from promises import Promises
 from test_sentinel import Nodes
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", 25))
+SECONDS = float(os.environ.get("SOAK_SECONDS", 20))
 ALLOWED = {"store_unavailable", "gone", "draining", 502, 503, 504}
 
 
