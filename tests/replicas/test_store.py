@@ -141,7 +141,7 @@ class Store(Case):
                         "no room again")
 
     def test_expired_among_many_make_room(self):
-        a, _ = self.two("--cache-lifetime", "4s", store=("--maxmemory", "60mb"))
+        a, _ = self.two("--cache-lifetime", "6s", store=("--maxmemory", "40mb"))
         for start in range(0, 100000, 1000):
             self.store.say("MSET", *(word for i in range(start, start + 1000)
                                      for word in (f"other:{i}", "x" * 20)))
