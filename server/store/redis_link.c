@@ -151,7 +151,8 @@ static void add(redis_link *link, const char *bytes, size_t length) {
 /* "*3", "$5" */
 static void add_count(redis_link *link, char kind, size_t count) {
     char text[LINE];
-    add(link, text, (size_t)snprintf(text, sizeof text, "%c%zu\r\n", kind, count));
+    int length = snprintf(text, sizeof text, "%c%zu\r\n", kind, count);
+    add(link, text, (size_t)length);
 }
 
 static void add_word(redis_link *link, const char *word) {
@@ -269,11 +270,13 @@ static size_t take_some(redis_link *link, const struct iovec *parts, int count) 
 /* Reads more into hiredis's reader. */
 static bool read_more(redis_link *link) {
     char bytes[AT_ONCE];
+    struct iovec all = {.iov_len = sizeof bytes};
     size_t got = 0;
+    all.iov_base = bytes;
     if (!link->session && !await(link, POLLIN))
         return false;
     while (got == 0 && link->state == LINK_GOOD)
-        got = take_some(link, &(struct iovec){bytes, sizeof bytes}, 1);
+        got = take_some(link, &all, 1);
     return got > 0 && (redisReaderFeed(link->context->reader, bytes, got) == REDIS_OK ||
                        link_fail(link, LINK_LOST, "no memory for an answer"));
 }
