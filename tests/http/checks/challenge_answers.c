@@ -9,6 +9,7 @@
 #include "common/safetensors.h"
 #include "common/threads.h"
 #include "http/guests.h"
+#include "key_file.h"
 
 static void clean_up(void);
 
@@ -21,23 +22,9 @@ TestSuite(challenge_answers, .timeout = 100, .fini = clean_up);
 #define NONCE           "{'operation':'affine/forward'}"
 #define WITH_SUBMISSION "{'operation':'affine/forward','submission':'" SUBMISSION "'}"
 
-static char path[] = "/tmp/layerd-key-XXXXXX";
-
 static void clean_up(void) {
-    unlink(path);
+    key_file_clean_up();
     guests_clean_up();
-}
-
-/* A file of these bytes, which its owner alone may read; its name. */
-static const char *key_file(const char *text) {
-    static bool made;
-    int fd = made ? -1 : mkstemp(path);
-    made = made || fd >= 0;
-    if (fd >= 0)
-        close(fd);
-    FILE *file = fopen(path, "we");
-    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
-    return path;
 }
 
 /* ---- what is right ---------------------------------------------------------------------------

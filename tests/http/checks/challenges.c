@@ -6,6 +6,7 @@
 
 #include "http/guests.h"
 #include "http/refusal.h"
+#include "key_file.h"
 
 static void clean_up(void);
 
@@ -17,23 +18,9 @@ TestSuite(challenges, .timeout = 50, .fini = clean_up);
 #define KEY         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER_KEY   "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
 
-static char path[] = "/tmp/layerd-key-XXXXXX";
-
 static void clean_up(void) {
-    unlink(path);
+    key_file_clean_up();
     guests_clean_up();
-}
-
-/* A file of these bytes, which its owner alone may read; its name. */
-static const char *key_file(const char *text) {
-    static bool made;
-    int fd = made ? -1 : mkstemp(path);
-    made = made || fd >= 0;
-    if (fd >= 0)
-        close(fd);
-    FILE *file = fopen(path, "we");
-    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
-    return path;
 }
 
 static const json_t *inputs_of(const answer *a) {
@@ -316,6 +303,7 @@ Test(challenges, a_key_of_a_file_is_kept_to_the_process) {
     CHECK_EQUAL(of_plain.st_uid, geteuid());
     CHECK_EQUAL(of_keyed.st_uid, 0);
     daemon_stop(p);
+    const char *path = key_file(KEY);
     cr_assert(chmod(path, 0644) == 0);
     p = daemon_start(OPTIONS("--challenge-key", path));
     CHECK(strstr(guests_log(p), "can be read by everyone: chmod o-r"), "%s", guests_log(p));
