@@ -56,7 +56,7 @@ static const struct text {
      "paths that are the same for everyone, such as /healthz,/metrics"},
     {stores, redis_address_is_right,
      "redis://host:6379/0, redis://a:6379,b:6379, unix:///path or "
-     "sentinel://a:26379,b:26379/name (rediss:// is none: TLS is for stunnel or a proxy)"},
+     "sentinel://a:26379,b:26379/name; rediss:// and rediss+sentinel:// for TLS"},
     {few, is_few, "a number from 0 to 9"},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
