@@ -112,23 +112,29 @@ static int64_t rounded_up(int64_t room, int64_t stride) {
 
 static const char *out_shape_says(const convolution *g, const layers_tensor *claim) {
     int64_t rows = g->H + 2 * g->pad, columns = g->W + 2 * g->pad;
+    bool is_less = is_shape(claim, g->N, g->F, g->P - 1, g->Q - 1);
     if (is_shape(claim, g->N, g->F, g->Q, g->P))
         return "height and width were exchanged";
     if (is_shape(claim, g->N, g->P, g->Q, g->F))
         return "the filters come before the rows and columns";
     if (has_windows_of(claim, g, 0, g->stride))
-        return "x was not padded";
+        return is_less
+                   ? "x was not padded, or there is one window more: ⌊(H + 2·pad − R) / stride⌋ + 1"
+                   : "x was not padded";
     if (has_windows_of(claim, g, 2, g->stride))
         return "x was padded by 1, whatever pad says";
-    if (has_windows_of(claim, g, g->pad, g->stride))
+    if (has_windows_of(claim, g, g->pad, g->stride) && !is_less)
         return "pad zeros go on each side of x, so that it grows by 2 · pad";
     if (has_windows_of(claim, g, 2 * g->pad, 1))
         return "the stride was left out";
     if (is_shape(claim, g->N, g->F, rounded_up(rows - g->R, g->stride) + 1,
                  rounded_up(columns - g->S, g->stride) + 1))
         return "the number of windows is rounded down: one that does not fit is left out";
-    if (is_shape(claim, g->N, g->F, g->P - 1, g->Q - 1))
-        return "there is one window more: ⌊(H + 2·pad − R) / stride⌋ + 1";
+    if (is_less)
+        return has_windows_of(claim, g, g->pad, g->stride)
+                   ? "pad zeros go on each side of x, so that it grows by 2 · pad, or there is one "
+                     "window more: ⌊(H + 2·pad − R) / stride⌋ + 1"
+                   : "there is one window more: ⌊(H + 2·pad − R) / stride⌋ + 1";
     if (is_shape(claim, g->N, g->F, rounded_up(rows, g->stride), rounded_up(columns, g->stride)))
         return "the last window starts where it still fits, at H + 2·pad − R at most";
     if (is_shape(claim, g->N, g->F, g->P, (rows - g->S) / g->stride + 1) ||

@@ -47,11 +47,14 @@ static int64_t rounded_up(int64_t room, int64_t stride) {
 static const char *out_shape_says(const layers_check *check, int output,
                                   const layers_tensor *claim) {
     pooling g = pooling_of(check);
+    bool by_stride = is_shape(check, claim, g.H / g.stride, g.W / g.stride);
     (void)output;
     if (is_shape(check, claim, g.Q, g.P))
         return "height and width were exchanged";
     if (is_shape(check, claim, (g.H - g.S) / g.stride + 1, (g.W - g.R) / g.stride + 1))
-        return "pool_height and pool_width were exchanged";
+        return by_stride ? "pool_height and pool_width were exchanged, or H was divided by the "
+                           "stride: windows start as long as they fit"
+                         : "pool_height and pool_width were exchanged";
     if (is_shape(check, claim, g.H - g.R + 1, g.W - g.S + 1))
         return "the stride was left out";
     if (is_shape(check, claim, g.H / g.R, g.W / g.S))
@@ -63,12 +66,13 @@ static const char *out_shape_says(const layers_check *check, int output,
         return "there is one window more: ⌊(H − pool_height) / stride⌋ + 1";
     if (is_shape(check, claim, rounded_up(g.H, g.stride), rounded_up(g.W, g.stride)))
         return "the last window starts where it still fits, at H − pool_height at most";
+    if (by_stride)
+        return "H was divided by the stride: windows start as long as they fit";
     if (is_shape(check, claim, g.P, (g.H - g.S) / g.stride + 1) ||
-        is_shape(check, claim, (g.W - g.R) / g.stride + 1, g.Q))
-        return "height and width were mixed up: each is computed from its own";
-    if (is_shape(check, claim, g.P, (g.W - g.R) / g.stride + 1) ||
+        is_shape(check, claim, (g.W - g.R) / g.stride + 1, g.Q) ||
+        is_shape(check, claim, g.P, (g.W - g.R) / g.stride + 1) ||
         is_shape(check, claim, (g.H - g.S) / g.stride + 1, g.Q))
-        return "pool_height and pool_width were mixed up: each counts along its own side of x";
+        return "height and width were mixed up, of x or of the windows: each counts along its own";
     return NULL;
 }
 
@@ -111,7 +115,7 @@ static void adjust_plain(layers_drawing *drawing, layers_call *asked) {
 }
 
 static void adjust_overlap(layers_drawing *drawing, layers_call *asked) {
-    adjust(drawing, asked, 2, 3, 1);
+    adjust(drawing, asked, 2, 2, 1);
 }
 
 static void adjust_oblong(layers_drawing *drawing, layers_call *asked) {
@@ -129,7 +133,7 @@ static const layers_case cases[] = {
     {.name = "plain", .length = SIZES(2, 3, 4, 6), .adjust = adjust_plain},
     {.name = "one", .length = SIZES(1, 3, 4, 6), .adjust = adjust_plain},
     {.name = "overlap", .length = SIZES(2, 3, 4, 6), .adjust = adjust_overlap},
-    {.name = "oblong", .length = SIZES(2, 3, 7, 5), .adjust = adjust_oblong},
+    {.name = "oblong", .length = SIZES(2, 3, 6, 8), .adjust = adjust_oblong},
     {.name = "apart", .length = SIZES(2, 2, 5, 6), .adjust = adjust_apart},
     {0},
 };

@@ -40,10 +40,10 @@ class Windows(VerdictTest):
     FORWARD, BACKWARD = "max_pool/forward", "max_pool/backward"
 
     def test_height_and_width_of_windows(self):
-        self.replaced(POOL.replace("+ columns]", "+ rows]"), self.FORWARD, .4, ["window_square"],
+        self.replaced(POOL.replace("+ columns]", "+ rows]"), self.FORWARD, .6, ["window_square"],
                       "pool_height and pool_width were mixed up: a window has pool_width columns")
         self.replaced(POOL.replace("(x.shape[3] - columns)", "(x.shape[3] - rows)"), self.FORWARD,
-                      .8, ["shape"], "pool_height and pool_width were mixed up: each counts along")
+                      .8, ["shape"], "height and width were mixed up, of x or of the windows: each counts along")
 
     def test_height_and_width_of_images(self):
         self.replaced(POOL_BACK.replace("*dout.shape", "*(dout.shape[k] for k in (0, 1, 3, 2))"),
@@ -64,14 +64,14 @@ class Windows(VerdictTest):
         found = self.replaced(text, test, 1, ["raised"], says)
         self.assertEqual((found["status"], found["verdict"]), ("passed", "wrong"))
         self.assertTrue(found["words"].startswith(says))
-        self.replaced(text, self.BACKWARD, .4, ["raised"], says)
+        self.replaced(text, self.BACKWARD, .6, ["raised"], says)
 
     def test_a_variable_of_two_loops(self):
         self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "
                                    "i += 0\n        for i in range(out.shape[2]):")
                       .replace("        for j", "            for j").replace("out[:", "    out[:")
                       .replace("].max", "].min"),
-                      self.FORWARD, 0, ["loop_variable", "smallest"], "both count with i:")
+                      self.FORWARD, 0, ["loop_variable", "smallest"], "i is the loop variable of two")
 
     def test_old_division_and_what_is_wrong_beside_it(self):
         self.replaced(POOL.replace("//", "/"), self.FORWARD, 0, ["python_2"],

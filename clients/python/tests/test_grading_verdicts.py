@@ -249,6 +249,11 @@ def conv_forward_naive(x, w, b, conv_param):
                       "relu/backward", 1, [],
                       "Note: dout is overwritten: a second use of it would be wrong")
 
+    def test_gradient_in_the_memory_of_x(self):
+        self.replaced("def relu_backward(dout, cache):\n    cache *= 0\n    cache += dout\n"
+                      "    return cache\nrelu_forward = lambda x: (x, x)\n", "relu/backward", 0,
+                      ["inherited"], "Note: x is overwritten: a second use of it would be wrong")
+
     def test_sgd_changes_w(self):
         found = self.check(self.submission(), {"operation": "sgd/update",
                                                "file": "cs231n/optim.py"}, 1, [], "")

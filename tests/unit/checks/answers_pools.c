@@ -167,6 +167,8 @@ Test(answers_pools, nothing_is_lost_beyond_float32) {
     const pool out = {1, 4, 1, 3, 1, VALUES(0.1, 0.7, 0.2, 0.3), NULL, LAYERS_F32};
     claim(&out, VALUES((float)0.7, (float)0.7), LAYERS_RIGHT, NULL);
     claim(&out, VALUES(0.7, 0.70001), LAYERS_WRONG, NULL);
+    const pool rest = {5, 3, 2, 3, 3, plane, NULL, LAYERS_F64};
+    claim_shape(&rest, SHAPE(1, 1, 1, 1), "exchanged, or H was divided by the stride");
     const pool wide = {1, 4, 1, 3, 1, VALUES(0.1, 0.7, 0.2, 0.3), NULL, LAYERS_F64};
     claim(&wide, VALUES((float)0.7, (float)0.7), LAYERS_WRONG, "float32_values");
 }
@@ -219,9 +221,11 @@ Test(answers_pools, other_shapes_are_explained) {
     claim_shape(&apart, SHAPE(1, 1, 2, 3), "not side by side");
     claim_shape(&apart, SHAPE(1, 1, 2, 4), "one window more");
     claim_shape(&apart, SHAPE(1, 1, 4, 6), "still fits");
+    const pool rest = {5, 3, 2, 3, 3, plane, NULL, LAYERS_F64};
+    claim_shape(&rest, SHAPE(1, 1, 1, 1), "exchanged, or H was divided by the stride");
     const pool wide = {4, 6, 1, 3, 1, plane, NULL, LAYERS_F64};
     claim_shape(&wide, SHAPE(1, 1, 6, 4), "height and width were mixed up");
-    claim_shape(&wide, SHAPE(1, 1, 2, 4), "pool_height and pool_width were mixed up");
+    claim_shape(&wide, SHAPE(1, 1, 2, 4), "of x or of the windows");
     const pool back = {4, 6, 2, 2, 2, plane, VALUES(1, 2, 3, 4, 5, 6), LAYERS_F64};
     claim_shape(&back, SHAPE(1, 1, 6, 4), "height and width");
 }

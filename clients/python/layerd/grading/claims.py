@@ -87,6 +87,10 @@ def shape_finding(name: str, value: np.ndarray, given: Inputs, found: Finding) -
     if name == "dx" and not value.size and given.get("conv_param", {}).get("pad") == 0:
         return Finding(name, "wrong", "pad_zero", "dx is empty because pad is 0: a slice from pad "
                        "to -pad then runs from 0 to 0; cut with pad : pad + H")
+    x = given.get("x")
+    if name in ("out", "dx") and "): " not in found.says and isinstance(x, np.ndarray) and \
+            sorted(value.shape) == sorted(x.shape) and value.shape != x.shape and "w" not in given:
+        found.says += ": its axes are in another order, see your transpose"
     return Finding(name, "wrong", "shape",
                    found.says or f"{name} has shape {value.shape}, which is not right",
                    caused="): " in found.says)

@@ -25,8 +25,8 @@ class OwnGradient:
 
     def __init__(self, test: Test, course: str, given: Inputs, names: Iterable[str], seed: int):
         random = np.random.RandomState(seed)
-        self._inputs = {name: random.standard_normal(value.shape) if _is_floats(value) else value
-                        for name, value in given.items()}
+        self._inputs = {name: 2 * random.standard_normal(value.shape) if _is_floats(value)
+                        else value for name, value in given.items()}
         self._gives = test.signature.gives
         self._directions: list[tuple[str, np.ndarray]] = []
         self.arrays: list[np.ndarray] = []

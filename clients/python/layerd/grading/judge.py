@@ -114,8 +114,8 @@ class Judge:
         result.pattern = patterns.found_in(result.cases)
         variable = self._reused.get((test.file, test.function))
         if variable and not result.verdict == "right":
-            result.pattern = Finding("", "wrong", "loop_variable", f"two loops, one in the other, "
-                                     f"both count with {variable}: each needs a name of its own")
+            result.pattern = Finding("", "wrong", "loop_variable", f"{variable} is the loop "
+                                     "variable of two loops, one in the other: each needs its own")
         return result
 
     def _try_old_division(self, result: TestResult) -> None:

@@ -20,7 +20,7 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
         facts.update(rank=x.ndim, rows=len(x) if x.ndim else 0)
     conv, pool = given.get("conv_param"), given.get("pool_param")
     if conv and isinstance(w, np.ndarray):
-        facts.update(pad=conv["pad"])
+        facts.update(pad=conv["pad"], pad_is_stride=conv["pad"] == conv["stride"])
         facts.update(_facts_of_windows(x.shape[2:], w.shape[2:], conv["stride"], conv["pad"]))
     if pool:
         window = pool["pool_height"], pool["pool_width"]
@@ -40,6 +40,8 @@ def _facts_of_windows(image: Sequence[int], window: Sequence[int], stride: int, 
             "height_of_width": (width + 2 * pad - rows) // stride == counts[0],
             "square_image": height == width, "square_window": rows == columns,
             "square": height == width and rows == columns,
+            "touch": stride == rows == columns,
+            "side_by_side": [height // rows, width // columns] == [count + 1 for count in counts],
             "remainder": any(room % stride for room in rooms),
             # whether as many windows start in the image as there are
             "fills": all(-(-size // stride) == room // stride + 1
@@ -60,11 +62,18 @@ _PATTERNS: tuple[tuple[Callable[[Facts], bool], str, str], ...] = (
      "it is right where pad is 0 alone: x is to be padded by conv_param['pad'], once"),
     (lambda facts: facts.get("pad") == 1, "pad_of_one",
      "it is right where pad is 1 alone: pad by conv_param['pad']"),
+    (lambda facts: bool(facts.get("pad_is_stride")), "padding",
+     "it is right where pad and stride are the same alone: one stands in the place of the other"),
     (lambda facts: facts.get("stride") == 1, "stride_of_one",
      "it is right where stride is 1 alone: windows begin at multiples of conv_param['stride']"),
     (lambda facts: bool(facts.get("apart")) and facts["is_backward"], "overlap",
      "it is right except where windows overlap: an element can win in several, and its gradients "
      "add up"),
+    (lambda facts: bool(facts.get("touch")), "window_count",
+     "it is right where windows touch alone: they begin at 0, stride, … whatever their size"),
+    (lambda facts: bool(facts.get("side_by_side")), "window_count",
+     "it is right where as many windows fit side by side as there are: windows start at 0, stride, "
+     "… as long as they fit"),
     (lambda facts: bool(facts.get("fills")), "window_count",
      "it is right where as many windows fit as start in x: they begin at 0, stride, … as long as "
      "they fit"),
@@ -83,7 +92,7 @@ _PATTERNS: tuple[tuple[Callable[[Facts], bool], str, str], ...] = (
 )
 
 # Faults that do not say what the cause is.
-_UNTOLD = {"", "shape", "raised", "old_numpy", "zeros", "not_written"}
+_UNTOLD = {"", "shape", "raised", "old_numpy", "zeros", "not_written", "order"}
 
 
 def found_in(cases: Sequence[CaseResult]) -> Optional[Finding]:
@@ -93,12 +102,14 @@ def found_in(cases: Sequence[CaseResult]) -> Optional[Finding]:
     wrong = [case.facts for case in cases if case.share(False) < 1]
     found = [finding for case in cases for finding in case.findings if finding.verdict != "right"]
     told = any(finding.fault not in _UNTOLD or finding.caused for finding in found)
-    if not right or not wrong or told:
+    if not right or not wrong or any("test mode" in finding.says for finding in found):
         return None
     crashed = any(finding.verdict == "crash" for finding in found)
     for holds, fault, says in _PATTERNS:
         if fault == "overlap" and crashed:
             continue  # it is about numbers
+        if told and fault != "test_mode":
+            continue
         if all(map(holds, right)) and not any(map(holds, wrong)):
             return Finding("", "wrong", fault, says)
     return None

@@ -242,7 +242,18 @@ def _declines(outcome: Outcome) -> bool:
 
 
 def _tell_what_is_right(findings: dict[str, Finding]) -> None:
-    """Of a gradient that nothing is known of, at least which ones beside it are right."""
+    """Of what nothing nearer is known of: of a gradient, at least which ones beside it are right;
+    of running statistics, what they are where out is right, and is due to them where it is not."""
+    untold = {name for name, finding in findings.items()
+              if finding.verdict == "wrong" and not finding.says}
+    if untold >= {"out", "bn_param.running_mean"}:
+        findings["out"].says = "out is wrong, and so is the mean that went into running_mean: it " \
+            "is not each column's or channel's own, see the axes, reshapes and transposes"
+    for what in "mean", "var":
+        name = f"bn_param.running_{what}"
+        if name in untold and "out" not in untold:
+            findings[name].says = f"{name} is wrong: in train mode momentum · running_{what} + " \
+                f"(1 − momentum) · the batch's {what} is due"
     right = [name for name, finding in findings.items() if finding.verdict == "right"]
     for name, finding in findings.items():
         if right and name.startswith("d") and finding.verdict == "wrong" and not finding.says:

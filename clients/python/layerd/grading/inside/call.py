@@ -114,7 +114,9 @@ def _make_call(module, asked, arrays, outcome, results, seed):
     np.random.seed(seed)
     outcome["during"] = asked["function"]
     arguments = [_argument(told, arrays) for told in asked["arguments"]]
-    returned, notes = _called(module, asked["function"], arguments, asked["names"])
+    held = [_copy(argument) for argument in arguments]
+    returned = _called(module, asked["function"], arguments)
+    notes = _changed(asked["names"], held, arguments)
     if "then" in asked:
         then = asked["then"]
         cache = returned[1] if isinstance(returned, (tuple, list)) and len(returned) > 1 else None
@@ -123,9 +125,11 @@ def _make_call(module, asked, arrays, outcome, results, seed):
             return
         outcome["no_cache"] = cache is None
         outcome["during"] = then["function"]
+        before, kept = arguments, [_copy(argument) for argument in arguments]
         arguments = [*[_argument(told, arrays) for told in then["arguments"]], cache]
-        again, more = _called(module, then["function"], arguments, then["names"])
-        notes += more
+        held = [_copy(argument) for argument in arguments]
+        again = _called(module, then["function"], arguments)
+        notes += _changed(then["names"], held, arguments) + _changed(asked["names"], kept, before)
         if asked.get("both"):
             outcome["first"] = _sent(_first(returned), results)
         returned = again
@@ -145,16 +149,20 @@ def _first(returned):
     return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
-def _called(module, name, arguments, names):
-    """What a function returns, and notes on what it did to its arguments."""
-    before = [argument.copy() if isinstance(argument, np.ndarray) else None
-              for argument in arguments]
+def _copy(value):
+    return value.copy() if isinstance(value, np.ndarray) else None
+
+
+def _called(module, name, arguments):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        returned = getattr(module, name)(*arguments)
-    changed = [{"changed": told} for told, old, new in zip(names, before, arguments)
-               if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f")]
-    return returned, changed
+        return getattr(module, name)(*arguments)
+
+
+def _changed(names, before, arguments):
+    """Notes on what a call did to its arguments."""
+    return [{"changed": told} for told, old, new in zip(names, before, arguments)
+            if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f")]
 
 
 def _argument(told, arrays):
