@@ -124,7 +124,7 @@ INLINED bool typed(are_there)(const pooling *g, size_t pair) {
 }
 
 /* Pairs of rows of dx from `first` to `end`. */
-KERNEL void typed(gather_pairs)(const pooling *from, size_t first, size_t end) {
+KERNEL_OF_32 void typed(gather_pairs)(const pooling *from, size_t first, size_t end) {
     const pooling g = *from;
     typed(numbers) numbers;
     for (size_t l = 0; l < LANES_IN; l++) {
