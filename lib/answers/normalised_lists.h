@@ -44,7 +44,7 @@
         FAULT("eps_subtracted", "eps was subtracted: the deviation is sqrt(var + eps)", where,        \
               normalised_has_rows, .deviation = EPS_SUBTRACTED),                                      \
         FAULT("eps_not_read", "eps was taken to be 1e-5: use the one that is given", where,           \
-              normalised_has_other_eps, .deviation = EPS_FIXED, .eps = 1e-5),                                  \
+              normalised_has_other_eps, .deviation = EPS_FIXED, .eps = 1e-5),                         \
         FAULT("eps_1e-3",                                                                             \
               "eps was taken to be 1e-3, as some libraries do: use the one of the call", where,       \
               normalised_has_no_thousandth, .deviation = EPS_FIXED, .eps = 1e-3),                     \
@@ -98,11 +98,11 @@
               "sums stand in dx where means are due: divide them by the number of terms", DX,      \
               normalised_trains_members, .gradient = NOT_DIVIDED),                                 \
         FAULT("sums_of_everything",                                                                \
-              "the sums in the formula of dx go over the whole array: name their axes",    \
-              DX, normalised_trains_many, .gradient = SUMS_OF_EVERYTHING),                         \
+              "the sums in the formula of dx go over the whole array: name their axes", DX,        \
+              normalised_trains_many, .gradient = SUMS_OF_EVERYTHING),                             \
         FAULT("sums_of_everything",                                                                \
-              "the sums in the formula of dx go over the whole array: name their axes",    \
-              DX, normalised_trains_many, .gradient = SCALED_SUMS_OF_EVERYTHING),                  \
+              "the sums in the formula of dx go over the whole array: name their axes", DX,        \
+              normalised_trains_many, .gradient = SCALED_SUMS_OF_EVERYTHING),                      \
         FAULT("gamma_missing", "gamma is missing in dx: the gradient of xhat is gamma · dout", DX, \
               normalised_has_rows, .gamma_missing = true),                                         \
         FAULT("dgamma_from_x", "dgamma is the sum of dout · x: xhat is due in the place of x",     \
@@ -192,8 +192,8 @@
                       "momentum) · new is due",                                                       \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_ADDED),                      \
         RUNNING_FAULT("running_not_decayed",                                                          \
-                      "the running statistic took the batch's whole: momentum · old + (1 − "        \
-                      "momentum) · new is due",                                                      \
+                      "the running statistic took the batch's whole: momentum · old + (1 − "       \
+                      "momentum) · new is due",                                                       \
                       MEAN_MOVES | VAR_MOVES, normalised_trains, RUNNING_ADDED_WHOLE),                \
         RUNNING_FAULT("momentum_swapped",                                                             \
                       "momentum weighs the batch's statistic: it is the share of the old one",        \
