@@ -1,4 +1,9 @@
 """What is said of the mistakes that students make, which the cases or the code tell apart."""
+import ast
+import pathlib
+import unittest
+
+import layerd
 from test_grading_verdicts import VerdictTest
 
 POOL = """
@@ -36,6 +41,14 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 """
 
 
+class Syntax(unittest.TestCase):
+    def test_it_is_that_of_python_3_9(self):
+        paths = sorted(pathlib.Path(layerd.__file__).parent.rglob("*.py"))
+        self.assertGreater(len(paths), 30)
+        for path in paths:
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 9))
+
+
 class Windows(VerdictTest):
     FORWARD, BACKWARD = "max_pool/forward", "max_pool/backward"
 
@@ -43,7 +56,7 @@ class Windows(VerdictTest):
         self.replaced(POOL.replace("+ columns]", "+ rows]"), self.FORWARD, .6, ["window_square"],
                       "pool_height and pool_width were mixed up: a window has pool_width columns")
         self.replaced(POOL.replace("(x.shape[3] - columns)", "(x.shape[3] - rows)"), self.FORWARD,
-                      .8, ["shape"], "height and width were mixed up, of x or of the windows: each counts along")
+                      .8, ["shape"], "height and width were mixed up, of x or of the windows: each")
 
     def test_height_and_width_of_images(self):
         self.replaced(POOL_BACK.replace("*dout.shape", "*(dout.shape[k] for k in (0, 1, 3, 2))"),
@@ -71,7 +84,8 @@ class Windows(VerdictTest):
                                    "i += 0\n        for i in range(out.shape[2]):")
                       .replace("        for j", "            for j").replace("out[:", "    out[:")
                       .replace("].max", "].min"),
-                      self.FORWARD, 0, ["loop_variable", "smallest"], "i is the loop variable of two")
+                      self.FORWARD, 0, ["loop_variable", "smallest"],
+                      "i is the loop variable of two loops, one in the other: each needs its own")
 
     def test_old_division_and_what_is_wrong_beside_it(self):
         self.replaced(POOL.replace("//", "/"), self.FORWARD, 0, ["python_2"],
@@ -87,6 +101,10 @@ class Norms(VerdictTest):
 
     def test_right(self):
         self.replaced(BATCHNORM, self.FORWARD, 1, [], "")
+
+    def test_statistics_that_nothing_is_known_of(self):
+        self.replaced(BATCHNORM.replace("* new", "* (new + 3 * mean)"), self.FORWARD, 7 / 15, [],
+                      "running_mean is to be momentum · running_mean + (1 − momentum) · the batch's")
 
     def test_test_mode(self):
         self.replaced(BATCHNORM.replace("xhat + beta,", "xhat + beta * (train or x[0]),"),

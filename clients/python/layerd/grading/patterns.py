@@ -63,7 +63,7 @@ _PATTERNS: tuple[tuple[Callable[[Facts], bool], str, str], ...] = (
     (lambda facts: facts.get("pad") == 1, "pad_of_one",
      "it is right where pad is 1 alone: pad by conv_param['pad']"),
     (lambda facts: bool(facts.get("pad_is_stride")), "padding",
-     "it is right where pad and stride are the same alone: one stands in the place of the other"),
+     "it is right where pad and stride are the same alone: padding is to be cut off by pad"),
     (lambda facts: facts.get("stride") == 1, "stride_of_one",
      "it is right where stride is 1 alone: windows begin at multiples of conv_param['stride']"),
     (lambda facts: bool(facts.get("apart")) and facts["is_backward"], "overlap",

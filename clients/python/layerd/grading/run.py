@@ -108,7 +108,7 @@ class Run:
         if len(outcome.returned) != wanted or outcome.alone != (wanted == 1):
             count = "one value" if outcome.alone else f"{len(outcome.returned)} values"
             names = ", ".join([*test.signature.gives, *_also(test)])
-            return Finding("", "wrong", "returns", f"{test.function} returns {count}, where "
+            return Finding("", "crash", "returns", f"{test.function} returns {count}, where "
                            f"{names} {'is' if wanted == 1 else 'are'} wanted")
         return None
 
@@ -252,8 +252,8 @@ def _tell_what_is_right(findings: dict[str, Finding]) -> None:
     for what in "mean", "var":
         name = f"bn_param.running_{what}"
         if name in untold and "out" not in untold:
-            findings[name].says = f"{name} is wrong: in train mode momentum · running_{what} + " \
-                f"(1 − momentum) · the batch's {what} is due"
+            findings[name].says = f"{name} is to be momentum · running_{what} + (1 − momentum) " \
+                f"· the batch's {what} after a call in train mode, and as it was after others"
     right = [name for name, finding in findings.items() if finding.verdict == "right"]
     for name, finding in findings.items():
         if right and name.startswith("d") and finding.verdict == "wrong" and not finding.says:

@@ -252,13 +252,12 @@ def _unset(node, line):
 def _reused(module, names):
     """Of functions, a variable that two loops, one in the other, count with."""
     found = {}
-    functions = {node.name: node for node in _functions(getattr(module, "__file__", ""))}
-    for name in names:
-        for loop in _loops(functions[name]) if name in functions else ():
+    for node in _functions(getattr(module, "__file__", "")) if names else ():
+        for loop in _loops(node) if node.name in names else ():
             for inner in _loops(loop):
                 again = _counters(loop) & _counters(inner) - {"_"}
                 if inner is not loop and again:
-                    found[name] = min(again)
+                    found[node.name] = min(again)
     return found
 
 
