@@ -106,6 +106,10 @@ class Norms(VerdictTest):
         self.replaced(BATCHNORM.replace("* new", "* (new + 3 * mean)"), self.FORWARD, 7 / 15, [],
                       "running_mean is to be momentum · running_mean + (1 − momentum) · the batch's")
 
+    def test_variance_that_cancels_where_the_mean_is_far_off(self):
+        text = BATCHNORM.replace("x.var(0)", "(x ** 2).mean(0) - x.mean(0) ** 2")
+        self.replaced(text, self.FORWARD, 1, [], "Note: the variance was computed as mean(x²)")
+
     def test_test_mode(self):
         self.replaced(BATCHNORM.replace("xhat + beta,", "xhat + beta * (train or x[0]),"),
                       self.FORWARD, 14 / 15, ["test_mode"], "it is right except in test mode")
@@ -118,6 +122,10 @@ class NotWritten(VerdictTest):
                       ["not_written"], "dropout_forward is not written yet: out is None at line")
         self.replaced("def batchnorm_forward(x, gamma, beta, bn_param):\n    return None, None\n",
                       "batchnorm/forward", 0, ["not_written"], "out is None: not written yet")
+        root = self.submission(optim="def sgd_momentum(w, dw, config):\n"
+                               "    config['velocity'] = 0 * w\n    return None, config\n")
+        self.check(root, {"operation": "sgd_momentum/update", "file": "cs231n/optim.py"}, 0,
+                   ["not_written"], "next_w is None: not written yet")
         self.replaced("def relu_forward(x):\n    return np.zeros(1), x\n", "relu/forward", 0,
                       ["not_written"], "out is a single 0: not written yet")
 

@@ -18,6 +18,9 @@ from .student import Student
 _IN_LOSS = "dx is the exact gradient of your loss; the fault is in the loss"
 
 
+_NEAR_MISS = "variance_cancels"  # right but for numbers that no course has
+
+
 class Asking(Protocol):
     """What a run asks of those who know the daemon (judge.py)."""
 
@@ -119,12 +122,16 @@ class Run:
         values, findings = claims_of(challenge, self._test, outcome)
         if [finding.verdict for finding in findings.values()] == ["missing"] * len(values):
             return list(findings.values())
-        if "out" in findings and findings["out"].verdict == "missing":
-            return [findings["out"]]
+        for name in "out", "next_w":  # without it what else there is was handed out
+            if name in findings and findings[name].verdict == "missing":
+                return [findings[name]]
         verdict = self._judge.verdict(challenge, as_document(values))
         for name in values:
             if name not in findings:
                 findings[name] = finding_of(name, at_path(verdict.claim, name))
+                if findings[name].fault == _NEAR_MISS:
+                    outcome.notes.append(findings[name].says)
+                    findings[name] = Finding(name, "right")
         wrong = [name for name in values
                  if findings[name].verdict == "wrong" and values[name].size]
         self._try_other_shapes(challenge, given, values, wrong, findings)
