@@ -6,18 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTINEL_TIME = 500 }; /* milliseconds for its answer, which it has at hand */
+enum {
+    SENTINEL_TIME = 500, /* milliseconds for its answer, which it has at hand */
+    CONNECT_TIME = 500,
+};
 
-/* A name as a numeric address: asking for it may take long, and is for the watcher alone. */
+static bool takes_connections(const char *host, int port) {
+    redis_link *link = link_open(host, port, link_now() + CONNECT_TIME);
+    bool good = link && link->state == LINK_GOOD;
+    link_close(link);
+    return good;
+}
+
+/* A name as a numeric address, of several the first that takes connections, or else the last:
+ * asking for it may take long, and is for the watcher alone. */
 static bool resolve(const char *name, int port, redis_node *node, char text[LINK_TEXT]) {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *list;
+    struct addrinfo *list = NULL;
     int fault = getaddrinfo(name, NULL, &hints, &list);
-    if (!fault) {
-        fault = getnameinfo(list->ai_addr, list->ai_addrlen, node->host, sizeof node->host, NULL, 0,
+    for (const struct addrinfo *one = list; one && !fault; one = one->ai_next) {
+        fault = getnameinfo(one->ai_addr, one->ai_addrlen, node->host, sizeof node->host, NULL, 0,
                             NI_NUMERICHOST);
-        freeaddrinfo(list);
+        if (!fault && one->ai_next && takes_connections(node->host, port))
+            break;
     }
+    if (list)
+        freeaddrinfo(list);
     node->port = port;
     snprintf(node->name, sizeof node->name, "%s", name);
     if (fault)
