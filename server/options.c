@@ -14,7 +14,7 @@
 #include "http/cors.h"
 #include "http/listen.h"
 #include "route.h"
-#include "store/redis_address.h"
+#include "store/redis/address.h"
 
 typedef struct {
     const char *suffix;

@@ -20,6 +20,7 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
         if (path ~ /^server\/(calls|graphs)\//) return 5
         if (path ~ /^server\/forms\//) return 4.5
         if (path ~ /^server\/[a-z]+\.[ch]$/) return 4
+        if (path ~ /^server\/store\/redis\//) return 3.7
         if (path ~ /^server\/store\//) return 3.5
         if (path ~ /^server\/(codec|access)\//) return 3
         if (path ~ /^server\/base\//) return 2
@@ -42,8 +43,8 @@ git grep -nE '^#include [<"]' -- 'server/*.[ch]' 'server/*.cc' 'lib/*.[ch]' 'inc
     /#include </ {
         if (name == "microhttpd.h" && from != "server/http/http.c")
             bad("microhttpd.h is of server/http/http.c alone")
-        if (name ~ /^hiredis\// && from !~ /^server\/store\/redis_/)
-            bad("hiredis is of server/store/redis_*.c alone")
+        if (name ~ /^(hiredis|gnutls)\// && from !~ /^server\/store\/redis\//)
+            bad("hiredis and GnuTLS are of server/store/redis/ alone")
         if (name == "jansson.h" &&
             from !~ /^server\/(documents|codec\/(json|safetensors)|base\/(json_dump|problem))/)
             bad("jansson.h is of JSON documents alone")

@@ -1,5 +1,5 @@
 /* The text of --store. */
-#include "store/redis_address.h"
+#include "store/redis/address.h"
 
 #include "common/check.h"
 

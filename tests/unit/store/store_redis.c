@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "redis_server.h"
-#include "store/redis_talk.h"
+#include "store/redis/talk.h"
 #include "unit/calls.h"
 
 TestSuite(store_redis, .timeout = 60);

@@ -1,6 +1,6 @@
 /* What tenants keep in the store. Of several daemons that find the same handle gone, the one whose
  * HDEL took it out subtracts it. */
-#include "store/redis_share.h"
+#include "store/redis/share.h"
 
 #include <inttypes.h>
 #include <pthread.h>

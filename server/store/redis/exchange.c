@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 enum { COMPLAIN_EVERY = 60000 }; /* milliseconds */
 

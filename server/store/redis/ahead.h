@@ -3,8 +3,8 @@
 #ifndef STORE_REDIS_AHEAD_H
 #define STORE_REDIS_AHEAD_H
 
-#include "store/redis_pool.h"
-#include "store/redis_talk.h"
+#include "store/redis/pool.h"
+#include "store/redis/talk.h"
 
 typedef struct redis_ahead redis_ahead;
 

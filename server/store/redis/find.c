@@ -1,5 +1,5 @@
 /* Finding the node to be asked. */
-#include "store/redis_find.h"
+#include "store/redis/find.h"
 
 #include <netdb.h>
 #include <stdio.h>

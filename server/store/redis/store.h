@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include "store/copies.h"
-#include "store/redis_ahead.h"
+#include "store/redis/ahead.h"
 
 enum { HANDLE_DIGITS = HANDLE_TEXT - 1 };
 
@@ -45,7 +45,7 @@ bool redis_may_wait(store *view);
 /* Whether a talk went well; else why not. */
 bool redis_tell(store *view, talk_outcome outcome);
 
-/* Functions of the store, in redis_put.c. */
+/* Functions of the store, in put.c. */
 bool redis_reserve(store *view, size_t bytes, int *retry_after);
 void redis_begin(store *view, const layers_call *call);
 void redis_release(store *view, size_t bytes);

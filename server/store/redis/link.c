@@ -1,6 +1,6 @@
 /* One connection to a Redis or Valkey. hiredis's reader is fed with answers; values pass it by: it
  * is asked what it holds of one, and the rest comes from the socket. */
-#include "store/redis_link.h"
+#include "store/redis/link.h"
 
 #include <errno.h>
 #include <inttypes.h>

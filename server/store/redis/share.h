@@ -4,7 +4,7 @@
 #define STORE_REDIS_SHARE_H
 
 #include "base/owner.h"
-#include "store/redis_link.h"
+#include "store/redis/link.h"
 
 enum { SHARE_KEY = 96, REDIS_KEY = 192 };
 

@@ -2,8 +2,8 @@
 #ifndef STORE_REDIS_FIND_H
 #define STORE_REDIS_FIND_H
 
-#include "store/redis_address.h"
-#include "store/redis_link.h"
+#include "store/redis/address.h"
+#include "store/redis/link.h"
 
 typedef struct {
     char name[REDIS_TEXT]; /* to which its certificate must be */

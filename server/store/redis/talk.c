@@ -3,7 +3,7 @@
  * Data of up to TALK_PIECE bytes stands behind its header under one key. More of it stands in
  * pieces of so many bytes, under keys of their own, which live a minute longer than the key of the
  * header; they are written before that, and removed after it. */
-#include "store/redis_talk.h"
+#include "store/redis/talk.h"
 
 #include <inttypes.h>
 #include <stdio.h>

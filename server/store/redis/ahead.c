@@ -1,6 +1,6 @@
 /* The thread that sends values ahead. It takes one after the other; who finds his own still waiting
  * when it is computed sends it himself. */
-#include "store/redis_ahead.h"
+#include "store/redis/ahead.h"
 
 #include <pthread.h>
 #include <stdlib.h>

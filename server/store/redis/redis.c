@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 enum { SHARE_OF_LIFETIME = 20 };
 

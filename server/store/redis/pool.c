@@ -1,5 +1,5 @@
 /* The way to the store, and the watcher who looks after it. */
-#include "store/redis_pool.h"
+#include "store/redis/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "store/redis_find.h"
+#include "store/redis/find.h"
 
 enum {
     TICK = 100,     /* milliseconds between the watcher's steps */

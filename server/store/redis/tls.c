@@ -1,5 +1,5 @@
 /* TLS to the store. */
-#include "store/redis_tls.h"
+#include "store/redis/tls.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

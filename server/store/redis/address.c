@@ -1,5 +1,5 @@
 /* The text of --store, taken apart. */
-#include "store/redis_address.h"
+#include "store/redis/address.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef STORE_REDIS_TALK_H
 #define STORE_REDIS_TALK_H
 
-#include "store/redis_share.h"
+#include "store/redis/share.h"
 #include "store/value.h"
 
 /* In the order of store_outcome_names. */

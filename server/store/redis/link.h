@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "store/redis_tls.h"
+#include "store/redis/tls.h"
 
 typedef enum {
     LINK_GOOD,

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "store/redis_tls.h"
+#include "store/redis/tls.h"
 
 enum { REDIS_HOSTS = 8, REDIS_TEXT = 256 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 enum {
     FULL_RETRY = 10,    /* seconds */

@@ -4,8 +4,8 @@
 #ifndef STORE_REDIS_POOL_H
 #define STORE_REDIS_POOL_H
 
-#include "store/redis_address.h"
-#include "store/redis_link.h"
+#include "store/redis/address.h"
+#include "store/redis/link.h"
 
 /* Called by the watcher, some ten times a second while the store is up, to do something over its
  * link. */
