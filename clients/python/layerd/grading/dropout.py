@@ -8,12 +8,12 @@ from typing import Any, Optional
 
 import numpy as np
 
+from .gradient import INHERITED
 from .results import Finding
 
 _SHAPES = {"plain": (150, 400), "most": (150, 400), "images": (20, 5, 20, 30), "test": (6, 7)}
 _P = {"plain": 0.3, "most": 0.75, "images": 0.3, "test": 0.3}
 _DEVIATIONS = 6.0
-INHERITED = "your backward is the exact gradient of your forward; the fault is in forward"
 _NORMAL = {0.3: 0.6179, 0.75: 0.7734}  # P(a normal draw < p)
 
 

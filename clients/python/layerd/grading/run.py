@@ -7,7 +7,7 @@ import numpy as np
 from ..checks import Challenge, Verdict
 from . import diagnosis, dropout, patterns
 from .claims import as_document, at_path, claims_of, finding_of, in_right_shape, shape_finding
-from .gradient import OwnGradient
+from .gradient import INHERITED, OwnGradient
 from .messages import Inputs, Outcome, call_of, expected_results, inputs_of
 from .results import CaseResult, Finding
 from .rubric import Test
@@ -168,7 +168,7 @@ class Run:
             return
         own = self._own(given, gradients)
         fault = first.says or f"{first.output} is wrong"
-        says = f"{dropout.INHERITED}: {fault}" if self._test.forward else _IN_LOSS
+        says = f"{INHERITED}: {fault}" if self._test.forward else _IN_LOSS
         if own != set(gradients):
             says = f"{self._test.forward}, whose cache it is made of, is not right either: mend " \
                 f"that first: {fault}"
