@@ -11,19 +11,6 @@
 /* ---- another shape -----------------------------------------------------------------------------
  */
 
-/* Whether the elements, in their order, are the right ones. */
-static bool same_values(judged_sample *sample) {
-    const judged *j = sample->j;
-    bool same = true;
-    for (size_t p = 0; p < sample->count; p++) {
-        const judged_piece *piece = judged_sample_piece(sample, p);
-        for (size_t i = 0; i < piece->count; i++)
-            same &= judged_agree(j->check, piece->claim[i], j->right[piece->first + i],
-                                 piece->bound[i]);
-    }
-    return same;
-}
-
 static const char *name_of(const judged *j) {
     const layers_operation *operation = j->check->operation;
     return j->output < LAYERS_MAX_TENSORS ? operation->outputs[j->output].name
@@ -40,7 +27,7 @@ layers_code shape_fault(const judged *j, layers_finding *finding, layers_error *
         layers_code code = judged_sample_make(j, &sample, error);
         if (code != LAYERS_OK)
             return code;
-        same = same_values(&sample);
+        same = !judged_sample_differs(&sample); /* in their order */
         judged_sample_free(&sample);
     }
     if (j->check->answers->shape_says)
