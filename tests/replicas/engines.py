@@ -135,6 +135,11 @@ sentinel parallel-syncs {name} 1
     def ask(self, *words):
         return Redis.say(self, *words)
 
+    def state(self):
+        """What it knows of the master, by names"""
+        words = self.ask("SENTINEL", "master", "layerd")
+        return dict(zip(words[::2], words[1::2]))
+
     def knows_replicas(self):
         try:
             return bool(self.ask("SENTINEL", "replicas", "layerd"))

@@ -32,8 +32,7 @@ class Soak(Nodes):
         self.restart(i, old.port)
 
     def restart(self, i, port):
-        address = f"sentinel://127.0.0.1:{self.sentinel.port}/layerd"
-        again = engines.replica(address, "--store-timeout", "1s", "--store-copies", self.copies,
+        again = engines.replica(self.address, "--store-timeout", "1s", "--store-copies", self.copies,
                                 port=port)
         self.daemons[i] = self.start(again)
         self.await_ready(port)
@@ -52,21 +51,22 @@ class Soak(Nodes):
 
     def kill_node(self):
         node = self.random.choice(self.nodes)
-        was_master = node.port == self.sentinel.master()
+        was_master = node.port == self.master()
         node.kill()
         if was_master:
             self.await_master(node.port)
-        node.start("--replicaof", "127.0.0.1", str(self.sentinel.master()))
+        node.start("--replicaof", "127.0.0.1", str(self.master()))
 
     def settle(self):
         """Until all nodes of the store have what the master has: the next may die then"""
         def is_whole():
             try:
-                told = self.node(self.sentinel.master()).say("INFO", "replication")
+                told = self.node(self.master()).say("INFO", "replication")
             except OSError:
                 return False
-            return told and told.count("state=online") == 2 and "role:master" in told
-        self.assertTrue(engines.within(30, is_whole), f"SEED={self.seed}")
+            return (told and told.count("state=online") == 2 and "role:master" in told and
+                    not self.is_replaced())
+        self.assertTrue(engines.within(60, is_whole), f"SEED={self.seed} {self.words()}")
 
     def test_everything_at_random(self):
         promises = Promises([self.proxy.port], callers=12, allowed=ALLOWED)
@@ -77,7 +77,7 @@ class Soak(Nodes):
         def act():
             while time.monotonic() < promises.until - 6:
                 act = self.random.choice(acts)
-                done.append(f"{act.__name__} of {self.sentinel.master()}")
+                done.append(f"{act.__name__} of {self.master()}")
                 act()
                 self.settle()
         promises.load(SECONDS, act)
