@@ -1,4 +1,6 @@
 """A store of a master and replicas, and failovers: what was promised with --store-copies 1 is kept."""
+import socketserver
+import threading
 import time
 
 import engines
@@ -105,6 +107,15 @@ class Failover(Nodes):
             node.go_on()
         self.fail_over(freeze, seconds=7)
 
+    def test_a_healthy_master_that_is_replaced_loses_nothing(self):
+        """By who keeps the store: one replica goes on to follow it, and says that it has what both
+        will forget"""
+        def replace(_):
+            self.sentinels[1].ask("SENTINEL", "FAILOVER", "layerd")
+        for _ in range(2):
+            self.fail_over(replace, seconds=6)
+            self.assertTrue(engines.within(30, lambda: not self.is_replaced()), self.words())
+
     def test_without_replicas_forwards_stop_and_backwards_go_on(self):
         caller = self.caller(self.ports[0])
         handle = self.expect(forward(caller, 11), 200).body["cache"]
@@ -124,3 +135,92 @@ class Failover(Nodes):
         for node in self.nodes[1:]:
             node.go_on()
         self.assertLess(self.await_forwards(), 5)
+
+
+def bulk(*words):
+    return b"*%d\r\n" % len(words) + b"".join(
+        b"$%d\r\n%s\r\n" % (len(word), word) for word in (str(word).encode() for word in words))
+
+
+class Word(socketserver.ThreadingTCPServer):
+    """A Sentinel's word of the master, as a test has it"""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, node, epoch=0, flags="master"):
+        super().__init__(("127.0.0.1", 0), Saying)
+        self.port = self.server_address[1]
+        self.says(node, epoch, flags)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def says(self, node, epoch, flags="master"):
+        self.answers = {
+            b"get-master-addr-by-name": bulk("127.0.0.1", node.port),
+            b"master": bulk("name", "layerd", "ip", "127.0.0.1", "port", node.port, "flags", flags,
+                            "config-epoch", epoch)}
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Saying(socketserver.StreamRequestHandler):
+    def handle(self):
+        while line := self.rfile.readline():
+            words = [self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2]
+                     for _ in range(int(line[1:]))]
+            self.wfile.write(self.server.answers.get(words[1].lower(), b""))  # a SUBSCRIBE waits
+
+
+class Words(Case):
+    """What Sentinels say, each something else"""
+
+    def setUp(self):
+        self.old, self.new = (self.start(engines.Redis()) for _ in range(2))
+        self.sentinels = [self.start(Word(self.old)) for _ in range(3)]
+        names = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        self.daemon = self.start(engines.replica(f"sentinel://{names}/layerd", "--store-copies", "0",
+                                                 "--store-grace", "0s", "--store-timeout", "1s"))
+        self.await_ready(self.daemon.port)
+
+    def expect_kept_in(self, node):
+        before = node.say("DBSIZE")
+        self.expect(forward(self.caller(self.daemon.port), 1), 200)
+        self.assertEqual(node.say("DBSIZE"), before + 1)
+
+    def wake(self):
+        """The store was silent"""
+        self.old.pause()
+        self.await_ready(self.daemon.port, False)
+        self.old.go_on()
+
+    def test_the_latest_counts_whoever_says_it(self):
+        for epoch, (i, node) in enumerate(((2, self.new), (0, self.old), (1, self.new)), 1):
+            self.sentinels[i].says(node, epoch)
+            time.sleep(2.5)
+            self.expect_kept_in(node)
+
+    def test_one_that_was_silent_is_asked_again_when_nobody_replaces_it(self):
+        for flags, seconds in (("s_down,o_down,master", 7), ("master,failover_in_progress", 2)):
+            self.sentinels[1].says(self.old, 0, flags)
+            self.wake()
+            time.sleep(seconds)
+            self.expect(self.caller(self.daemon.port).call("/readyz"), 503, "store_unavailable")
+            self.sentinels[1].says(self.old, 0)
+            self.await_ready(self.daemon.port)
+            self.expect_kept_in(self.old)
+
+    def test_who_replaces_an_older_one_does_not_count(self):
+        self.sentinels[0].says(self.new, 0, "s_down,o_down,master,failover_in_progress")
+        for sentinel in self.sentinels[1:]:
+            sentinel.says(self.old, 1)
+        self.wake()
+        self.await_ready(self.daemon.port)
+        self.expect_kept_in(self.old)
+
+    def test_one_that_a_sentinel_does_not_see_is_asked_after_six_seconds(self):
+        self.sentinels[2].says(self.old, 0, "s_down,master,disconnected")
+        self.wake()
+        start = time.monotonic()
+        self.await_ready(self.daemon.port)
+        self.assertGreater(time.monotonic() - start, 5.5)
+        self.expect_kept_in(self.old)

@@ -2,6 +2,7 @@
 a time; every right answer is checked, and no handle that was given is lost."""
 import os
 import random
+import re
 import time
 
 import engines
@@ -59,13 +60,19 @@ class Soak(Nodes):
 
     def settle(self):
         """Until all nodes of the store have what the master has: the next may die then"""
+        marks = {}
+
         def is_whole():
+            port = self.master()
             try:
-                told = self.node(self.master()).say("INFO", "replication")
+                told = self.node(port).say("INFO", "replication")
             except OSError:
                 return False
-            return (told and told.count("state=online") == 2 and "role:master" in told and
-                    not self.is_replaced())
+            if not told or "role:master" not in told or self.is_replaced():
+                return False
+            marks.setdefault(port, int(re.search(r"master_repl_offset:(\d+)", told).group(1)))
+            offsets = re.findall(r"state=online,offset=(\d+)", told)
+            return len(offsets) == 2 and min(map(int, offsets)) >= marks[port]
         self.assertTrue(engines.within(60, is_whole), f"SEED={self.seed} {self.words()}")
 
     def test_everything_at_random(self):

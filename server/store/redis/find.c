@@ -11,6 +11,10 @@ enum {
     CONNECT_TIME = 500,
 };
 
+bool redis_node_is_same(const redis_node *a, const redis_node *b) {
+    return !strcmp(a->host, b->host) && a->port == b->port;
+}
+
 static bool takes_connections(const char *host, int port) {
     redis_link *link = link_open(host, port, link_now() + CONNECT_TIME);
     bool good = link && link->state == LINK_GOOD;
@@ -54,6 +58,12 @@ static redis_link *connect_to(const redis_address *address, const redis_node *no
     if (link && address->by_tls)
         link_start_tls(link, address->tls, node->name);
     return link;
+}
+
+redis_link *find_sentinel(const redis_address *address, int i, int64_t deadline,
+                          char text[LINK_TEXT]) {
+    redis_node node;
+    return host_of(address, i, &node, text) ? connect_to(address, &node, deadline) : NULL;
 }
 
 redis_link *find_open(const redis_address *address, const redis_node *node, int64_t deadline) {
@@ -148,63 +158,69 @@ static const char *value_of(const redisReply *list, const char *name) {
     return "";
 }
 
-typedef enum { NAMED, REPLACED, SILENT } sentinel_word;
+/* What a Sentinel says of the master. */
+typedef struct {
+    redis_node node;          /* whom it names */
+    unsigned long long epoch; /* of that; the Sentinels take over what has a later one */
+    bool named, replaced;
+    bool unseen; /* by it: it may begin to replace it */
+} sentinel_word;
 
-/* Whom a Sentinel names, by its two answers. */
-static sentinel_word take_word(const redisReply *named, const redisReply *state, redis_node *node,
+/* Reads its two answers. */
+static sentinel_word take_word(const redisReply *named, const redisReply *state,
                                char text[LINK_TEXT]) {
     const char *host = element(named, 0), *port = element(named, 1);
     const char *flags = value_of(state, "flags");
     bool is_old = !strcmp(host, value_of(state, "ip")) && !strcmp(port, value_of(state, "port"));
-    if (is_old && (strstr(flags, "o_down") || strstr(flags, "failover"))) {
-        snprintf(text, LINK_TEXT, "the master at %.60s:%.8s is being replaced", host, port);
-        return REPLACED;
-    }
-    if (*host)
-        return resolve(host, atoi(port), node, text) ? NAMED : SILENT;
-    snprintf(text, LINK_TEXT, "a Sentinel knows no master of that name");
-    return SILENT;
+    sentinel_word word = {.epoch = strtoull(value_of(state, "config-epoch"), NULL, 10)};
+    word.replaced = is_old && (strstr(flags, "o_down") || strstr(flags, "failover"));
+    word.unseen = is_old && strstr(flags, "s_down");
+    word.named = *host && resolve(host, atoi(port), &word.node, text);
+    if (!*host)
+        snprintf(text, LINK_TEXT, "a Sentinel knows no master of that name");
+    return word;
 }
 
-static sentinel_word ask_sentinel(const redis_address *address, int i, redis_node *node,
-                                  int64_t timeout, char text[LINK_TEXT]) {
-    redis_node sentinel;
-    if (!host_of(address, i, &sentinel, text))
-        return SILENT;
-    redis_link *link = connect_to(address, &sentinel, link_now() + timeout);
+static sentinel_word ask_sentinel(const redis_address *address, int i, int64_t timeout,
+                                  char text[LINK_TEXT]) {
+    sentinel_word word = {.named = false};
+    redis_link *link = find_sentinel(address, i, link_now() + timeout, text);
     if (!link)
-        return SILENT;
+        return word;
     link_ask(link, 3,
              (const char *const[]){"SENTINEL", "get-master-addr-by-name", address->master});
     link_ask(link, 3, (const char *const[]){"SENTINEL", "master", address->master});
     link_flush(link);
     redisReply *named = link_answer(link), *state = link_answer(link);
-    sentinel_word word = SILENT;
     if (named && state)
-        word = take_word(named, state, node, text);
+        word = take_word(named, state, text);
     else
-        snprintf(text, LINK_TEXT, "the Sentinel at %.60s: %.60s", sentinel.host, link->text);
+        snprintf(text, LINK_TEXT, "the Sentinel at %.60s: %.60s", address->host[i].name,
+                 link->text);
     freeReplyObject(named);
     freeReplyObject(state);
     link_close(link);
     return word;
 }
 
-/* The word of the first that names one, unless another replaces that one. */
+/* The latest word, and what any of them says that has it. */
 static bool ask_sentinels(const redis_address *address, redis_node *node, int64_t timeout,
-                          bool by_all, char text[LINK_TEXT]) {
-    bool found = false;
-    for (int i = 0; i < address->hosts && (by_all || !found); i++) {
-        redis_node one;
-        int64_t time = timeout < SENTINEL_TIME ? timeout : SENTINEL_TIME;
-        sentinel_word word = ask_sentinel(address, i, &one, time, text);
-        if (word == REPLACED)
-            return false;
-        if (word == NAMED && !found)
-            *node = one;
-        found |= word == NAMED;
+                          bool *unseen, char text[LINK_TEXT]) {
+    int64_t time = timeout < SENTINEL_TIME ? timeout : SENTINEL_TIME;
+    sentinel_word last = {.named = false};
+    for (int i = 0; i < address->hosts; i++) {
+        sentinel_word word = ask_sentinel(address, i, time, text);
+        if (word.named && (!last.named || word.epoch > last.epoch))
+            last = word;
+        last.replaced |= word.named && word.epoch == last.epoch && word.replaced;
+        last.unseen |= word.named && word.epoch == last.epoch && word.unseen;
     }
-    return found;
+    if (last.replaced)
+        snprintf(text, LINK_TEXT, "the master at %.60s:%d is being replaced", last.node.host,
+                 last.node.port);
+    *node = last.node;
+    *unseen = last.unseen;
+    return last.named && !last.replaced;
 }
 
 /* Whether the node says that it is the master. */
@@ -223,10 +239,11 @@ static bool is_master(const redis_address *address, int i, redis_node *node, int
     return good && report.is_master;
 }
 
-bool find_master(const redis_address *address, redis_node *node, int64_t timeout, bool by_all,
+bool find_master(const redis_address *address, redis_node *node, int64_t timeout, bool *unseen,
                  char text[LINK_TEXT]) {
+    *unseen = false;
     if (address->way == REDIS_SENTINEL)
-        return ask_sentinels(address, node, timeout, by_all, text);
+        return ask_sentinels(address, node, timeout, unseen, text);
     if (address->hosts == 1)
         return host_of(address, 0, node, text);
     int masters = 0;
