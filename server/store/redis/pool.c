@@ -1,4 +1,4 @@
-/* The way to the store: whether it is up, and links for calls. */
+/* The way to the store: links for calls. */
 #include "store/redis/pool.h"
 
 #include <stdio.h>
@@ -7,105 +7,8 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "store/redis/health.h"
 #include "store/redis/watch.h"
-
-enum {
-    SILENCE = 500, /* beside the time of the bytes: Sentinels replace who is silent for longer */
-    RATE = 16384,  /* bytes a millisecond that values take at the worst */
-};
-
-const char pool_silent[] = "it was silent, and may have been replaced";
-
-static void close_all(redis_link *list) {
-    for (redis_link *next; list; list = next) {
-        next = list->next;
-        link_close(list);
-    }
-}
-
-/* Under the lock: takes all that wait. */
-static redis_link *take_idle(redis_pool *pool) {
-    redis_link *list = pool->idle;
-    pool->idle = NULL;
-    return list;
-}
-
-void pool_forget(redis_pool *pool) {
-    pthread_mutex_lock(&pool->lock);
-    redis_link *list = take_idle(pool);
-    pthread_mutex_unlock(&pool->lock);
-    close_all(list);
-}
-
-/* ---- up and away -------------------------------------------------------------------------------
- */
-
-void pool_go_away(redis_pool *pool, const char *why) {
-    pthread_mutex_lock(&pool->lock);
-    bool was_up = pool->health.up;
-    snprintf(pool->health.text, sizeof pool->health.text, "%s", why);
-    redis_link *list = take_idle(pool);
-    if (was_up) {
-        pool->health.up = false;
-        atomic_store(&pool->up, false);
-        pool->health.since = link_now();
-        pool->health.losses++;
-        pool->generation++;
-        pthread_cond_signal(&pool->wake);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    close_all(list);
-    if (was_up)
-        log_line(LOG_WARN, "the store is away: %s", why);
-}
-
-bool pool_come_up(redis_pool *pool, const redis_node *node, unsigned doubts) {
-    pthread_mutex_lock(&pool->lock);
-    if (doubts != atomic_load(&pool->doubts)) {
-        pthread_mutex_unlock(&pool->lock);
-        return false;
-    }
-    bool was_up = pool->health.up;
-    bool moved = pool->health.connects > 0 && !redis_node_is_same(&pool->node, node);
-    double away = (double)(link_now() - pool->health.since) / 1e3;
-    redis_link *list = moved ? take_idle(pool) : NULL;
-    pool->generation += moved;
-    pool->moved = moved ? pool->generation : pool->moved;
-    pool->health.moves += moved;
-    pool->health.connects++;
-    pool->node = *node;
-    if (!was_up) {
-        pool->health.up = true;
-        pool->health.since = link_now();
-        pool->health.away += away;
-        atomic_store(&pool->up, true);
-    }
-    atomic_store(&pool->in_doubt, false);
-    bool first = pool->health.connects == 1;
-    pthread_mutex_unlock(&pool->lock);
-    close_all(list);
-    if (first)
-        log_line(LOG_INFO, "handles are kept in the store at %s%s%.*d", node->host,
-                 node->port ? ":" : "", node->port > 0, node->port);
-    else if (moved)
-        log_line(LOG_WARN, "the store is at %s:%d now", node->host, node->port);
-    else if (!was_up)
-        log_line(LOG_INFO, "the store is back after %.1f s", away);
-    return true;
-}
-
-void pool_doubt(redis_pool *pool, const char *why) {
-    atomic_fetch_add(&pool->doubts, 1);
-    atomic_store(&pool->in_doubt, true);
-    pool_go_away(pool, why);
-}
-
-/* ---- links for calls ---------------------------------------------------------------------------
- */
-
-bool pool_is_up(const redis_pool *pool) {
-    return atomic_load_explicit(&pool->up, memory_order_relaxed);
-}
 
 /* Waits for the store to be up, as long as that is in doubt. */
 static bool await_up(redis_pool *pool, int64_t until) {
@@ -115,7 +18,7 @@ static bool await_up(redis_pool *pool, int64_t until) {
 }
 
 void pool_settle(redis_pool *pool) {
-    await_up(pool, link_now() + SILENCE);
+    await_up(pool, link_now() + POOL_SILENCE);
 }
 
 static redis_link *take_waiting(redis_pool *pool) {
@@ -128,7 +31,7 @@ static redis_link *take_waiting(redis_pool *pool) {
 }
 
 static int64_t deadline_of(const redis_pool *pool, size_t bytes) {
-    return link_now() + pool->setup.timeout + (int64_t)(bytes / RATE);
+    return link_now() + pool->setup.timeout + (int64_t)(bytes / POOL_RATE);
 }
 
 redis_link *pool_take(redis_pool *pool, size_t bytes, bool *reused) {
@@ -167,18 +70,6 @@ bool pool_keep(redis_pool *pool, redis_link *link, size_t bytes) {
     return is_current(pool, link);
 }
 
-bool pool_is_refused(const redis_link *link, const char *const *words) {
-    for (; link->state == LINK_REFUSED && *words; words++)
-        if (!strncmp(link->text, *words, strlen(*words)))
-            return true;
-    return false;
-}
-
-bool pool_was_silent(const redis_pool *pool, int64_t began, size_t bytes) {
-    return pool->setup.address.way == REDIS_SENTINEL &&
-           link_now() - began > SILENCE + (int64_t)(bytes / RATE);
-}
-
 bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size_t bytes) {
     bool current = is_current(pool, link);
     if (pool->setup.address.way != REDIS_SENTINEL ||
@@ -191,12 +82,6 @@ bool pool_believes(redis_pool *pool, const redis_link *link, int64_t began, size
     bool is_same_node = link->generation >= pool->moved;
     pthread_mutex_unlock(&pool->lock);
     return up && is_same_node;
-}
-
-bool pool_is_no_store(const redis_link *link) {
-    static const char *const words[] = {"READONLY", "LOADING",   "MASTERDOWN", "CLUSTERDOWN",
-                                        "NOAUTH",   "WRONGPASS", "TLS:",       NULL};
-    return link->state == LINK_LOST || link->state == LINK_LATE || pool_is_refused(link, words);
 }
 
 void pool_give(redis_pool *pool, redis_link *link) {
@@ -213,20 +98,6 @@ void pool_give(redis_pool *pool, redis_link *link) {
     if (current && pool_is_no_store(link))
         pool_go_away(pool, link->text);
     link_close(link);
-}
-
-void pool_health(redis_pool *pool, redis_health *health) {
-    pthread_mutex_lock(&pool->lock);
-    *health = pool->health;
-    pthread_mutex_unlock(&pool->lock);
-    if (!health->up)
-        health->away += (double)(link_now() - health->since) / 1e3;
-}
-
-void pool_used(redis_pool *pool, int64_t bytes) {
-    pthread_mutex_lock(&pool->lock);
-    pool->health.used += (uint64_t)bytes;
-    pthread_mutex_unlock(&pool->lock);
 }
 
 static redis_pool *make_pool(const redis_setup *setup) {
@@ -247,7 +118,7 @@ static redis_pool *make_pool(const redis_setup *setup) {
 
 static void free_pool(redis_pool *pool) {
     link_close(pool->link);
-    close_all(pool->idle);
+    pool_forget(pool);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     free(pool);

@@ -1,11 +1,12 @@
-/* Who looks after the store: finds the master, holds it to what a store must be, and goes over its
- * keys. */
+/* Who looks after the store. */
 #include "store/redis/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "store/redis/health.h"
 
 enum {
     TICK = 100,     /* milliseconds between the watcher's steps */
