@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "calls/challenge.h"
+#include "codec/json_value.h"
 #include "codec/json_write.h"
 
 static bool wrong_type(const char *name, const char *kind, problem *problem) {

@@ -29,6 +29,17 @@ typedef struct {
                            more beside arrays, and flat tensors may say "dtype" */
 } json_source;
 
+/* A cursor over part of the text. */
+static inline json_cursor json_source_cursor(const json_source *source, const char *at,
+                                             const char *end) {
+    return (json_cursor){.start = source->text,
+                         .at = at,
+                         .end = end,
+                         .charge = source->charge,
+                         .pool = source->pool,
+                         .piece = source->piece};
+}
+
 typedef struct {
     json_source source;
     json_t *root; /* numbers and arrays are integers: indices into `arrays` */
@@ -41,25 +52,5 @@ typedef struct {
  * arrays and strings); then there is nothing to free. */
 bool json_document_read(json_document *document, const json_source *source, problem *problem);
 void json_document_free(json_document *document);
-
-/* The tensor that `value` stands for, moved out of the document into *tensor: a nested list, a
- * number, "NaN" and its like, or {"shape": [...], "data": [...]}, where a number stands for a list
- * of one. `dtype` may be LAYERS_I64, for labels. `pointer` is where the value stands. */
-bool json_tensor(json_document *document, const json_t *value, layers_dtype dtype,
-                 const char *pointer, layers_tensor *tensor, problem *problem);
-
-/* Whether a flat tensor of a graph says that it holds integers: "dtype": "int64". */
-bool json_says_integers(const json_t *value);
-
-/* The number that `value` is. */
-bool json_double(json_document *document, const json_t *value, const char *pointer, double *number,
-                 problem *problem);
-
-/* The text of a string, NULL for anything else. One with a NUL in it, which is never what is looked
- * for, is the text \\u0000. */
-const char *json_plain_text(const json_t *value);
-
-/* "a string", "a list", ...: what a value is, for sentences. */
-const char *json_kind(const json_document *document, const json_t *value);
 
 #endif

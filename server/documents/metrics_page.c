@@ -1,17 +1,15 @@
 /* GET /metrics: what was counted, in the text form of Prometheus 0.0.4, or in OpenMetrics 1.0 where
  * Accept prefers that. */
-#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/accept.h"
 #include "base/version.h"
+#include "documents/process.h"
 #include "handlers.h"
 #include "metrics.h"
 
@@ -226,68 +224,24 @@ static void write_processor_time(page *page, const char *name) {
         fprintf(page->out, "%s %lld.%09ld\n", name, (long long)time.tv_sec, time.tv_nsec);
 }
 
-/* The field of that number in /proc/self/stat (proc(5)); nothing where there is no /proc. */
-static bool read_stat(int field, unsigned long long *value) {
-    char text[1024];
-    FILE *file = fopen("/proc/self/stat", "re");
-    if (!file)
-        return false;
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    const char *at = strrchr(text, ')'); /* behind the program's name, which may have spaces */
-    for (int i = 2; at && i < field; i++)
-        at = strchr(at + 1, ' ');
-    if (!at)
-        return false;
-    *value = strtoull(at, NULL, 10);
-    return true;
-}
+/* Writers of one number that the system may not tell. */
+#define FIGURE(function, figure)                                                                   \
+    static void function(page *page, const char *name) {                                           \
+        uint64_t value;                                                                            \
+        if (figure(&value))                                                                        \
+            write_count(page, name, value);                                                        \
+    }
 
-static void write_stat(page *page, const char *name, int field, unsigned long long factor) {
-    unsigned long long value;
-    if (read_stat(field, &value))
-        write_count(page, name, value * factor);
-}
+FIGURE(write_threads, process_threads)
+FIGURE(write_virtual, process_virtual_bytes)
+FIGURE(write_resident, process_resident_bytes)
+FIGURE(write_open_files, process_open_files)
+FIGURE(write_most_files, process_most_files)
 
-static void write_threads(page *page, const char *name) {
-    write_stat(page, name, 20, 1);
-}
-
-static void write_virtual(page *page, const char *name) {
-    write_stat(page, name, 23, 1);
-}
-
-static void write_resident(page *page, const char *name) {
-    write_stat(page, name, 24, (unsigned long long)sysconf(_SC_PAGESIZE));
-}
-
-/* /proc tells the start in ticks since the boot. */
 static void write_start(page *page, const char *name) {
-    unsigned long long ticks;
-    struct timespec now, boot;
-    if (!read_stat(22, &ticks) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
-        clock_gettime(CLOCK_BOOTTIME, &boot) != 0)
-        return;
-    double age = (double)boot.tv_sec + (double)boot.tv_nsec * 1e-9 -
-                 (double)ticks / (double)sysconf(_SC_CLK_TCK);
-    fprintf(page->out, "%s %.2f\n", name, (double)now.tv_sec + (double)now.tv_nsec * 1e-9 - age);
-}
-
-static void write_open_files(page *page, const char *name) {
-    uint64_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    if (!folder)
-        return;
-    while (readdir(folder)) /* the page's, which owns the stream alone */
-        count++;
-    closedir(folder);
-    write_count(page, name, count - 3); /* without ".", "..", and the folder's own */
-}
-
-static void write_most_files(page *page, const char *name) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-        write_count(page, name, limit.rlim_cur);
+    double start;
+    if (process_start(&start))
+        fprintf(page->out, "%s %.2f\n", name, start);
 }
 
 static void write_tokens(page *page, const char *name) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "forms/claim.h"
 #include "forms/fields_json.h"
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "forms/kept.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "codec/json_write.h"
 #include "codec/number.h"
 #include "forms/kept.h"

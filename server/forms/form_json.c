@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/json_read.h"
+#include "codec/json_value.h"
 #include "codec/json_write.h"
 #include "forms/claim.h"
 #include "forms/fields_json.h"

@@ -3,44 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/json_array.h"
-#include "codec/number.h"
-#include "codec/safetensors_read.h"
 #include "codec/safetensors_write.h"
 #include "forms/claim.h"
-#include "forms/form.h"
+#include "forms/fields_safetensors.h"
 #include "forms/kept.h"
-
-enum { NAME = 64 }; /* of a dotted name */
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-/* A request whose header has been read. */
-typedef struct {
-    form_request *request;
-    const layers_operation *operation;
-    safetensors_file file;
-    char dtype_by[NAME]; /* the name of what the call's dtype comes from */
-} safetensors_request;
-
-static const char *param_name(const layers_operation *operation, int i, char name[NAME]) {
-    snprintf(name, NAME, "%s.%s", operation->params_name, operation->params[i].name);
+static const char *param_name(const layers_operation *operation, int i,
+                              char name[SAFETENSORS_NAME]) {
+    snprintf(name, SAFETENSORS_NAME, "%s.%s", operation->params_name, operation->params[i].name);
     return name;
 }
 
-/* The parameter of a dotted name; NULL where it names none. */
-static const layers_param *find_param(const layers_operation *operation, const char *name) {
-    size_t length = operation->params_name ? strlen(operation->params_name) : 0;
-    if (!length || strncmp(name, operation->params_name, length) != 0 || name[length] != '.')
-        return NULL;
-    for (const layers_param *param = operation->params; param->name; param++)
-        if (!strcmp(param->name, name + length + 1))
-            return param;
-    return NULL;
-}
-
 static bool names_tensor(const layers_operation *operation, const char *name) {
-    const layers_param *param = find_param(operation, name);
+    const layers_param *param = safetensors_find_param(operation, name);
     for (const layers_field *field = operation->inputs; field->name; field++)
         if (!strcmp(field->name, name))
             return true;
@@ -48,7 +25,7 @@ static bool names_tensor(const layers_operation *operation, const char *name) {
 }
 
 static bool names_text(const layers_operation *operation, const char *name) {
-    const layers_param *param = find_param(operation, name);
+    const layers_param *param = safetensors_find_param(operation, name);
     return (param && !layers_is_tensor(param)) || !strcmp(name, "dtype") ||
            (operation->cache == LAYERS_CACHE_TAKEN && !strcmp(name, "cache"));
 }
@@ -57,10 +34,11 @@ static bool names_text(const layers_operation *operation, const char *name) {
 static bool unknown(safetensors_request *r, const char *name) {
     const layers_operation *operation = r->operation;
     const char *names[FORM_NAMES + LAYERS_MAX_CLAIMS] = {"dtype"};
-    char dotted[LAYERS_MAX_PARAMS][NAME], claimed[LAYERS_MAX_TENSORS][NAME];
+    char dotted[LAYERS_MAX_PARAMS][SAFETENSORS_NAME], claimed[LAYERS_MAX_TENSORS][SAFETENSORS_NAME];
     size_t count = 1;
     for (int i = 0; r->request->claim && r->request->claim->call.operation->inputs[i].name; i++) {
-        snprintf(claimed[i], NAME, "claim.%s", r->request->claim->call.operation->inputs[i].name);
+        snprintf(claimed[i], SAFETENSORS_NAME, "claim.%s",
+                 r->request->claim->call.operation->inputs[i].name);
         names[count++] = claimed[i];
     }
     for (int i = 0; operation->inputs[i].name; i++)
@@ -75,62 +53,6 @@ static bool unknown(safetensors_request *r, const char *name) {
     return false;
 }
 
-/* ---- claims: "claim.out", "claim.loss", "claim.bn_param.running_mean" --------------------------
- */
-
-static const char claim_prefix[] = "claim.";
-static const char *const tolerances[] = {"rtol", "atol"};
-
-static const char *behind_claim(const form_request *request, const char *name) {
-    size_t length = sizeof claim_prefix - 1;
-    return request->claim && !strncmp(name, claim_prefix, length) ? name + length : NULL;
-}
-
-static const layers_field *find_output(const layers_operation *claims, const char *name) {
-    const layers_field *field = claims->inputs;
-    while (field->name && strcmp(field->name, name) != 0)
-        field++;
-    return field->name ? field : NULL;
-}
-
-/* A scalar, such as a loss, is text. */
-static bool claims_tensor(const form_request *request, const char *name) {
-    const char *claimed = behind_claim(request, name);
-    if (!claimed)
-        return false;
-    const layers_operation *claims = request->claim->call.operation;
-    const layers_field *output = find_output(claims, claimed);
-    const layers_param *param = find_param(claims, claimed);
-    return (output && *output->shape) || (param && layers_is_tensor(param));
-}
-
-static bool claims_text(const form_request *request, const char *name) {
-    const char *claimed = behind_claim(request, name);
-    if (!request->claim)
-        return false;
-    if (claimed) {
-        const layers_operation *claims = request->claim->call.operation;
-        const layers_field *output = find_output(claims, claimed);
-        const layers_param *param = find_param(claims, claimed);
-        return (output && !*output->shape) || (param && !layers_is_tensor(param));
-    }
-    if (request->claim->open)
-        return !strcmp(name, "challenge");
-    return !strcmp(name, "precision") || !strcmp(name, "tolerance.rtol") ||
-           !strcmp(name, "tolerance.atol");
-}
-
-static const safetensors_entry *find_entry(const safetensors_request *r, const char *name) {
-    for (size_t i = 0; i < r->file.count; i++)
-        if (!strcmp(r->file.entries[i].name, name))
-            return &r->file.entries[i];
-    return NULL;
-}
-
-static const char *find_text(const safetensors_request *r, const char *name) {
-    return json_string_value(json_object_get(r->file.metadata, name));
-}
-
 /* Holds every name to the description. "format" is what the usual writers add of themselves. */
 static bool check_names(safetensors_request *r) {
     const char *key;
@@ -138,44 +60,40 @@ static bool check_names(safetensors_request *r) {
     char pointer[FORM_POINTER];
     for (size_t i = 0; i < r->file.count; i++) {
         const char *name = r->file.entries[i].name;
-        if (names_text(r->operation, name) || claims_text(r->request, name))
+        if (names_text(r->operation, name) || safetensors_claims_text(r->request, name))
             return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
                                safetensors_pointer(name, pointer, sizeof pointer),
                                "%s is a tensor, but must be a string in __metadata__", name);
-        if (!names_tensor(r->operation, name) && !claims_tensor(r->request, name))
+        if (!names_tensor(r->operation, name) && !safetensors_claims_tensor(r->request, name))
             return unknown(r, name);
     }
     json_object_foreach(r->file.metadata, key, value) {
-        if (names_tensor(r->operation, key) && find_entry(r, key))
+        if (names_tensor(r->operation, key) && safetensors_find(r, key))
             return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
                                safetensors_pointer(key, pointer, sizeof pointer),
                                "%s is a tensor, and stands in __metadata__ too, where the handle "
                                "of a tensor has its place",
                                key);
-        if (claims_tensor(r->request, key))
+        if (safetensors_claims_tensor(r->request, key))
             return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
                                safetensors_pointer(key, pointer, sizeof pointer),
                                "%s is a string in __metadata__, but must be a tensor", key);
         if (!names_tensor(r->operation, key) && !names_text(r->operation, key) &&
-            !claims_text(r->request, key) && strcmp(key, "format") != 0)
+            !safetensors_claims_text(r->request, key) && strcmp(key, "format") != 0)
             return unknown(r, key);
     }
     return true;
 }
 
 static bool read_cache(safetensors_request *r) {
-    const char *handle = find_text(r, "cache");
+    const char *handle = safetensors_find_text(r, "cache");
     return !handle || form_cache(r->request, handle);
-}
-
-static bool holds_values(const safetensors_entry *entry) {
-    return entry->dtype->is_read && entry->dtype->as != LAYERS_I64;
 }
 
 /* A tensor that was kept, where its handle stands in its place. */
 static bool read_handle(safetensors_request *r, const char *name, unsigned bit,
                         layers_tensor *tensor) {
-    const char *handle = find_text(r, name);
+    const char *handle = safetensors_find_text(r, name);
     char pointer[FORM_POINTER];
     r->request->kept |= handle ? bit : 0;
     return !handle || kept_tensor(r->request->store, handle,
@@ -185,7 +103,7 @@ static bool read_handle(safetensors_request *r, const char *name, unsigned bit,
 
 static bool read_handles(safetensors_request *r) {
     layers_call *call = r->request->call;
-    char name[NAME];
+    char name[SAFETENSORS_NAME];
     for (int i = 0; r->operation->inputs[i].name; i++)
         if (!read_handle(r, r->operation->inputs[i].name, FORM_KEPT(i), &call->inputs[i]))
             return false;
@@ -200,8 +118,8 @@ static bool read_handles(safetensors_request *r) {
 /* Whether a tensor, of the file or kept, has the call's dtype; then that is *dtype. */
 static bool tells_dtype(safetensors_request *r, const char *name, const layers_tensor *kept,
                         layers_dtype *dtype) {
-    const safetensors_entry *entry = find_entry(r, name);
-    bool told = entry ? holds_values(entry)
+    const safetensors_entry *entry = safetensors_find(r, name);
+    bool told = entry ? safetensors_has_values(entry)
                       : kept->buffer && (kept->dtype == LAYERS_F64 || kept->dtype == LAYERS_F32);
     if (!told)
         return false;
@@ -213,7 +131,7 @@ static bool tells_dtype(safetensors_request *r, const char *name, const layers_t
 /* The dtype of the first tensor, as the description lists them, that has the call's. */
 static bool first_dtype(safetensors_request *r, layers_dtype *dtype) {
     const layers_call *call = r->request->call;
-    char name[NAME];
+    char name[SAFETENSORS_NAME];
     for (int i = 0; r->operation->inputs[i].name; i++)
         if (!r->operation->inputs[i].labels &&
             tells_dtype(r, r->operation->inputs[i].name, &call->inputs[i], dtype))
@@ -227,7 +145,7 @@ static bool first_dtype(safetensors_request *r, layers_dtype *dtype) {
 
 static bool read_dtype(safetensors_request *r) {
     layers_call *call = r->request->call;
-    const char *said = find_text(r, "dtype");
+    const char *said = safetensors_find_text(r, "dtype");
     strcpy(r->dtype_by, "dtype");
     if (said)
         return form_dtype(said, &call->dtype, r->request->problem);
@@ -239,7 +157,7 @@ static bool read_dtype(safetensors_request *r) {
 /* The tensor of a name, where it was sent. */
 static bool read_tensor(safetensors_request *r, const char *name, bool labels,
                         layers_tensor *tensor) {
-    const safetensors_entry *entry = find_entry(r, name);
+    const safetensors_entry *entry = safetensors_find(r, name);
     char pointer[FORM_POINTER];
     if (!entry)
         return true;
@@ -260,11 +178,11 @@ static bool read_tensor(safetensors_request *r, const char *name, bool labels,
 
 /* The mask of a name, where it was sent: as it is, whatever the call's dtype. */
 static bool read_mask(safetensors_request *r, const char *name, layers_tensor *tensor) {
-    const safetensors_entry *entry = find_entry(r, name);
+    const safetensors_entry *entry = safetensors_find(r, name);
     char pointer[FORM_POINTER];
     if (!entry)
         return true;
-    if (holds_values(entry))
+    if (safetensors_has_values(entry))
         return safetensors_tensor(entry, r->request->body, r->request->charge, tensor,
                                   r->request->problem);
     if (!strcmp(entry->dtype->name, "U8"))
@@ -284,44 +202,16 @@ static bool read_inputs(safetensors_request *r) {
     return true;
 }
 
-static bool read_number(safetensors_request *r, const char *pointer, const char *text,
-                        double *number) {
-    const char *at = text, *end = text + strlen(text);
-    char clipped[48];
-    number_status status = number_read_f64(&at, end, number);
-    if ((status == NUMBER_OK && at == end) || json_word_value(text, (size_t)(end - text), number))
-        return true;
-    text_clip(clipped, sizeof clipped, text);
-    if (status == NUMBER_OUT_OF_RANGE && at == end)
-        return problem_set(r->request->problem, PROBLEM_NUMBER_OUT_OF_RANGE, pointer,
-                           "%s is %s, which is too large for a float64", pointer, clipped);
-    return problem_set(r->request->problem, PROBLEM_WRONG_TYPE, pointer,
-                       "%s is \"%s\", but must be a number, as in \"0.5\"", pointer, clipped);
-}
-
-/* A parameter of the call, or of the claim, that is no tensor. */
-static bool read_scalar(safetensors_request *r, layers_call *call, const char *parent, int i,
-                        const char *text) {
-    layers_value *value = &call->params[i];
-    char pointer[FORM_POINTER];
-    value->given = true;
-    if (call->operation->params[i].kind == LAYERS_CHOICE)
-        return form_choice(call->operation, i, parent, text, NULL, &value->choice,
-                           r->request->problem);
-    return read_number(r, form_param_pointer(parent, call->operation, i, pointer), text,
-                       &value->number);
-}
-
 static bool read_param(safetensors_request *r, int i) {
     layers_value *value = &r->request->call->params[i];
-    char name[NAME];
+    char name[SAFETENSORS_NAME];
     param_name(r->operation, i, name);
     if (r->operation->params[i].kind == LAYERS_TENSOR)
         return read_tensor(r, name, false, &value->tensor);
     if (r->operation->params[i].kind == LAYERS_MASK)
         return read_mask(r, name, &value->tensor);
-    const char *text = find_text(r, name);
-    return !text || read_scalar(r, r->request->call, "", i, text);
+    const char *text = safetensors_find_text(r, name);
+    return !text || safetensors_scalar(r, r->request->call, "", i, text);
 }
 
 static bool read_params(safetensors_request *r) {
@@ -331,93 +221,14 @@ static bool read_params(safetensors_request *r) {
     return true;
 }
 
-/* A tensor that is claimed, in whichever dtype of numbers it is. */
-static bool read_claimed(safetensors_request *r, const char *name, layers_tensor *tensor) {
-    const safetensors_entry *entry = find_entry(r, name);
-    char pointer[FORM_POINTER];
-    if (!entry)
-        return true;
-    if (!holds_values(entry))
-        return problem_set(r->request->problem, PROBLEM_WRONG_TYPE,
-                           safetensors_pointer(name, pointer, sizeof pointer),
-                           "%s is %s, but must be F64 or F32", name, entry->dtype->name);
-    return safetensors_tensor(entry, r->request->body, r->request->charge, tensor,
-                              r->request->problem);
-}
-
-static bool read_claimed_scalar(safetensors_request *r, const char *name, layers_tensor *tensor) {
-    const char *text = find_text(r, name);
-    char pointer[FORM_POINTER];
-    layers_error error;
-    if (!text)
-        return true;
-    if (layers_tensor_make(tensor, LAYERS_F64, NULL, 0, &error) != LAYERS_OK)
-        return problem_set_layers(r->request->problem, &error);
-    return read_number(r, safetensors_pointer(name, pointer, sizeof pointer), text, tensor->data);
-}
-
-static bool read_claims(safetensors_request *r) {
-    layers_call *call = &r->request->claim->call;
-    const layers_operation *claims = call->operation;
-    char name[NAME + sizeof claim_prefix];
-    for (int i = 0; claims->inputs[i].name; i++) {
-        snprintf(name, sizeof name, "%s%s", claim_prefix, claims->inputs[i].name);
-        if (!(*claims->inputs[i].shape ? read_claimed : read_claimed_scalar)(r, name,
-                                                                             &call->inputs[i]))
-            return false;
-    }
-    for (int i = 0; claims->params && claims->params[i].name; i++) {
-        snprintf(name, sizeof name, "%s%s.%s", claim_prefix, claims->params_name,
-                 claims->params[i].name);
-        const char *text = find_text(r, name);
-        if (layers_is_tensor(&claims->params[i]) ? !read_claimed(r, name, &call->params[i].tensor)
-                                                 : text && !read_scalar(r, call, "/claim", i, text))
-            return false;
-    }
-    return claim_is_there(r->request->claim, r->request->problem);
-}
-
-/* What a check is told beside its call and what is claimed. */
-static bool read_terms(safetensors_request *r) {
-    form_claim *claim = r->request->claim;
-    const char *precision = find_text(r, "precision");
-    claim->precision = r->request->call->dtype;
-    if (precision && !claim_precision(claim, precision, r->request->problem))
-        return false;
-    for (size_t i = 0; i < sizeof tolerances / sizeof *tolerances; i++) {
-        char name[NAME], pointer[FORM_POINTER] = "/tolerance";
-        double number;
-        snprintf(name, sizeof name, "tolerance.%s", tolerances[i]);
-        const char *text = find_text(r, name);
-        pointer_add(pointer, sizeof pointer, tolerances[i]);
-        if (text && !(read_number(r, pointer, text, &number) &&
-                      claim_tolerance(claim, tolerances[i], number, r->request->problem)))
-            return false;
-    }
-    return true;
-}
-
-/* The challenge that is answered says what can be claimed, and so which names there are. */
-static bool open_challenge(safetensors_request *r) {
-    form_claim *claim = r->request->claim;
-    if (!claim || !claim->open)
-        return true;
-    const char *challenge = find_text(r, "challenge");
-    return challenge ? claim->open(claim, challenge, r->request->problem)
-                     : problem_set(r->request->problem, PROBLEM_MISSING_FIELD, "/challenge",
-                                   "an answer needs \"challenge\" in __metadata__, as POST "
-                                   "/challenge gave it");
-}
-
 static bool read_request(form_request *request) {
     safetensors_request r = {.request = request, .operation = request->call->operation};
-    const form_claim *claim = request->claim;
     if (!safetensors_read(&r.file, request->body->data, request->body->size, SAFETENSORS_HEADER,
                           request->problem))
         return false;
-    bool good = open_challenge(&r) && check_names(&r) && read_cache(&r) && read_handles(&r) &&
-                read_dtype(&r) && read_inputs(&r) && read_params(&r) &&
-                (!claim || ((claim->open || read_terms(&r)) && read_claims(&r)));
+    bool good = (!request->claim || safetensors_claim_open(&r)) && check_names(&r) &&
+                read_cache(&r) && read_handles(&r) && read_dtype(&r) && read_inputs(&r) &&
+                read_params(&r) && (!request->claim || safetensors_claim_read(&r));
     safetensors_free(&r.file);
     return good;
 }

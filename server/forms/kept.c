@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "forms/form.h"
 
 bool kept_fault(const store *store, const char *pointer, problem *problem) {

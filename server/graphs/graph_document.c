@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "codec/json_value.h"
 #include "forms/kept.h"
 #include "graphs/graph.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "forms/kept.h"
 #include "graphs/graph.h"
 

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "codec/json_read.h"
+#include "codec/json_value.h"
 #include "fuzz.h"
 
 static layers_dtype dtype_of(unsigned choice) {

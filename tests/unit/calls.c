@@ -306,3 +306,12 @@ layers_call large_call(const layers_operation *operation, layers_dtype dtype) {
                                        : !strcmp(operation->inputs[0].shape, "...") ? 160
                                                                                     : 60});
 }
+
+void with_each_call(const layers_operation *op, void (*test)(layers_call *call)) {
+    for (layers_dtype dtype = LAYERS_F64; dtype <= LAYERS_F32; dtype++)
+        for (int choice = 0; choice < choices_of(op); choice++) {
+            layers_call call = valid_call(op, dtype, choice, 7);
+            test(&call);
+            layers_call_clear(&call);
+        }
+}

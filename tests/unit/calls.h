@@ -74,4 +74,11 @@ layers_call large_call(const layers_operation *operation, layers_dtype dtype);
  * of its giver. */
 int choices_of(const layers_operation *operation);
 
+/* Each operation of the table, as `op`. */
+#define EACH_OPERATION(op)                                                                         \
+    for (const layers_operation *const *row = layers_operations, *op = *row; op; op = *++row)
+
+/* Tests an operation's valid calls that differ in dtype and choice, one after the other. */
+void with_each_call(const layers_operation *op, void (*test)(layers_call *call));
+
 #endif

@@ -16,8 +16,8 @@ TestSuite(answers);
 enum { SEEDS = 12 };
 
 #define EACH(op)                                                                                   \
-    for (const layers_operation *const *row = layers_operations, *op = *row; op; op = *++row)      \
-        if (op->answers)
+    EACH_OPERATION(op)                                                                             \
+    if (op->answers)
 
 static uint32_t next(void *state) {
     return (uint32_t)(random_bits(state) >> 32);

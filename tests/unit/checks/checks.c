@@ -63,15 +63,20 @@ int output_of(const asking *a, const char *name) {
     return -1;
 }
 
-layers_finding finding_of(const asking *a, const char *name, const double *values) {
-    int output = output_of(a, name);
-    const layers_tensor *right = check_right(a->check, output);
+layers_finding finding_of_tensor(const asking *a, const char *name, const layers_tensor *claim) {
+    const layers_value value = {.tensor = *claim};
     layers_finding finding;
     layers_error error;
-    layers_value value = {.tensor =
-                              tensor_of(a->check->precision, right->shape, right->rank, values)};
-    cr_assert(layers_check_judge(a->check, output, &value, NULL, &finding, &error) == LAYERS_OK);
-    layers_tensor_clear(&value.tensor);
+    cr_assert(layers_check_judge(a->check, output_of(a, name), &value, NULL, &finding, &error) ==
+              LAYERS_OK);
+    return finding;
+}
+
+layers_finding finding_of(const asking *a, const char *name, const double *values) {
+    const layers_tensor *right = check_right(a->check, output_of(a, name));
+    layers_tensor claim = tensor_of(a->check->precision, right->shape, right->rank, values);
+    layers_finding finding = finding_of_tensor(a, name, &claim);
+    layers_tensor_clear(&claim);
     return finding;
 }
 

@@ -28,8 +28,9 @@ void answer(asking *a, layers_dtype precision);
 /* The place of a claim by its name: "out", or "velocity". */
 int output_of(const asking *a, const char *name);
 
-/* Judges a claim of the right shape; and holds what is found to a verdict and a fault, NULL for
- * none. */
+/* Judges a claim of any shape; one of the right shape; and holds what is found to a verdict and a
+ * fault, NULL for none. */
+layers_finding finding_of_tensor(const asking *a, const char *name, const layers_tensor *claim);
 layers_finding finding_of(const asking *a, const char *name, const double *values);
 void assert_found(const asking *a, const char *name, const double *values, layers_verdict verdict,
                   const char *fault);

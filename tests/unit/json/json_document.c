@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_value.h"
 #include "json_reading.h"
 
 TestSuite(json_document);

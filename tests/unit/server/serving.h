@@ -1,11 +1,11 @@
-/* Requests answered without a socket: routes and handlers as http.c calls them. */
+/* Requests answered without a socket: routes and handlers as http/exchange.c calls them. */
 #ifndef UNIT_SERVING_H
 #define UNIT_SERVING_H
 
 #include "request.h"
 
 typedef struct {
-    request head; /* all but the body and what http.c adds */
+    request head; /* all but the body and what that adds */
     const void *body;
     size_t length;
 } sent;
