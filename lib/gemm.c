@@ -77,20 +77,27 @@ typedef struct {
 /* Sizes on both sides of the widths that kernels unroll by. */
 enum { CHECK_M = 19, CHECK_N = 35, CHECK_K = 67 };
 
+/* Small integers: every product and sum is exact in both dtypes, so any order gives the same. */
 static double element(bool transposed, size_t row, size_t column) {
     size_t i = transposed ? column : row, j = transposed ? row : column;
     return (double)((i * 7 + j * 13) % 17) - 8.0;
 }
 
-/* Small integers: every product and sum is exact in both dtypes, so any order gives the same. */
-static double expected(size_t row, size_t column) {
-    double sum = 0;
-    for (size_t k = 0; k < CHECK_K; k++)
-        sum += element(false, row, k) * element(false, k, column);
-    return sum;
+/* A daemon's start waits for it: so it is computed once, and in the order that vectors take. */
+static void compute_expected(double want[CHECK_M][CHECK_N]) {
+    memset(want, 0, sizeof(double[CHECK_M][CHECK_N]));
+    for (size_t k = 0; k < CHECK_K; k++) {
+        double row[CHECK_N];
+        for (size_t j = 0; j < CHECK_N; j++)
+            row[j] = element(false, k, j);
+        for (size_t i = 0; i < CHECK_M; i++)
+            for (size_t j = 0; j < CHECK_N; j++)
+                want[i][j] += element(false, i, k) * row[j];
+    }
 }
 
-static bool products_are_right(bool ta, bool tb, size_t m, size_t n) {
+static bool products_are_right(bool ta, bool tb, size_t m, size_t n,
+                               const double want[CHECK_M][CHECK_N]) {
     double a[CHECK_M * CHECK_K], b[CHECK_K * CHECK_N], c[CHECK_M * CHECK_N];
     float af[CHECK_M * CHECK_K], bf[CHECK_K * CHECK_N], cf[CHECK_M * CHECK_N];
     size_t a_columns = ta ? m : CHECK_K, b_columns = tb ? CHECK_K : n;
@@ -102,11 +109,10 @@ static bool products_are_right(bool ta, bool tb, size_t m, size_t n) {
         cf[i] = (float)(c[i] = NAN); /* what stands there must not matter */
     gemm_f64(NULL, &(product){ta, tb, m, n, CHECK_K, a, b, NULL, c}, 1);
     gemm_f32(NULL, &(product){ta, tb, m, n, CHECK_K, af, bf, NULL, cf}, 1);
-    for (size_t i = 0; i < m * n; i++) {
-        double want = expected(i / n, i % n);
-        if (c[i] != want || cf[i] != (float)want)
-            return false;
-    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            if (c[i * n + j] != want[i][j] || cf[i * n + j] != (float)want[i][j])
+                return false;
     return true;
 }
 
@@ -125,8 +131,11 @@ layers_code layers_check_blas(layers_error *error) {
             "the BLAS (%s) is built without threads and computes wrongly when several "
             "threads call it at once; link OpenBLAS's OpenMP build",
             layers_blas());
+    double want[CHECK_M][CHECK_N];
+    compute_expected(want);
     for (int way = 0; way < 16; way++)
-        if (!products_are_right(way & 1, way & 2, way & 4 ? 1 : CHECK_M, way & 8 ? 1 : CHECK_N))
+        if (!products_are_right(way & 1, way & 2, way & 4 ? 1 : CHECK_M, way & 8 ? 1 : CHECK_N,
+                                want))
             return layers_fail(error, LAYERS_BAD_BLAS, NULL,
                                "the BLAS (%s) computes wrong products on this processor; link "
                                "another, or set OPENBLAS_CORETYPE to an older one, e.g. Haswell",
