@@ -2,6 +2,10 @@
 beside the sum of what it cannot do without: receiving, parsing, the product, printing, each at its
 best in this run."""
 import json
+import re
+import shutil
+import signal
+import subprocess
 
 import numpy as np
 
@@ -80,7 +84,7 @@ def answers_of(port, peer, bodies):
 
 
 def json_table(seen, bodies, answers, tensors):
-    """(table, layerd ÷ the floor)"""
+    """(table, layerd ÷ the floor, ms of the product)"""
     ours = median(seen["layerd", JSON])
     parts = floor_parts(tensors, out_of(answers[JSON], JSON), median(seen["libmicrohttpd", JSON]))
     least = sum(ms for _, ms, _ in parts)
@@ -90,7 +94,8 @@ def json_table(seen, bodies, answers, tensors):
               ratio(seen["FastAPI", JSON], seen["layerd", JSON])]]
     title = (f"Large call: affine ({N},{D})·({D},{M}) as JSON, {len(bodies[JSON]) / 1e6:.2f} MB in, "
              f"{len(answers[JSON]) / 1e6:.2f} out")
-    return table(title, ["", "ms", "by", "÷ layerd"], rows), ours / least
+    product = next(ms for name, ms, _ in parts if name == "product")
+    return table(title, ["", "ms", "by", "÷ layerd"], rows), ours / least, product
 
 
 def bytes_table(seen, bodies, answers):
@@ -103,14 +108,31 @@ def bytes_table(seen, bodies, answers):
                  f"{len(answers[BYTES]) / 1e6:.2f} out", ["", "ms", "MB/s", "÷ layerd"], rows)
 
 
+def receiving_calls(port, pid, body):
+    """[(system call, times for a MB of body)] of the two that receiving takes; none where strace is
+    missing or may not look"""
+    if not shutil.which("strace"):
+        return []
+    file = BUILD / "large.safetensors"
+    strace = subprocess.Popen(["strace", "-f", "-c", "-U", "name,calls", "-p", str(pid)],
+                              stderr=subprocess.PIPE, text=True)
+    strace.stderr.readline()  # it looks from here on
+    requests = wrk(port, PATH, file, media_type=BYTES)["requests"]
+    strace.send_signal(signal.SIGINT)
+    lines = re.findall(r"^(recv|epoll_)\w+ +(\d+)$", strace.communicate()[1], re.MULTILINE)
+    return [(name, int(calls) / (requests * len(body) / 1e6)) for name, calls in lines]
+
+
 def run():
     tensors = inputs()
     bodies = bodies_of(tensors)
-    with layerd() as (port, _), fastapi() as (peer, _):
+    with layerd() as (port, pid), fastapi() as (peer, _):
         answers = answers_of(port, peer, bodies)
         seen = measured(port, peer, bodies, answers)
-    first, over_floor = json_table(seen, bodies, answers, tensors)
+        calls = receiving_calls(port, pid, bodies[BYTES])
+    first, over_floor, product = json_table(seen, bodies, answers, tensors)
     second = bytes_table(seen, bodies, answers)
+    receive = median(seen["libmicrohttpd", BYTES])
     peers = {t: ratio(seen["FastAPI", t], seen["layerd", t]) for t in bodies}
     as_bytes = seen["layerd", BYTES]
     over_json = ratio(seen["layerd", JSON], as_bytes)
@@ -119,7 +141,13 @@ def run():
         at_least("FastAPI ÷ large JSON call", 8, peers[JSON]),
         at_least("safetensors: bytes/s ÷ libmicrohttpd's", 0.6,
                  ratio(seen["libmicrohttpd", BYTES], as_bytes)),
+        at_least("FastAPI ÷ large safetensors call", 1.5, peers[BYTES]),
+        at_most("large safetensors call ÷ its receiving and product", 1.3,
+                median(as_bytes) / (receive + product)),
         at_least("JSON ÷ safetensors", 5, over_json)]
+    if calls:
+        targets.append(at_most("recv and epoll_wait for a MB of body", 40,
+                               sum(times for _, times in calls)))
     bars = [("One large call",
              f"{FORMS[t]}, {len(body) / 1e6:.1f} MB, than FastAPI + NumPy", peers[t])
             for t, body in bodies.items()]
