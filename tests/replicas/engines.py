@@ -128,9 +128,16 @@ sentinel down-after-milliseconds {name} 1000
 sentinel failover-timeout {name} 3000
 sentinel parallel-syncs {name} 1
 """)
+        self.start(path)
+
+    def start(self, path):
         self.run("redis-sentinel", path)
         if not within(10, self.knows_replicas):
             raise SystemExit("the Sentinel knows no replica:\n" + self.log())
+
+    def restart(self):
+        self.kill()
+        self.start(os.path.join(self.folder.name, "sentinel.conf"))
 
     def ask(self, *words):
         return Redis.say(self, *words)

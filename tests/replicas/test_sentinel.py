@@ -115,6 +115,8 @@ class Failover(Nodes):
         for _ in range(2):
             self.fail_over(replace, seconds=6)
             self.assertTrue(engines.within(30, lambda: not self.is_replaced()), self.words())
+            self.sentinels[1].restart()
+            time.sleep(3)
 
     def test_without_replicas_forwards_stop_and_backwards_go_on(self):
         caller = self.caller(self.ports[0])
@@ -148,13 +150,13 @@ class Word(socketserver.ThreadingTCPServer):
 
     def __init__(self, node, epoch=0, flags="master"):
         super().__init__(("127.0.0.1", 0), Saying)
-        self.port = self.server_address[1]
+        self.port, self.listeners = self.server_address[1], 0
         self.says(node, epoch, flags)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def says(self, node, epoch, flags="master"):
         self.answers = {
-            b"get-master-addr-by-name": bulk("127.0.0.1", node.port),
+            b"ping": bulk("pong", ""), b"get-master-addr-by-name": bulk("127.0.0.1", node.port),
             b"master": bulk("name", "layerd", "ip", "127.0.0.1", "port", node.port, "flags", flags,
                             "config-epoch", epoch)}
 
@@ -168,7 +170,8 @@ class Saying(socketserver.StreamRequestHandler):
         while line := self.rfile.readline():
             words = [self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2]
                      for _ in range(int(line[1:]))]
-            self.wfile.write(self.server.answers.get(words[1].lower(), b""))  # a SUBSCRIBE waits
+            self.server.listeners += words[0] == b"SUBSCRIBE"
+            self.wfile.write(self.server.answers.get(words[-2 if words[2:] else -1].lower(), b""))
 
 
 class Words(Case):
@@ -224,3 +227,8 @@ class Words(Case):
         self.await_ready(self.daemon.port)
         self.assertGreater(time.monotonic() - start, 5.5)
         self.expect_kept_in(self.old)
+
+    def test_a_sentinel_without_a_sign_of_life_is_heard_anew(self):
+        del self.sentinels[0].answers[b"ping"]
+        self.assertTrue(engines.within(20, lambda: self.sentinels[0].listeners == 2))
+        self.assertEqual([sentinel.listeners for sentinel in self.sentinels[1:]], [1, 1])

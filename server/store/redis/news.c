@@ -13,6 +13,7 @@ enum {
     PATIENCE = 500, /* milliseconds for connecting, and for the rest of what has begun to come */
     TICK = 100,     /* until it is seen that one should stop */
     PAUSE = 1000,   /* before a Sentinel is tried again */
+    QUIET = 5000, /* after which it is asked for a sign of life: what lies between may forget us */
 };
 
 typedef struct {
@@ -53,18 +54,33 @@ static bool is_of(const redisReply *message, const char *master) {
     return !strncmp(text, master, length) && text[length] == ' ';
 }
 
-/* Takes what a Sentinel says until its connection ends. What came together with a message is left
- * for the next time: it had happened when `told` was called. */
-static void hear(news *news, redis_link *link) {
+/* Takes a message. What came together with it is left for the next time: it had happened when
+ * `told` was called. */
+static void take(const news *news, redis_link *link) {
+    link->deadline = link_now() + PATIENCE;
+    redisReply *message = link_answer(link);
+    if (message && is_of(message, news->address->master))
+        news->told(news->context);
+    freeReplyObject(message);
+}
+
+/* Hears what a Sentinel says until its connection ends. */
+static void hear(const news *news, redis_link *link) {
     struct pollfd poller = {.fd = link->context->fd, .events = POLLIN};
+    int64_t heard = link_now();
+    bool asked = false;
     while (link->state == LINK_GOOD && !atomic_load(&news->stopping)) {
-        if (poll(&poller, 1, TICK) <= 0)
-            continue;
-        link->deadline = link_now() + PATIENCE;
-        redisReply *message = link_answer(link);
-        if (message && is_of(message, news->address->master))
-            news->told(news->context);
-        freeReplyObject(message);
+        if (poll(&poller, 1, TICK) > 0) {
+            take(news, link);
+            heard = link_now();
+            asked = false;
+        } else if (asked && link_now() - heard > 2 * QUIET) {
+            return;
+        } else if (!asked && link_now() - heard > QUIET) {
+            link->deadline = link_now() + PATIENCE;
+            link_ask(link, 1, (const char *const[]){"PING"});
+            asked = link_flush(link);
+        }
     }
 }
 
