@@ -51,6 +51,11 @@ def no_bias(takes):
     return {"out": conv_of(takes, b=0 * takes["b"])}
 
 
+@wrong("conv/forward", "bias_inside", sized(stride=2, pad=1))
+def bias_in_each_product(takes):
+    return {"out": conv_of(takes, b=takes["b"] * takes["w"][0].size)}
+
+
 @wrong("conv/forward", "flipped", sized(pad=1))
 def flipped(takes):
     return {"out": conv_of(takes, w=takes["w"][:, :, ::-1, ::-1])}
