@@ -4,6 +4,7 @@ import pathlib
 import unittest
 
 import layerd
+from layerd.grading.planted import right
 from test_grading_verdicts import VerdictTest
 
 POOL = """
@@ -94,6 +95,8 @@ class Windows(VerdictTest):
                       ["python_2", "smallest"], "Beside that: out is the smallest of each window")
         self.replaced(POOL.replace("//", "/").replace("return", "x[1.0]\n    return"),
                       self.FORWARD, 0, ["python_2", "old_numpy"], "Only old NumPys took that")
+        self.replaced(POOL.replace("    out =", "    -(x > 0)\n    out =", 1), self.FORWARD, 0,
+                      ["old_numpy"], "Only old NumPys took that")
 
 
 class Norms(VerdictTest):
@@ -113,6 +116,77 @@ class Norms(VerdictTest):
     def test_test_mode(self):
         self.replaced(BATCHNORM.replace("xhat + beta,", "xhat + beta * (train or x[0]),"),
                       self.FORWARD, 14 / 15, ["test_mode"], "it is right except in test mode")
+
+
+    def test_a_single_row_tells_no_fault_from_another(self):
+        self.replaced(BATCHNORM.replace("bn_param[name] = momentum", "bn_param['lost'] = momentum"),
+                      self.FORWARD, 7 / 15, ["running_lost"],
+                      "the running statistic did not move in train mode (case plain, far, flat)")
+        text = BATCHNORM.replace("np.sqrt(var + eps)", "(np.sqrt(var) + eps)") + """
+def batchnorm_backward(dout, cache):
+    xhat, gamma, var, eps = cache
+    s = np.sqrt(var)
+    g = dout * gamma / (s + eps)
+    dx = g - g.mean(0) - xhat * (g * xhat).mean(0) * (s + eps) / s
+    return dx, (dout * xhat).sum(0), dout.sum(0)
+"""
+        self.replaced(text, {"operation": "batchnorm/backward", "own_gradient": True}, 1,
+                      ["inherited"], "the fault is in forward: eps was added to the root")
+
+
+class OwnGradients(VerdictTest):
+    """Backwards that are right for the student's own, wrong forward."""
+
+    TEST = {"operation": "affine/backward", "own_gradient": True}
+    AFFINE = """
+def affine_forward(x, w, b):
+    return {out}, (x, w, b)
+def affine_backward(dout, cache):
+    x, w, b = cache
+    {dout}
+    return dout.dot(w.T).reshape(x.shape), x.reshape(len(x), -1).T.dot(dout), {db}
+"""
+
+    def test_of_zeros(self):
+        text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w)", dout="pass", db="0 * b")
+        self.replaced(text, self.TEST, 1, ["inherited"], "out is x · w: b was not added")
+        text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w) - b", dout="pass", db="0 * b")
+        self.replaced(text, self.TEST, 2 / 3, ["zeros"], "every element is 0")
+
+    def test_of_an_out_in_another_shape(self):
+        text = self.AFFINE.format(out="(x.reshape(len(x), -1).dot(w) + b).T", dout="dout = dout.T",
+                                  db="dout.sum(0)")
+        self.replaced(text, self.TEST, 1, ["inherited"], "the fault is in forward: out has shape")
+        self.replaced(text.replace("dout.sum(0)", "dout.sum()"), self.TEST, 0, ["raised"],
+                      "affine_backward raised ValueError")
+
+
+class Memory(VerdictTest):
+    def test_a_gradient_that_is_built_in_x(self):
+        self.replaced(POOL_BACK.replace("np.zeros_like(x)", "x"), "max_pool/backward", 0,
+                      ["aliasing"], "dx is built in x itself, which was still to be read")
+        self.replaced("def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout\n",
+                      "relu/backward", 1, [], "Note: dout is overwritten: a second use of it "
+                      "would be wrong; dx is built in it")
+
+    def test_a_list_is_as_good_as_an_array_but_for_a_note(self):
+        text = OwnGradients.AFFINE.format(out="x.reshape(len(x), -1).dot(w) + b", dout="pass",
+                                          db="[column.sum() for column in dout.T]")
+        self.replaced(text, "affine/backward", 1, [], "Note: db is a list: others who use it count")
+        self.replaced(text.replace("column.sum()", "[column.sum()]"), "affine/backward", 2 / 3,
+                      ["shape_only"], "the values of db are right, but it has shape (3, 1)")
+        self.replaced(text.replace("column.sum()", "'1'"), "affine/backward", 2 / 3, ["type"],
+                      "db is of type list, where a NumPy array is wanted")
+
+
+class Counts(VerdictTest):
+    def test_steps_that_are_not_counted(self):
+        root = self.submission(optim=right("optim.py") + "\ncounted = adam\n"
+                               "def adam(w, dw, config):\n    t = config.get('t', 0)\n"
+                               "    w, config = counted(w, dw, config)\n"
+                               "    return w, {**config, 't': t}\n")
+        self.check(root, {"operation": "adam/update", "file": "cs231n/optim.py"}, .75,
+                   ["t_not_stored"], "t in config is that of before the step: it counts steps")
 
 
 class NotWritten(VerdictTest):

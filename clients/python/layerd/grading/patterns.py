@@ -17,7 +17,8 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in given:
             facts["mode"] = given[name]["mode"]
     if isinstance(x, np.ndarray):
-        facts.update(rank=x.ndim, rows=len(x) if x.ndim else 0)
+        facts.update(rank=x.ndim, rows=len(x) if x.ndim else 0,
+                     no_variance=has_no_variance(given))
     conv, pool = given.get("conv_param"), given.get("pool_param")
     if conv and isinstance(w, np.ndarray):
         facts.update(pad=conv["pad"], pad_is_stride=conv["pad"] == conv["stride"])
@@ -27,6 +28,11 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
         facts.update(_facts_of_windows(x.shape[2:], window, pool["stride"], 0))
         facts.update(apart=pool["stride"] >= max(window))
     return facts
+
+
+def has_no_variance(given: Mapping[str, Any]) -> bool:
+    """Whether a batch is to be normalised that is a single row."""
+    return "bn_param" in given and given["x"].shape[1:] == (given["x"].size,)
 
 
 def _facts_of_windows(image: Sequence[int], window: Sequence[int], stride: int, pad: int

@@ -98,10 +98,19 @@ class TestResult:
         return "missing" if "missing" in found else "crash"
 
     @property
+    def _told(self) -> list[tuple[str, Finding]]:
+        """What was found, by cases. Without variance many faults give the same, and which of them
+        it is the other cases tell."""
+        elsewhere = {finding.output for case in self.cases for finding in case.findings
+                     if finding.fault and not case.facts.get("no_variance")}
+        return [(case.case, finding) for case in self.cases for finding in case.findings
+                if not (case.facts.get("no_variance") and finding.output in elsewhere)]
+
+    @property
     def faults(self) -> list[str]:
         """Codes, the most telling first."""
         found = [self.pattern] if self.pattern else []
-        found += [finding for case in self.cases for finding in case.findings]
+        found += [finding for _, finding in self._told]
         more = self.divided.faults if self.divided else []
         return list(dict.fromkeys([finding.fault for finding in found if finding.fault] + more))
 
@@ -109,12 +118,11 @@ class TestResult:
     def words(self) -> str:
         """For the student: each sentence once, with the cases that it is about."""
         cases: dict[str, list[str]] = {}
-        for case in self.cases:
-            for finding in case.findings:
-                for says in [finding.says] if finding.verdict != "right" else []:
-                    places = cases.setdefault(says or f"{finding.output} is wrong", [])
-                    if case.case not in places:
-                        places.append(case.case)
+        for name, finding in self._told:
+            if finding.verdict != "right":
+                places = cases.setdefault(finding.says or f"{finding.output} is wrong", [])
+                if name not in places:
+                    places.append(name)
         lines = [self.pattern.says] if self.pattern else []
         for says, places in cases.items():
             everywhere = len(places) == len(self.cases)
