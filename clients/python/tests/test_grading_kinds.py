@@ -72,13 +72,21 @@ class Windows(VerdictTest):
 
     def test_cases_that_the_forward_fails_in_do_not_count_for_the_backward(self):
         text = POOL.replace("    out =", "    {}[rows == columns or 'no']\n    out =").replace(
-            "{}[", "{True: 1}[")
+            "{}[", "{True: 1}[").replace("return out, (x", "return out, (x + 0")
         says = "max_pool_backward_naive waits for its forward: max_pool_forward_naive raised"
         test = {"operation": self.BACKWARD, "own_gradient": True}
         found = self.replaced(text, test, 1, ["raised"], says)
         self.assertEqual((found["status"], found["verdict"]), ("passed", "wrong"))
         self.assertTrue(found["words"].startswith(says))
         self.replaced(text, self.BACKWARD, .6, ["raised"], says)
+
+    def test_a_backward_whose_forwards_cache_holds_its_arguments_needs_no_forward(self):
+        own = {"operation": self.BACKWARD, "own_gradient": True}
+        text = POOL.replace("    out =", "    {True: 1}[rows == columns]\n    out =")
+        found = self.replaced(text + POOL_BACK, own, 1, [], "")
+        self.assertEqual(found["verdict"], "right")
+        self.replaced(text + POOL_BACK.replace("+ columns]", "+ rows]"), own, .6,
+                      ["window_square"], "pool_height and pool_width were mixed up")
 
     def test_a_variable_of_two_loops(self):
         self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "
@@ -121,7 +129,8 @@ class Norms(VerdictTest):
     def test_a_single_row_tells_no_fault_from_another(self):
         self.replaced(BATCHNORM.replace("bn_param[name] = momentum", "bn_param['lost'] = momentum"),
                       self.FORWARD, 7 / 15, ["running_lost"],
-                      "the running statistic did not move in train mode (case plain, far, flat)")
+                      "the running statistic did not move in train mode (case plain, one, far, "
+                      "flat)")
         text = BATCHNORM.replace("np.sqrt(var + eps)", "(np.sqrt(var) + eps)") + """
 def batchnorm_backward(dout, cache):
     xhat, gamma, var, eps = cache

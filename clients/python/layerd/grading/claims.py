@@ -21,7 +21,8 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
         path = name.split(".")
         value = given.get(path[0], "None") if len(path) == 1 else outcome.moved.get(path[1])
         if value is None:
-            findings[name] = Finding(name, "wrong", "not_stored", f"{path[0]} has no {path[1]} "
+            key = (test.signature.keys or {}).get(path[1], path[1])
+            findings[name] = Finding(name, "wrong", "not_stored", f"{path[0]} has no {key} "
                                      "after the call: it was not stored")
         elif isinstance(value, str):
             findings[name] = diagnosis.of_result(name, value)

@@ -107,14 +107,14 @@ def found_in(cases: Sequence[CaseResult]) -> Optional[Finding]:
     right = [case.facts for case in cases if case.share(False) == 1]
     wrong = [case.facts for case in cases if case.share(False) < 1]
     found = [finding for case in cases for finding in case.findings if finding.verdict != "right"]
-    told = any(finding.fault not in _UNTOLD or finding.caused for finding in found)
+    told = [finding.fault not in _UNTOLD or finding.caused for finding in found]
     if not right or not wrong or any("test mode" in finding.says for finding in found):
         return None
     crashed = any(finding.verdict == "crash" for finding in found)
     for holds, fault, says in _PATTERNS:
         if fault == "overlap" and crashed:
             continue  # it is about numbers
-        if told and fault != "test_mode":
+        if any(told) and fault != "test_mode" and (fault != "matrices_only" or all(told)):
             continue
         if all(map(holds, right)) and not any(map(holds, wrong)):
             return Finding("", "wrong", fault, says)

@@ -101,10 +101,14 @@ class TestResult:
     def _told(self) -> list[tuple[str, Finding]]:
         """What was found, by cases. Without variance many faults give the same, and which of them
         it is the other cases tell."""
-        elsewhere = {finding.output for case in self.cases for finding in case.findings
-                     if finding.fault and not case.facts.get("no_variance")}
+        elsewhere: dict[str, set[str]] = {}
+        for case in self.cases:
+            for finding in case.findings:
+                if finding.fault and not case.facts.get("no_variance"):
+                    elsewhere.setdefault(finding.output, set()).add(finding.says)
         return [(case.case, finding) for case in self.cases for finding in case.findings
-                if not (case.facts.get("no_variance") and finding.output in elsewhere)]
+                if not case.facts.get("no_variance")
+                or finding.says in elsewhere.get(finding.output, {finding.says})]
 
     @property
     def faults(self) -> list[str]:

@@ -104,18 +104,24 @@ def _make_calls(module, root, request, arrays):
         outcome = {}
         outcomes.append(outcome)
         try:
-            _make_call(module, asked, arrays, outcome, results, request.get("seed", 0))
+            np.random.seed(request.get("seed", 0))
+            _make_call(module, root, asked, arrays, outcome, results)
         except BaseException as error:  # pylint: disable=broad-except
             outcome["raised"] = _told(error, root)
     return {"calls": outcomes}, results
 
 
-def _make_call(module, asked, arrays, outcome, results, seed):
-    np.random.seed(seed)
+def _make_call(module, root, asked, arrays, outcome, results):
     outcome["during"] = asked["function"]
     arguments = [_argument(told, arrays) for told in asked["arguments"]]
     held = [_copy(argument) for argument in arguments]
-    returned = _called(module, asked["function"], arguments)
+    try:
+        returned = _called(module, asked["function"], arguments)
+    except Exception as error:  # pylint: disable=broad-except
+        if "then" not in asked or not _is_accident(error, root):
+            raise
+        arguments = [_argument(told, arrays) for told in asked["arguments"]]
+        returned = None, _cache_of(asked["function"], arguments, error)
     notes = _changed(asked["names"], held, arguments, returned)
     if "then" in asked:
         then = asked["then"]
@@ -124,6 +130,7 @@ def _make_call(module, asked, arrays, outcome, results, seed):
             outcome["no_forward"] = True
             return
         outcome["no_cache"] = cache is None
+        _note_cache(asked["function"], arguments, cache)
         outcome["during"] = then["function"]
         if asked.get("both"):
             outcome["first"] = _sent(_first(returned), results)
@@ -145,6 +152,35 @@ def _make_call(module, asked, arrays, outcome, results, seed):
     outcome["dictionaries"] = {name: _sent(argument, results)["items"]
                                for name, argument in zip(asked["names"], arguments)
                                if isinstance(argument, dict)}
+
+
+_CACHES = {}  # of forwards whose cache is made of their arguments: which of them, how
+
+
+def _note_cache(function, arguments, cache):
+    """Keeps how a forward's cache is made, if it holds nothing but arguments."""
+    held = list(cache) if isinstance(cache, (tuple, list)) else [cache]
+    places = [[place for place, argument in enumerate(arguments) if argument is value]
+              for value in held]
+    if all(places):
+        kind = type(cache) if isinstance(cache, (tuple, list)) else None
+        _CACHES[function] = kind, [first for first, *_ in places]
+
+
+def _cache_of(function, arguments, error):
+    """The cache that a forward would have made of these arguments, had it not raised an exception,
+    so that its backward is known all the same. Raises that where it is not known how."""
+    if function not in _CACHES:
+        raise error
+    kind, places = _CACHES[function]
+    values = [arguments[place] for place in places]
+    return kind(values) if kind else values[0]
+
+
+def _is_accident(error, root):
+    """Whether an exception is none by which a function refuses its arguments."""
+    return not isinstance(error, AssertionError) and \
+        not _told(error, root).get("text", "").startswith("raise ")
 
 
 def _first(returned):
