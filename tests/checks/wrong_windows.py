@@ -338,6 +338,13 @@ def whole_window(takes):
     return {"dx": pool_gradient(takes, put)}
 
 
+@wrong("max_pool/backward", "mask_only", pool_back(pooled()))
+def winners_counted(takes):
+    def put(dx, x, value):
+        dx += x == x.max()
+    return {"dx": pool_gradient(takes, put)}
+
+
 @wrong("max_pool/backward", "averaged", pool_back(pooled()))
 def gradient_of_mean(takes):
     def put(dx, x, value):

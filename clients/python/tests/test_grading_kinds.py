@@ -143,6 +143,13 @@ def batchnorm_backward(dout, cache):
                       ["inherited"], "the fault is in forward: eps was added to the root")
 
 
+    def test_a_row_far_off_tells_no_fault_from_another(self):
+        self.replaced("def layernorm_forward(x, gamma, beta, ln_param):\n"
+                      "    s = np.sqrt(x.var(0) + ln_param['eps'])\n"
+                      "    return gamma * (x - x.mean(1, keepdims=True)) / s + beta, None\n",
+                      "layernorm/forward", 0, [], "out is wrong (case plain, one, flat)")
+
+
 class OwnGradients(VerdictTest):
     """Backwards that are right for the student's own, wrong forward."""
 
@@ -160,7 +167,7 @@ def affine_backward(dout, cache):
         text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w)", dout="pass", db="0 * b")
         self.replaced(text, self.TEST, 1, ["inherited"], "out is x · w: b was not added")
         text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w) - b", dout="pass", db="0 * b")
-        self.replaced(text, self.TEST, 2 / 3, ["zeros"], "every element is 0")
+        self.replaced(text, self.TEST, 2 / 3, ["zeros"], "db: every element is 0")
 
     def test_of_an_out_in_another_shape(self):
         text = self.AFFINE.format(out="(x.reshape(len(x), -1).dot(w) + b).T", dout="dout = dout.T",

@@ -9,8 +9,9 @@ from .results import CaseResult, Finding
 Facts = Mapping[str, Any]
 
 
-def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What may matter of a case's inputs."""
+def facts_of(given: Mapping[str, Any], case: str = "") -> dict[str, Any]:
+    """What may matter of a case's inputs; `blurred`: in a variance of 0, or beside one large number,
+    many faults look alike."""
     x, w = given.get("x"), given.get("w")
     facts: dict[str, Any] = {"is_backward": "dout" in given}
     for name in "bn_param", "dropout_param":
@@ -18,7 +19,7 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
             facts["mode"] = given[name]["mode"]
     if isinstance(x, np.ndarray):
         facts.update(rank=x.ndim, rows=len(x) if x.ndim else 0,
-                     no_variance=has_no_variance(given))
+                     blurred=case == "far" or has_no_variance(given))
     conv, pool = given.get("conv_param"), given.get("pool_param")
     if conv and isinstance(w, np.ndarray):
         facts.update(pad=conv["pad"], pad_is_stride=conv["pad"] == conv["stride"])

@@ -69,7 +69,7 @@ class Run:
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
-            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given),
+            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given, case),
                                 _declines(outcome), self._waits(outcome),
                                 diagnosis.may_be_division(outcome.raised))
             result.findings = self._judged(challenge, variant, outcome)
