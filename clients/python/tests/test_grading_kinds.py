@@ -218,6 +218,8 @@ class NotWritten(VerdictTest):
                    ["not_written"], "next_w is None: not written yet")
         self.replaced("def relu_forward(x):\n    return np.zeros(1), x\n", "relu/forward", 0,
                       ["not_written"], "out is a single 0: not written yet")
+        self.replaced("def affine_backward(dout, cache):\n    return 0, 0, 0\n",
+                      "affine/backward", 0, ["not_written"], "dw is a single 0: not written yet")
 
     def test_zeros_everywhere(self):
         found = self.replaced("def relu_backward(dout, cache):\n    return np.zeros_like(dout)\n",
@@ -228,6 +230,12 @@ class NotWritten(VerdictTest):
         self.replaced("def relu_forward(x):\n    return np.maximum(x, 0), None\n", "relu/backward",
                       0, ["no_cache"], "relu_backward waits for its forward: relu_forward returns "
                       "None in the place of its cache")
+
+    def test_no_out(self):
+        found = self.replaced("def relu_forward(x):\n    out = None\n    return out, x\n",
+                              "relu/backward", 0, ["not_written"],
+                              "relu_backward waits for its forward: relu_forward returns None")
+        self.assertEqual(found["verdict"], "missing")
 
     def test_masked_array(self):
         self.replaced("def relu_forward(x):\n    return np.ma.masked_less(x, 0), x\n",

@@ -28,7 +28,7 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
             findings[name] = diagnosis.of_result(name, value)
         elif value.size > _MOST:
             findings[name] = diagnosis.of_result(name, f"of shape {value.shape}")
-        elif value.shape == (1,) and not value.any():
+        elif value.shape in ((), (1,)) and name not in _SCALARS and not value.any():
             findings[name] = Finding(name, "missing", "not_written",
                                      f"{name} is a single 0: not written yet")
         elif name in _SCALARS and value.ndim:

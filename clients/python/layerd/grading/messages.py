@@ -81,7 +81,7 @@ class Outcome:
     during    the function that ran last
     returned  results: arrays, or strings that name what is none
     moved     what is then in a dictionary among the arguments, or the second result
-    first     what a backward's forward returned first; `no_forward`: it returned None; `no_cache`:
+    first     what a backward's forward returned first; `no_forward`: that is None; `no_cache`:
               as its cache
     built     by results, in which argument, overwritten, they were made
     """
