@@ -72,7 +72,7 @@ class Windows(VerdictTest):
 
     def test_cases_that_the_forward_fails_in_do_not_count_for_the_backward(self):
         text = POOL.replace("    out =", "    {}[rows == columns or 'no']\n    out =").replace(
-            "{}[", "{True: 1}[").replace("return out, (x", "return out, (x + 0")
+            "{}[", "{True: 1}[")
         says = "max_pool_backward_naive waits for its forward: max_pool_forward_naive raised"
         test = {"operation": self.BACKWARD, "own_gradient": True}
         found = self.replaced(text, test, 1, ["raised"], says)
@@ -80,13 +80,18 @@ class Windows(VerdictTest):
         self.assertTrue(found["words"].startswith(says))
         self.replaced(text, self.BACKWARD, .6, ["raised"], says)
 
-    def test_a_backward_whose_forwards_cache_holds_its_arguments_needs_no_forward(self):
+    def test_what_is_wrong_where_the_forward_fails_is_found_if_that_caches_its_arguments(self):
         own = {"operation": self.BACKWARD, "own_gradient": True}
         text = POOL.replace("    out =", "    {True: 1}[rows == columns]\n    out =")
-        found = self.replaced(text + POOL_BACK, own, 1, [], "")
-        self.assertEqual(found["verdict"], "right")
-        self.replaced(text + POOL_BACK.replace("+ columns]", "+ rows]"), own, .6,
-                      ["window_square"], "pool_height and pool_width were mixed up")
+        wrong = POOL_BACK.replace("+ columns]", "+ rows]")
+        self.replaced(text + wrong, own, .6, ["window_square"],
+                      "pool_height and pool_width were mixed up")
+        refused = text.replace("{True: 1}[rows == columns]", "assert rows == columns")
+        self.replaced(refused + wrong, own, 1, ["raised"],
+                      "max_pool_backward_naive waits for its forward")
+        text = text.replace("return out, (x", "return out, (x + 0")
+        self.replaced(text + wrong, own, 1, ["raised"],
+                      "max_pool_backward_naive waits for its forward")
 
     def test_a_variable_of_two_loops(self):
         self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "

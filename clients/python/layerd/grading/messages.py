@@ -78,6 +78,7 @@ class Outcome:
     """What came back of a call.
 
     raised    the exception, as the student's process tells it, or None
+    failed    that of a backward's forward, whose cache was made without it, or None
     during    the function that ran last
     returned  results: arrays, or strings that name what is none
     moved     what is then in a dictionary among the arguments, or the second result
@@ -87,6 +88,7 @@ class Outcome:
     """
 
     raised: Optional[Mapping[str, Any]] = None
+    failed: Optional[Mapping[str, Any]] = None
     during: str = ""
     returned: list[Any] = field(default_factory=list)
     alone: bool = False
@@ -106,8 +108,8 @@ def outcome_of(told: Any, frames: Sequence[np.ndarray], signature: Signature) ->
         if signature.moves == "config" and len(returned) > 1:
             moved = told["returned"][1].get("items", moved)
         names = {theirs: ours for ours, theirs in (signature.keys or {}).items()}
-        raised = told.get("raised")
-        if raised is not None and not isinstance(raised, dict):
+        raised, failed = told.get("raised"), told.get("failed")
+        if not all(each is None or isinstance(each, dict) for each in (raised, failed)):
             raise ValueError("an exception is told of by no object")
         notes = [note for note in told.get("notes", [])[:8]
                  if signature.function != "sgd"]  # the course's own changes w
@@ -115,7 +117,8 @@ def outcome_of(told: Any, frames: Sequence[np.ndarray], signature: Signature) ->
         built = {gives[place]: str(note["changed"])[:40] for note in notes
                  for place in note.get("into", ()) if place in gives}
         return Outcome(
-            raised=raised, during=str(told.get("during", ""))[:200], returned=returned,
+            raised=raised, failed=failed, during=str(told.get("during", ""))[:200],
+            returned=returned,
             alone=bool(told.get("alone")), first=_result(told.get("first", {"is": "None"}), frames),
             moved={names.get(key, key): _result(item, frames) for key, item in moved.items()},
             no_forward=bool(told.get("no_forward")), no_cache=bool(told.get("no_cache")),

@@ -71,8 +71,10 @@ class Run:
             outcome = self._called(variant)
             result = CaseResult(case, [], outcome.notes, patterns.facts_of(given, case),
                                 _declines(outcome), self._waits(outcome),
-                                diagnosis.may_be_division(outcome.raised))
+                                diagnosis.may_be_division(outcome.raised or outcome.failed))
             result.findings = self._judged(challenge, variant, outcome)
+            if outcome.failed and all(each.verdict == "right" for each in result.findings):
+                result.findings, result.waits = [self._waiting(outcome.failed)], True
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
             found.append(result)
@@ -96,14 +98,12 @@ class Run:
         if outcome.no_forward:
             return Finding("", "missing", "not_written", f"{waits}{test.forward} returns None")
         if outcome.raised is not None:
-            finding = diagnosis.of_crash(outcome.raised, outcome.during or test.function)
             if not self._waits(outcome):
-                return finding
+                return diagnosis.of_crash(outcome.raised, outcome.during or test.function)
             if outcome.during != test.forward:
                 return Finding("", "missing", "no_cache", f"{waits}{test.forward} returns None in "
                                "the place of its cache")
-            finding.says = waits + finding.says
-            return finding
+            return self._waiting(outcome.raised)
         wanted = expected_results(test.signature)
         if len(outcome.returned) == 1 and isinstance(outcome.returned[0], str) and wanted > 1 \
                 and outcome.returned[0] == "None":
@@ -115,6 +115,12 @@ class Run:
             return Finding("", "crash", "returns", f"{test.function} returns {count}, where "
                            f"{names} {'is' if wanted == 1 else 'are'} wanted")
         return None
+
+    def _waiting(self, raised: Mapping[str, Any]) -> Finding:
+        """What is said of a backward whose forward raised an exception."""
+        finding = diagnosis.of_crash(raised, self._test.forward or "")
+        finding.says = f"{self._test.function} waits for its forward: {finding.says}"
+        return finding
 
     def _judged(self, challenge: Challenge, given: Inputs, outcome: Outcome) -> list[Finding]:
         early = self._early(outcome)
@@ -231,11 +237,11 @@ class Run:
         is_backward = self._test.forward is not None
         given = dropout.inputs(case, self._judge.digest, is_backward)
         outcome = self._called(given)
-        early = self._early(outcome)
+        early = self._waiting(outcome.failed) if outcome.failed else self._early(outcome)
         if early:
             return CaseResult(case, [early], outcome.notes, patterns.facts_of(given),
-                              waits=self._waits(outcome),
-                              raised=diagnosis.may_be_division(outcome.raised))
+                              waits=self._waits(outcome) or outcome.failed is not None,
+                              raised=diagnosis.may_be_division(outcome.raised or outcome.failed))
         name, value = self._test.signature.gives[0], outcome.returned[0]
         convention = None
         if isinstance(value, str):

@@ -115,20 +115,19 @@ def _make_call(module, root, asked, arrays, outcome, results):
     outcome["during"] = asked["function"]
     arguments = [_argument(told, arrays) for told in asked["arguments"]]
     held = [_copy(argument) for argument in arguments]
-    raised = False
     try:
         returned = _called(module, asked["function"], arguments)
     except Exception as error:  # pylint: disable=broad-except
         if "then" not in asked or not _is_accident(error, root):
             raise
-        raised = True
+        outcome["failed"] = _told(error, root)
         arguments = [_argument(told, arrays) for told in asked["arguments"]]
         returned = None, _cache_of(asked["function"], arguments, error)
     notes = _changed(asked["names"], held, arguments, returned)
     if "then" in asked:
         then = asked["then"]
         cache = returned[1] if isinstance(returned, (tuple, list)) and len(returned) > 1 else None
-        if _first(returned) is None and not raised:
+        if _first(returned) is None and "failed" not in outcome:
             outcome["no_forward"] = True
             return
         outcome["no_cache"] = cache is None
