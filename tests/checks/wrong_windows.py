@@ -56,6 +56,11 @@ def bias_in_each_product(takes):
     return {"out": conv_of(takes, b=takes["b"] * takes["w"][0].size)}
 
 
+@wrong("conv/forward", "bias_inside", sized(pad=1))
+def bias_for_each_channel(takes):
+    return {"out": conv_of(takes, b=takes["b"] * takes["x"].shape[1])}
+
+
 @wrong("conv/forward", "flipped", sized(pad=1))
 def flipped(takes):
     return {"out": conv_of(takes, w=takes["w"][:, :, ::-1, ::-1])}

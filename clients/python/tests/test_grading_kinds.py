@@ -186,8 +186,8 @@ class Memory(VerdictTest):
     def test_a_gradient_that_is_built_in_x(self):
         self.replaced(POOL_BACK.replace("np.zeros_like(x)", "x"), "max_pool/backward", 0,
                       ["aliasing"], "dx is built in x itself, which was still to be read")
-        self.replaced("def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout\n",
-                      "relu/backward", 1, [], "Note: dout is overwritten: a second use of it "
+        text = "def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout\n"
+        self.replaced(text, "relu/backward", 1, [], "Note: dout is overwritten: a second use of it "
                       "would be wrong; dx is built in it")
 
     def test_a_list_is_as_good_as_an_array_but_for_a_note(self):

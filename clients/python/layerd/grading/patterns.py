@@ -10,8 +10,8 @@ Facts = Mapping[str, Any]
 
 
 def facts_of(given: Mapping[str, Any], case: str = "") -> dict[str, Any]:
-    """What may matter of a case's inputs; `blurred`: in a variance of 0, or beside one large number,
-    many faults look alike."""
+    """What may matter of a case's inputs; `blurred`: in a variance of 0, or beside one large
+    number, many faults look alike."""
     x, w = given.get("x"), given.get("w")
     facts: dict[str, Any] = {"is_backward": "dout" in given}
     for name in "bn_param", "dropout_param":

@@ -151,9 +151,9 @@ class Run:
             self._look_at_forward(_with_own_dout(given, outcome), gradients, findings)
         for name, argument in outcome.built.items():
             if name in wrong and not findings[name].says:
-                findings[name] = Finding(name, "wrong", "aliasing", f"{name} is built in {argument} "
-                                         f"itself, which was still to be read: give {name} memory "
-                                         "of its own")
+                findings[name] = Finding(name, "wrong", "aliasing", f"{name} is built in "
+                                         f"{argument} itself, which was still to be read: give "
+                                         f"{name} memory of its own")
         for name, says in self._inherited.items():
             if patterns.has_no_variance(given) and not np.isfinite(values[name]).all():
                 findings[name] = Finding(name, "wrong", "inherited", says, own=True)
