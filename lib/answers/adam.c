@@ -109,6 +109,7 @@ enum {
     BETAS_SWAPPED,
     DECAY_SWAPPED,
     SQUARE_MISSING,
+    ABSOLUTE,
     ROOT_MISSING,
     NOT_WEIGHED,
     M_LOST,
@@ -172,7 +173,10 @@ static double mean_of(const step *s, const element *e, int variant) {
 }
 
 static double square_of(const step *s, const element *e, int variant) {
-    double stays = s->beta2 * e->v, square = variant == SQUARE_MISSING ? e->dw : e->dw * e->dw;
+    double stays = s->beta2 * e->v;
+    double square = variant == SQUARE_MISSING ? e->dw
+                    : variant == ABSOLUTE     ? fabs(e->dw)
+                                              : e->dw * e->dw;
     return variant == DECAY_SWAPPED ? (1 - s->beta2) * e->v + s->beta2 * square
            : variant == V_LOST      ? (1 - s->beta2) * square
            : variant == NOT_WEIGHED ? stays + square
@@ -317,6 +321,8 @@ const layers_answers adam_update_answers = {
                   "stay"),
             FAULT("square_missing", NEXT | SQUARE, FAULT_PLAIN, SQUARE_MISSING,
                   "v is a mean of dw: it is one of dw²"),
+            FAULT("square_missing", NEXT | SQUARE, FAULT_PLAIN, ABSOLUTE,
+                  "v is a mean of |dw|: it is one of dw²"),
             FAULT("root_missing", NEXT, FAULT_PLAIN, ROOT_MISSING,
                   "the step was divided by v: divide it by v's root"),
             FAULT("not_weighed", NEXT | MEAN | SQUARE, FAULT_PLAIN, NOT_WEIGHED,

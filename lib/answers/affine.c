@@ -98,7 +98,27 @@ enum {
     BIAS_WRONG_AXIS,
     WEIGHTS_TRANSPOSED,
     FLATTENED_OTHERWISE,
+    FLATTENED_BACKWARDS,
 };
+
+/* Where in a row of x the element is that comes k-th when its first axis moves fastest. */
+static size_t place_backwards(const layers_check *check, size_t k) {
+    const layers_dims *dims = &check->forward.dims;
+    size_t step = check_length(check, 'D'), place = 0;
+    for (int i = 0; i < dims->tail_rank; i++) {
+        step /= dims->tail[i];
+        place += k % dims->tail[i] * step;
+        k /= dims->tail[i];
+    }
+    return place;
+}
+
+static double product_backwards(const layers_check *check, const affine *a, size_t n, size_t m) {
+    double sum = 0;
+    for (size_t k = 0; k < a->D; k++)
+        sum += a->x[n * a->D + place_backwards(check, k)] * a->w[k * a->M + m];
+    return sum;
+}
 
 static void forward_fault(const fault_view *view, size_t first, size_t count, double *to) {
     affine a = affine_of(view->check);
@@ -121,6 +141,9 @@ static void forward_fault(const fault_view *view, size_t first, size_t count, do
             break;
         case FLATTENED_OTHERWISE:
             *out = dot(a.D, a.x + n, a.N, a.w + m, a.M) + a.b[m];
+            break;
+        case FLATTENED_BACKWARDS:
+            *out = product_backwards(view->check, &a, n, m) + a.b[m];
             break;
         }
     }
@@ -162,6 +185,10 @@ static void backward_fault(const fault_view *view, size_t first, size_t count, d
 
 static bool has_rows(const layers_check *check) {
     return check_length(check, 'N') > 0;
+}
+
+static bool has_images(const layers_check *check) {
+    return check->forward.dims.tail_rank > 1 && check->forward.outputs[0].size > 0;
 }
 
 static bool has_square_output(const layers_check *check) {
@@ -224,6 +251,11 @@ const layers_answers affine_forward_answers = {
                 "flattened_otherwise",
                 "x was flattened across the examples: each row of x.reshape(N, D) is one example",
                 .variant = FLATTENED_OTHERWISE, .kind = FAULT_SPECIAL, .applies = has_rows),
+            FORWARD_FAULT(
+                "flattened_otherwise",
+                "x was flattened with its first axis fastest (order='F'): its last axis is the "
+                "fastest, as x.reshape(N, D) has it",
+                .variant = FLATTENED_BACKWARDS, .kind = FAULT_SPECIAL, .applies = has_images),
             {0},
         },
 };

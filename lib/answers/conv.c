@@ -9,6 +9,10 @@ static bool has_taps(const layers_check *check) {
     return check_length(check, 'R') * check_length(check, 'S') > 1;
 }
 
+static bool has_products(const layers_check *check) {
+    return check_length(check, 'C') > 1 || has_taps(check);
+}
+
 static bool has_square_kernel(const layers_check *check) {
     return check_length(check, 'R') == check_length(check, 'S') && check_length(check, 'R') > 1;
 }
@@ -239,7 +243,14 @@ const layers_answers conv_forward_answers = {
     .faults =
         (const layers_fault[]){
             FAULT("bias_missing", "out is the sum over the window alone: b was not added", IN_OUT,
-                  WAY(.no_bias = true)),
+                  WAY(.bias = NEVER)),
+            FAULT("bias_inside",
+                  "b was added to each product of a window: it is added once, to "
+                  "their sum",
+                  IN_OUT, WAY(.bias = BY_PRODUCT), .kind = FAULT_SPECIAL, .applies = has_products),
+            FAULT("bias_inside",
+                  "b was added for each channel: it is added once, to the sum over all of them",
+                  IN_OUT, WAY(.bias = BY_CHANNEL), .kind = FAULT_SPECIAL, .applies = has_channels),
             FAULT(
                 "flipped",
                 "the kernel was flipped: w[f, c, 0, 0] meets the first row and column of a window",

@@ -56,7 +56,7 @@ typedef struct {
     bool short_of_last;                         /* the last windows are left 0 */
     bool flipped, exchanged;                    /* the kernel, in both directions; r for s */
     bool exchanged_out, exchanged_x;            /* p for q, h for w */
-    bool no_bias;
+    enum { ONCE, NEVER, BY_PRODUCT, BY_CHANNEL } bias;           /* how often it is added */
     bool first_channel, last_channel, last_filter, last_example; /* that one alone */
     bool last_window;    /* that one alone: in dw of all, in dx of those that meet an element */
     bool mean, mean_all; /* over N; over N, P and Q */

@@ -26,11 +26,19 @@ static double gradient(const convolution *g, const conv_way *v, int64_t n, int64
     return v->exchanged_out ? dout_at(g, n, f, q, p) : dout_at(g, n, f, p, q);
 }
 
+/* How often b is added to a sum. */
+static double biases(const convolution *g, const conv_way *v) {
+    return v->bias == NEVER        ? 0
+           : v->bias == BY_PRODUCT ? (double)(g->C * g->R * g->S)
+           : v->bias == BY_CHANNEL ? (double)g->C
+                                   : 1;
+}
+
 static double out_value(const convolution *g, const conv_way *v, place at) {
     int64_t p = v->exchanged_out ? at.d : at.c, q = v->exchanged_out ? at.c : at.d;
     int64_t h = p * stride_of(g, v) + start_of(g, v), w = q * stride_of(g, v) + start_of(g, v);
     int64_t end = v->first_channel ? 1 : g->C;
-    double sum = v->no_bias ? 0 : g->b[at.b];
+    double sum = biases(g, v) * g->b[at.b];
     if (is_left_out(g, v, h, w) || (v->short_of_last && (p == g->P - 1 || q == g->Q - 1)))
         return 0;
     for (int64_t c = v->last_channel ? g->C - 1 : 0; c < end; c++)

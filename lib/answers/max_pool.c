@@ -224,6 +224,10 @@ const layers_answers max_pool_backward_answers = {
             BACKWARD_FAULT("gradient_to_all",
                            "the whole window got its gradient: only its largest element has one",
                            WAY(.to = EVERY), .applies = has_choice),
+            BACKWARD_FAULT("mask_only",
+                           "dx counts the windows that an element is the largest of: dout was not "
+                           "multiplied in",
+                           WAY(.mask_only = true)),
             BACKWARD_FAULT("averaged",
                            "the gradient was shared out evenly over the window, as of a mean: it "
                            "all goes to the largest element",

@@ -68,6 +68,7 @@ typedef struct {
     bool high_is_wide;  /* pool_height high and wide */
     bool wide_is_high;  /* pool_width high and wide */
     bool short_of_last; /* the last windows are left out */
+    bool mask_only;     /* dout is 1 */
     enum { ADDED, LAST_WINNER, LAST_WINDOW } overlap;
 } pool_way;
 

@@ -146,7 +146,7 @@ static double dx_value(const pooling *g, const pool_way *v, size_t i, double *me
             if (v->overlap == LAST_WINDOW || (v->overlap == LAST_WINNER && share > 0))
                 sum = 0;
             if (share > 0)
-                sum += share * g->dout[(plane * g->P + p) * g->Q + q];
+                sum += share * (v->mask_only ? 1 : g->dout[(plane * g->P + p) * g->Q + q]);
         }
     return sum;
 }

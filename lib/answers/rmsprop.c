@@ -43,6 +43,7 @@ enum {
     DECAY_SWAPPED,
     ROOT_MISSING,
     SQUARE_MISSING,
+    ABSOLUTE,
     CACHE_LOST,
     NOT_WEIGHED,
     NOT_STORED,
@@ -62,6 +63,8 @@ static double moved(const element *e, const layers_fault *fault) {
         return (1 - decay) * e->cache + decay * square;
     case SQUARE_MISSING:
         return decay * e->cache + (1 - decay) * e->dw;
+    case ABSOLUTE:
+        return decay * e->cache + (1 - decay) * fabs(e->dw);
     case CACHE_LOST:
         return (1 - decay) * square;
     case NOT_WEIGHED:
@@ -172,6 +175,8 @@ const layers_answers rmsprop_update_answers = {
                   "the step was divided by the mean square: divide it by its root"),
             FAULT("square_missing", NEXT | MOVED, FAULT_PLAIN, SQUARE_MISSING,
                   "the cache is a mean of dw: it is one of dw²"),
+            FAULT("square_missing", NEXT | MOVED, FAULT_PLAIN, ABSOLUTE,
+                  "the cache is a mean of |dw|: it is one of dw²"),
             FAULT("cache_lost", NEXT | MOVED, FAULT_SPECIAL, CACHE_LOST,
                   "the cache that came in config was not used: c is decay_rate · c + (1 − "
                   "decay_rate) · dw²"),

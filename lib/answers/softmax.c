@@ -182,6 +182,7 @@ enum {
     SHIFTED_BY_ALL_LOG,
     CONSTANT,
     CONSTANT_IN_SUM,
+    CLIPPED,
     LOG_OF_SOFTMAX,
     NOT_NORMALISED,
     BY_COLUMNS,
@@ -278,6 +279,8 @@ static double row_loss(const fault_view *view, const scores *s, size_t n) {
         return -log(p + *(const double *)view->fault->how);
     case CONSTANT_IN_SUM:
         return log(r->sum + *(const double *)view->fault->how) - z;
+    case CLIPPED:
+        return -log(fmax(p, *(const double *)view->fault->how));
     case LOG_OF_SOFTMAX:
         return -log(narrow(view->check, p));
     case NOT_NORMALISED:
@@ -365,21 +368,25 @@ static bool is_fine(const layers_check *check) {
 /* ---- challenges --------------------------------------------------------------------------------
  */
 
-/* In the first row the label's score is 14 below another one, so that a constant in the logarithm
+/* In the first row the label's score lies below another one, so that a constant in the logarithm
  * shows. */
-static void adjust(layers_drawing *drawing, layers_call *asked) {
+static void lower_label(layers_drawing *drawing, layers_call *asked, double gap) {
     const layers_tensor *x = &asked->inputs[LOSS_X];
     size_t C = x->shape[1], label = (size_t)((int64_t *)asked->inputs[LOSS_Y].data)[0];
     double *scores = x->data, *other = &scores[(label + 1 + draw_below(drawing, 2)) % C];
     *other = draw_number(drawing, 6, 7);
-    scores[label] = *other - 14;
+    scores[label] = *other - gap;
 }
 
-/* Rows far from 0, on either side. */
+static void adjust(layers_drawing *drawing, layers_call *asked) {
+    lower_label(drawing, asked, 14);
+}
+
+/* Rows far from 0, on either side; and a probability that is as good as 0, and is none. */
 static void adjust_large(layers_drawing *drawing, layers_call *asked) {
     const layers_tensor *x = &asked->inputs[LOSS_X];
     size_t N = x->shape[0], C = x->shape[1];
-    adjust(drawing, asked);
+    lower_label(drawing, asked, draw_dtype(drawing) == LAYERS_F64 ? 250 : 60);
     for (size_t n = 0; n < N; n++) {
         bool above = n < 2 ? n == 0 : draw_below(drawing, 2);
         double offset = (above ? 1 : -1) * draw_number(drawing, 900, 990);
@@ -417,7 +424,10 @@ static const layers_case cases[] = {
 #define IN_LOG(constant, when)                                                                     \
     CONSTANT_FAULT("constant_in_log", LOSS, CONSTANT, constant, when,                              \
                    "a small constant was added to the probability before its logarithm: shift "    \
-                   "the scores by their maximum and take logsumexp, which needs none")
+                   "the scores by their maximum and take logsumexp, which needs none"),            \
+        CONSTANT_FAULT("constant_in_log", LOSS, CLIPPED, constant, NULL,                           \
+                       "the probability was kept above a small constant before its logarithm: "    \
+                       "shift the scores by their maximum and take logsumexp, which needs none")
 
 #define IN_SUM(constant)                                                                           \
     CONSTANT_FAULT("constant_in_sum", LOSS | DX, CONSTANT_IN_SUM, constant, is_fine,               \
@@ -483,6 +493,7 @@ const layers_answers softmax_loss_answers = {
             IN_LOG(1e-11, is_fine),
             IN_LOG(1e-12, is_fine),
             IN_LOG(1e-15, is_fine),
+            IN_LOG(1e-20, is_fine),
             IN_SUM(1e-6),
             IN_SUM(1e-7),
             IN_SUM(1e-8),

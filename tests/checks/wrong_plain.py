@@ -51,6 +51,12 @@ def flattened_by_columns(takes):
     return {"out": takes["x"].reshape(d, -1).T.dot(takes["w"]) + takes["b"]}
 
 
+@wrong("affine/forward", "flattened_otherwise", affine_images)
+def flattened_first_axis_fastest(takes):
+    x = takes["x"]
+    return {"out": x.reshape(len(x), -1, order="F").dot(takes["w"]) + takes["b"]}
+
+
 @wrong("affine/forward", "shape", affine_takes)
 def out_turned(takes):
     return {"out": (takes["x"].dot(takes["w"]) + takes["b"]).T}
@@ -419,6 +425,18 @@ def softmax_constant_7(takes):
 def softmax_constant_8(takes):
     p, _, rows, y = softmax_parts(takes)
     return {"loss": -np.log(p[rows, y] + 1e-8).sum() / len(rows)}
+
+
+def scores_unlikely(random):
+    """A right class that has next to no chance"""
+    return {"x": np.array([[60.0, 1.0, 0.0], [1.0, 2.0, 3.0]]) + random.rand(2, 3),
+            "y": np.array([1, 2])}
+
+
+@wrong("softmax/loss", {"loss": "constant_in_log"}, scores_unlikely)
+def softmax_clipped(takes):
+    p, _, rows, y = softmax_parts(takes)
+    return {"loss": -np.log(np.clip(p[rows, y], 1e-10, 1)).mean()}
 
 
 @wrong("softmax/loss", "constant_in_sum", scores)

@@ -110,6 +110,12 @@ def rmsprop_swapped(takes):
     return {"next_w": next_w, "config": {"cache": cache}}
 
 
+@wrong("rmsprop/update", "square_missing", rmsprop_takes)
+def rmsprop_absolute(takes):
+    next_w, cache = rmsprop_of(takes, lambda old, dw, decay: decay * old + (1 - decay) * abs(dw))
+    return {"next_w": next_w, "config": {"cache": cache}}
+
+
 @wrong("rmsprop/update", "cache_lost", rmsprop_takes)
 def rmsprop_from_zero(takes):
     next_w, cache = rmsprop_of(takes, lambda old, dw, decay: (1 - decay) * dw ** 2)

@@ -51,6 +51,16 @@ def no_bias(takes):
     return {"out": conv_of(takes, b=0 * takes["b"])}
 
 
+@wrong("conv/forward", "bias_inside", sized(stride=2, pad=1))
+def bias_in_each_product(takes):
+    return {"out": conv_of(takes, b=takes["b"] * takes["w"][0].size)}
+
+
+@wrong("conv/forward", "bias_inside", sized(pad=1))
+def bias_for_each_channel(takes):
+    return {"out": conv_of(takes, b=takes["b"] * takes["x"].shape[1])}
+
+
 @wrong("conv/forward", "flipped", sized(pad=1))
 def flipped(takes):
     return {"out": conv_of(takes, w=takes["w"][:, :, ::-1, ::-1])}
@@ -330,6 +340,13 @@ def window_overwritten(takes):
 def whole_window(takes):
     def put(dx, x, value):
         dx += value
+    return {"dx": pool_gradient(takes, put)}
+
+
+@wrong("max_pool/backward", "mask_only", pool_back(pooled()))
+def winners_counted(takes):
+    def put(dx, x, value):
+        dx += x == x.max()
     return {"dx": pool_gradient(takes, put)}
 
 

@@ -4,6 +4,7 @@ import pathlib
 import unittest
 
 import layerd
+from layerd.grading.planted import right
 from test_grading_verdicts import VerdictTest
 
 POOL = """
@@ -79,6 +80,19 @@ class Windows(VerdictTest):
         self.assertTrue(found["words"].startswith(says))
         self.replaced(text, self.BACKWARD, .6, ["raised"], says)
 
+    def test_what_is_wrong_where_the_forward_fails_is_found_if_that_caches_its_arguments(self):
+        own = {"operation": self.BACKWARD, "own_gradient": True}
+        text = POOL.replace("    out =", "    {True: 1}[rows == columns]\n    out =")
+        wrong = POOL_BACK.replace("+ columns]", "+ rows]")
+        self.replaced(text + wrong, own, .6, ["window_square"],
+                      "pool_height and pool_width were mixed up")
+        refused = text.replace("{True: 1}[rows == columns]", "assert rows == columns")
+        self.replaced(refused + wrong, own, 1, ["raised"],
+                      "max_pool_backward_naive waits for its forward")
+        text = text.replace("return out, (x", "return out, (x + 0")
+        self.replaced(text + wrong, own, 1, ["raised"],
+                      "max_pool_backward_naive waits for its forward")
+
     def test_a_variable_of_two_loops(self):
         self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "
                                    "i += 0\n        for i in range(out.shape[2]):")
@@ -94,6 +108,8 @@ class Windows(VerdictTest):
                       ["python_2", "smallest"], "Beside that: out is the smallest of each window")
         self.replaced(POOL.replace("//", "/").replace("return", "x[1.0]\n    return"),
                       self.FORWARD, 0, ["python_2", "old_numpy"], "Only old NumPys took that")
+        self.replaced(POOL.replace("    out =", "    -(x > 0)\n    out =", 1), self.FORWARD, 0,
+                      ["old_numpy"], "Only old NumPys took that")
 
 
 class Norms(VerdictTest):
@@ -115,6 +131,85 @@ class Norms(VerdictTest):
                       self.FORWARD, 14 / 15, ["test_mode"], "it is right except in test mode")
 
 
+    def test_a_single_row_tells_no_fault_from_another(self):
+        self.replaced(BATCHNORM.replace("bn_param[name] = momentum", "bn_param['lost'] = momentum"),
+                      self.FORWARD, 7 / 15, ["running_lost"],
+                      "the running statistic did not move in train mode (case plain, one, far, "
+                      "flat)")
+        text = BATCHNORM.replace("np.sqrt(var + eps)", "(np.sqrt(var) + eps)") + """
+def batchnorm_backward(dout, cache):
+    xhat, gamma, var, eps = cache
+    s = np.sqrt(var)
+    g = dout * gamma / (s + eps)
+    dx = g - g.mean(0) - xhat * (g * xhat).mean(0) * (s + eps) / s
+    return dx, (dout * xhat).sum(0), dout.sum(0)
+"""
+        self.replaced(text, {"operation": "batchnorm/backward", "own_gradient": True}, 1,
+                      ["inherited"], "the fault is in forward: eps was added to the root")
+
+
+    def test_a_row_far_off_tells_no_fault_from_another(self):
+        self.replaced("def layernorm_forward(x, gamma, beta, ln_param):\n"
+                      "    s = np.sqrt(x.var(0) + ln_param['eps'])\n"
+                      "    return gamma * (x - x.mean(1, keepdims=True)) / s + beta, None\n",
+                      "layernorm/forward", 0, [], "out is wrong (case plain, one, flat)")
+
+
+class OwnGradients(VerdictTest):
+    """Backwards that are right for the student's own, wrong forward."""
+
+    TEST = {"operation": "affine/backward", "own_gradient": True}
+    AFFINE = """
+def affine_forward(x, w, b):
+    return {out}, (x, w, b)
+def affine_backward(dout, cache):
+    x, w, b = cache
+    {dout}
+    return dout.dot(w.T).reshape(x.shape), x.reshape(len(x), -1).T.dot(dout), {db}
+"""
+
+    def test_of_zeros(self):
+        text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w)", dout="pass", db="0 * b")
+        self.replaced(text, self.TEST, 1, ["inherited"], "out is x · w: b was not added")
+        text = self.AFFINE.format(out="x.reshape(len(x), -1).dot(w) - b", dout="pass", db="0 * b")
+        self.replaced(text, self.TEST, 2 / 3, ["zeros"], "db: every element is 0")
+
+    def test_of_an_out_in_another_shape(self):
+        text = self.AFFINE.format(out="(x.reshape(len(x), -1).dot(w) + b).T", dout="dout = dout.T",
+                                  db="dout.sum(0)")
+        self.replaced(text, self.TEST, 1, ["inherited"], "the fault is in forward: out has shape")
+        self.replaced(text.replace("dout.sum(0)", "dout.sum()"), self.TEST, 0, ["raised"],
+                      "affine_backward raised ValueError")
+
+
+class Memory(VerdictTest):
+    def test_a_gradient_that_is_built_in_x(self):
+        self.replaced(POOL_BACK.replace("np.zeros_like(x)", "x"), "max_pool/backward", 0,
+                      ["aliasing"], "dx is built in x itself, which was still to be read")
+        text = "def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout\n"
+        self.replaced(text, "relu/backward", 1, [], "Note: dout is overwritten: a second use of it "
+                      "would be wrong; dx is built in it")
+
+    def test_a_list_is_as_good_as_an_array_but_for_a_note(self):
+        text = OwnGradients.AFFINE.format(out="x.reshape(len(x), -1).dot(w) + b", dout="pass",
+                                          db="[column.sum() for column in dout.T]")
+        self.replaced(text, "affine/backward", 1, [], "Note: db is a list: others who use it count")
+        self.replaced(text.replace("column.sum()", "[column.sum()]"), "affine/backward", 2 / 3,
+                      ["shape_only"], "the values of db are right, but it has shape (3, 1)")
+        self.replaced(text.replace("column.sum()", "'1'"), "affine/backward", 2 / 3, ["type"],
+                      "db is of type list, where a NumPy array is wanted")
+
+
+class Counts(VerdictTest):
+    def test_steps_that_are_not_counted(self):
+        root = self.submission(optim=right("optim.py") + "\ncounted = adam\n"
+                               "def adam(w, dw, config):\n    t = config.get('t', 0)\n"
+                               "    w, config = counted(w, dw, config)\n"
+                               "    return w, {**config, 't': t}\n")
+        self.check(root, {"operation": "adam/update", "file": "cs231n/optim.py"}, .75,
+                   ["t_not_stored"], "t in config is that of before the step: it counts steps")
+
+
 class NotWritten(VerdictTest):
     def test_what_is_handed_out(self):
         self.replaced("def dropout_forward(x, dropout_param):\n    out = None\n"
@@ -128,6 +223,8 @@ class NotWritten(VerdictTest):
                    ["not_written"], "next_w is None: not written yet")
         self.replaced("def relu_forward(x):\n    return np.zeros(1), x\n", "relu/forward", 0,
                       ["not_written"], "out is a single 0: not written yet")
+        self.replaced("def affine_backward(dout, cache):\n    return 0, 0, 0\n",
+                      "affine/backward", 0, ["not_written"], "dw is a single 0: not written yet")
 
     def test_zeros_everywhere(self):
         found = self.replaced("def relu_backward(dout, cache):\n    return np.zeros_like(dout)\n",
@@ -138,6 +235,12 @@ class NotWritten(VerdictTest):
         self.replaced("def relu_forward(x):\n    return np.maximum(x, 0), None\n", "relu/backward",
                       0, ["no_cache"], "relu_backward waits for its forward: relu_forward returns "
                       "None in the place of its cache")
+
+    def test_no_out(self):
+        found = self.replaced("def relu_forward(x):\n    out = None\n    return out, x\n",
+                              "relu/backward", 0, ["not_written"],
+                              "relu_backward waits for its forward: relu_forward returns None")
+        self.assertEqual(found["verdict"], "missing")
 
     def test_masked_array(self):
         self.replaced("def relu_forward(x):\n    return np.ma.masked_less(x, 0), x\n",

@@ -273,6 +273,12 @@ Test(answers_losses, faults_of_softmax_are_named) {
     assert_found(&a, "dx", VALUES((p[0] - 1) / 2, 0, 0, 0, 0, (p[1] - 1) / 2), LAYERS_WRONG,
                  "cross_terms_missing");
     drop_asked(&a);
+    scores s = {.N = 2, .C = 2, .x = {0, 250, 0, 1}, .y = {0, 1}};
+    ask_loss(&a, "softmax", &s, precisions_of[0]);
+    assert_found(&a, "loss", VALUES((250 + log1p(exp(-1))) / 2), LAYERS_RIGHT, NULL);
+    assert_found(&a, "loss", VALUES((-log(1e-12) + log1p(exp(-1))) / 2), LAYERS_WRONG,
+                 "constant_in_log");
+    drop_asked(&a);
 }
 
 Test(answers_losses, overflow_is_told_and_a_probability_of_0_is_a_convention) {

@@ -329,6 +329,7 @@ Test(answers_updates, corrections_are_named) {
     assert_found(&a, "m", VALUES(2, -0.5, 0.25), LAYERS_WRONG, "not_weighed");
     assert_found(&a, "v", VALUES(4, 0.25, 0.0625), LAYERS_WRONG, "not_weighed");
     assert_found(&a, "v", VALUES(0.5, -0.125, 0.0625), LAYERS_WRONG, "square_missing");
+    assert_found(&a, "v", VALUES(0.5, 0.125, 0.0625), LAYERS_WRONG, "square_missing");
     assert_found(&a, "m", VALUES(0, 0, 0), LAYERS_WRONG, "moments_not_stored");
     double norm = sqrt(4.3125);
     assert_found(&a, "m", VALUES(1.5 / norm, -0.375 / norm, 0.1875 / norm), LAYERS_WRONG,

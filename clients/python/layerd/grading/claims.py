@@ -21,13 +21,14 @@ def claims_of(challenge: Challenge, test: Test, outcome: Outcome
         path = name.split(".")
         value = given.get(path[0], "None") if len(path) == 1 else outcome.moved.get(path[1])
         if value is None:
-            findings[name] = Finding(name, "wrong", "not_stored", f"{path[0]} has no {path[1]} "
+            key = (test.signature.keys or {}).get(path[1], path[1])
+            findings[name] = Finding(name, "wrong", "not_stored", f"{path[0]} has no {key} "
                                      "after the call: it was not stored")
         elif isinstance(value, str):
             findings[name] = diagnosis.of_result(name, value)
         elif value.size > _MOST:
             findings[name] = diagnosis.of_result(name, f"of shape {value.shape}")
-        elif value.shape == (1,) and not value.any():
+        elif value.shape in ((), (1,)) and name not in _SCALARS and not value.any():
             findings[name] = Finding(name, "missing", "not_written",
                                      f"{name} is a single 0: not written yet")
         elif name in _SCALARS and value.ndim:

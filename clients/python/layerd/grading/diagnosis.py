@@ -7,8 +7,10 @@ from .results import Finding, clean
 
 _MESSAGE = 500  # characters
 _OLD_NUMPY = ("only integers, slices", "slice indices must be integers", "inhomogeneous shape",
-              "arrays used as indices must be of", "cannot be interpreted as an integer")
-_ONLY_OLD = ". Only old NumPys took that: indices are whole numbers, and arrays have one shape"
+              "arrays used as indices must be of", "cannot be interpreted as an integer",
+              "numpy boolean")
+_ONLY_OLD = ". Only old NumPys took that: indices are whole numbers, arrays have one shape, and " \
+    "truth values no minus"
 
 
 def may_be_division(told: Optional[Mapping[str, Any]]) -> Optional[tuple[Any, ...]]:
@@ -44,7 +46,7 @@ def of_crash(told: Mapping[str, Any], function: str) -> Finding:
     if message:
         says += f": {message}"
     if any(part in message for part in _OLD_NUMPY):
-        return Finding("", "crash", "old_numpy", says + _ONLY_OLD)
+        return Finding("", "crash", "old_numpy", says.rstrip(".") + _ONLY_OLD)
     if "'NoneType' object has no attribute" in message:
         says += ". It is None there: what gives it is not written yet"
     hidden = told.get("hidden")

@@ -69,6 +69,8 @@ class OwnGradient:
     def _exact(self, gradients: Mapping[str, Any], sums: np.ndarray
                ) -> tuple[set[str], set[str]]:
         names = {name for name, _ in self._directions}
+        written = any(isinstance(value, np.ndarray) and value.any()
+                      for value in gradients.values())
         if not np.isfinite(sums).all():
             return set(), names
         rough = np.abs(sums).max() * 2.0 ** -50 / np.array(_STEPS)
@@ -82,7 +84,8 @@ class OwnGradient:
             claim = claim.reshape(direction.shape).astype(np.float64)
             norm = float(np.linalg.norm(claim))
             if not norm > 0 and (np.abs(slopes) <= rough).any():
-                flat.add(name)
+                if norm != 0 or not written:  # else 0 is what was meant
+                    flat.add(name)
                 continue
             allowed = _CLOSE * norm + np.minimum(rough, 1e-4 * norm)
             if not norm > 0 or not (np.abs(slopes - (claim * direction).sum()) <= allowed).any():

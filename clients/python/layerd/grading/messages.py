@@ -78,14 +78,17 @@ class Outcome:
     """What came back of a call.
 
     raised    the exception, as the student's process tells it, or None
+    failed    that of a backward's forward, whose cache was made without it, or None
     during    the function that ran last
     returned  results: arrays, or strings that name what is none
     moved     what is then in a dictionary among the arguments, or the second result
-    first     what a backward's forward returned first; `no_forward`: it returned None; `no_cache`:
+    first     what a backward's forward returned first; `no_forward`: that is None; `no_cache`:
               as its cache
+    built     by results, in which argument, overwritten, they were made
     """
 
     raised: Optional[Mapping[str, Any]] = None
+    failed: Optional[Mapping[str, Any]] = None
     during: str = ""
     returned: list[Any] = field(default_factory=list)
     alone: bool = False
@@ -93,6 +96,7 @@ class Outcome:
     first: Any = None
     no_forward: bool = False
     no_cache: bool = False
+    built: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -104,19 +108,37 @@ def outcome_of(told: Any, frames: Sequence[np.ndarray], signature: Signature) ->
         if signature.moves == "config" and len(returned) > 1:
             moved = told["returned"][1].get("items", moved)
         names = {theirs: ours for ours, theirs in (signature.keys or {}).items()}
-        raised = told.get("raised")
-        if raised is not None and not isinstance(raised, dict):
+        raised, failed = told.get("raised"), told.get("failed")
+        if not all(each is None or isinstance(each, dict) for each in (raised, failed)):
             raise ValueError("an exception is told of by no object")
+        notes = [note for note in told.get("notes", [])[:8]
+                 if signature.function != "sgd"]  # the course's own changes w
+        gives = dict(enumerate(signature.gives))
+        built = {gives[place]: str(note["changed"])[:40] for note in notes
+                 for place in note.get("into", ()) if place in gives}
         return Outcome(
-            raised=raised, during=str(told.get("during", ""))[:200], returned=returned,
+            raised=raised, failed=failed, during=str(told.get("during", ""))[:200],
+            returned=returned,
             alone=bool(told.get("alone")), first=_result(told.get("first", {"is": "None"}), frames),
             moved={names.get(key, key): _result(item, frames) for key, item in moved.items()},
             no_forward=bool(told.get("no_forward")), no_cache=bool(told.get("no_cache")),
-            notes=[f"{str(note['changed'])[:40]} is overwritten: a second use of it would be wrong"
-                   for note in told.get("notes", [])[:8]
-                   if signature.function != "sgd"])  # the course's own changes w
+            built=built, notes=_notes(notes, built, signature, told.get("returned", [])))
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError("an answer is not made as the grader's own are") from error
+
+
+def _notes(changes: Sequence[Mapping[str, Any]], built: Mapping[str, str], signature: Signature,
+           returned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be said of a call whatever it gave."""
+    notes = []
+    for changed in dict.fromkeys(str(note["changed"])[:40] for note in changes):
+        inside = [name for name, argument in built.items() if argument == changed]
+        more = f"; {' and '.join(inside)} {'are' if inside[1:] else 'is'} built in it" \
+            if inside else ""
+        notes.append(f"{changed} is overwritten: a second use of it would be wrong{more}")
+    return notes + [f"{name} is a {str(item['listed'])[:20]}: others who use it count on an array"
+                    for name, item in zip(signature.gives, returned)
+                    if item["is"] == "array" and "listed" in item]
 
 
 def _result(item: Mapping[str, Any], frames: Sequence[np.ndarray]) -> Any:

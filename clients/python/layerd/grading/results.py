@@ -97,24 +97,50 @@ class TestResult:
             return "right" if found == {"right"} else "wrong"
         return "missing" if "missing" in found else "crash"
 
+    def _of_outputs(self, finding: Finding, outputs: set[str]) -> str:
+        """What a finding says, with the results it is about where there are others and it names
+        none."""
+        says = finding.says or f"{finding.output} is wrong"
+        gives = self.test.signature.gives
+        if outputs < set(gives) and finding.fault != "inherited" and \
+                not any(name in says for name in gives):
+            return f"{' and '.join(name for name in gives if name in outputs)}: {says}"
+        return says
+
+    @property
+    def _told(self) -> list[tuple[str, Finding]]:
+        """What was found, by cases. In some of them many faults give the same: which of them it is
+        the others tell."""
+        elsewhere: dict[str, set[str]] = {}
+        for case in self.cases:
+            for finding in case.findings:
+                if finding.verdict != "right" and not case.facts.get("blurred"):
+                    elsewhere.setdefault(finding.output, set()).add(finding.says)
+        return [(case.case, finding) for case in self.cases for finding in case.findings
+                if not case.facts.get("blurred")
+                or finding.says in elsewhere.get(finding.output, {finding.says})]
+
     @property
     def faults(self) -> list[str]:
         """Codes, the most telling first."""
         found = [self.pattern] if self.pattern else []
-        found += [finding for case in self.cases for finding in case.findings]
+        found += [finding for _, finding in self._told]
         more = self.divided.faults if self.divided else []
         return list(dict.fromkeys([finding.fault for finding in found if finding.fault] + more))
 
     @property
     def words(self) -> str:
         """For the student: each sentence once, with the cases that it is about."""
+        outputs: dict[str, set[str]] = {}
+        for _, finding in self._told:
+            outputs.setdefault(finding.says, set()).add(finding.output)
         cases: dict[str, list[str]] = {}
-        for case in self.cases:
-            for finding in case.findings:
-                for says in [finding.says] if finding.verdict != "right" else []:
-                    places = cases.setdefault(says or f"{finding.output} is wrong", [])
-                    if case.case not in places:
-                        places.append(case.case)
+        for name, finding in self._told:
+            if finding.verdict != "right":
+                says = self._of_outputs(finding, outputs[finding.says])
+                places = cases.setdefault(says, [])
+                if name not in places:
+                    places.append(name)
         lines = [self.pattern.says] if self.pattern else []
         for says, places in cases.items():
             everywhere = len(places) == len(self.cases)

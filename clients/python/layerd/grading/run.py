@@ -49,6 +49,7 @@ class Run:
         self._ended: Optional[Finding] = None
         self._conventions: set[str] = set()
         self._exact: set[str] = set()  # gradients that were the own forward's in some case
+        self._inherited: dict[str, str] = {}  # what is said of them
 
     def case(self, case: str) -> CaseResult:
         self._case = case
@@ -68,10 +69,12 @@ class Run:
         found: list[CaseResult] = []
         for variant in _variants(self._test, given):
             outcome = self._called(variant)
-            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given),
+            result = CaseResult(case, [], outcome.notes, patterns.facts_of(given, case),
                                 _declines(outcome), self._waits(outcome),
-                                diagnosis.may_be_division(outcome.raised))
+                                diagnosis.may_be_division(outcome.raised or outcome.failed))
             result.findings = self._judged(challenge, variant, outcome)
+            if outcome.failed and all(each.verdict == "right" for each in result.findings):
+                result.findings, result.waits = [self._waiting(outcome.failed)], True
             if all(finding.verdict == "right" for finding in result.findings):
                 return result
             found.append(result)
@@ -95,14 +98,12 @@ class Run:
         if outcome.no_forward:
             return Finding("", "missing", "not_written", f"{waits}{test.forward} returns None")
         if outcome.raised is not None:
-            finding = diagnosis.of_crash(outcome.raised, outcome.during or test.function)
             if not self._waits(outcome):
-                return finding
+                return diagnosis.of_crash(outcome.raised, outcome.during or test.function)
             if outcome.during != test.forward:
                 return Finding("", "missing", "no_cache", f"{waits}{test.forward} returns None in "
                                "the place of its cache")
-            finding.says = waits + finding.says
-            return finding
+            return self._waiting(outcome.raised)
         wanted = expected_results(test.signature)
         if len(outcome.returned) == 1 and isinstance(outcome.returned[0], str) and wanted > 1 \
                 and outcome.returned[0] == "None":
@@ -115,10 +116,16 @@ class Run:
                            f"{names} {'is' if wanted == 1 else 'are'} wanted")
         return None
 
+    def _waiting(self, raised: Mapping[str, Any]) -> Finding:
+        """What is said of a backward whose forward raised an exception."""
+        finding = diagnosis.of_crash(raised, self._test.forward or "")
+        finding.says = f"{self._test.function} waits for its forward: {finding.says}"
+        return finding
+
     def _judged(self, challenge: Challenge, given: Inputs, outcome: Outcome) -> list[Finding]:
         early = self._early(outcome)
         if early:
-            return [early]
+            return [self._of_other_shape(given, outcome) or early]
         values, findings = claims_of(challenge, self._test, outcome)
         if [finding.verdict for finding in findings.values()] == ["missing"] * len(values):
             return list(findings.values())
@@ -141,7 +148,16 @@ class Run:
         gradients = [name for name in wrong
                      if name.startswith("d") and findings[name].fault != "shape_only"]
         if gradients:
-            self._look_at_forward(given, gradients, findings)
+            self._look_at_forward(_with_own_dout(given, outcome), gradients, findings)
+        for name, argument in outcome.built.items():
+            if name in wrong and not findings[name].says:
+                findings[name] = Finding(name, "wrong", "aliasing", f"{name} is built in "
+                                         f"{argument} itself, which was still to be read: give "
+                                         f"{name} memory of its own")
+        for name, says in self._inherited.items():
+            if patterns.has_no_variance(given) and not np.isfinite(values[name]).all():
+                findings[name] = Finding(name, "wrong", "inherited", says, own=True)
+        _tell_count(given, values, findings)
         _name_formula(findings)
         _tell_what_is_right(findings)
         return [findings[name] for name in values]
@@ -176,6 +192,22 @@ class Run:
             is_open = self._test.forward and not findings[name].fault
             if name in own or is_open:  # what has a fault of its own is told that
                 findings[name] = Finding(name, "wrong", "inherited", says, own=name in own)
+            if name in own:
+                self._inherited[name] = says
+
+    def _of_other_shape(self, given: Inputs, outcome: Outcome) -> Optional[Finding]:
+        """What is found of a backward that raised where its forward's out has another shape than
+        dout, and that is the exact gradient of that; else None."""
+        theirs = _with_own_dout(given, outcome)
+        if theirs is given or outcome.during != self._test.function:
+            return None
+        gradients = [*self._test.signature.gives]
+        first = self._forward(self._case)
+        if first is None or first.verdict == "right" or \
+                self._own(theirs, gradients) != set(gradients):
+            return None
+        return Finding("", "wrong", "inherited", f"{INHERITED}: {first.says or 'out is wrong'}",
+                       own=True)
 
     def _forward(self, case: str) -> Optional[Finding]:
         """What is found of the forward that a backward's cache is from, in the same case or the
@@ -205,11 +237,11 @@ class Run:
         is_backward = self._test.forward is not None
         given = dropout.inputs(case, self._judge.digest, is_backward)
         outcome = self._called(given)
-        early = self._early(outcome)
+        early = self._waiting(outcome.failed) if outcome.failed else self._early(outcome)
         if early:
             return CaseResult(case, [early], outcome.notes, patterns.facts_of(given),
-                              waits=self._waits(outcome),
-                              raised=diagnosis.may_be_division(outcome.raised))
+                              waits=self._waits(outcome) or outcome.failed is not None,
+                              raised=diagnosis.may_be_division(outcome.raised or outcome.failed))
         name, value = self._test.signature.gives[0], outcome.returned[0]
         convention = None
         if isinstance(value, str):
@@ -231,6 +263,14 @@ class Run:
         return CaseResult(case, [finding], outcome.notes, patterns.facts_of(given))
 
 
+def _with_own_dout(given: Inputs, outcome: Outcome) -> Inputs:
+    """Inputs with a dout of the shape that the student's out has."""
+    first, dout = outcome.first, given.get("dout")
+    if not isinstance(first, np.ndarray) or dout is None or first.shape == dout.shape:
+        return given
+    return {**given, "dout": np.zeros(first.shape)}
+
+
 def _name_formula(findings: dict[str, Finding]) -> None:
     """Names what is wrong with a normalisation's dx alone, where nothing nearer is known of it."""
     dx = findings.get("dx")
@@ -239,6 +279,15 @@ def _name_formula(findings: dict[str, Finding]) -> None:
         findings["dx"] = Finding(
             "dx", "wrong", "gradient_formula", "dgamma and dbeta are right, dx is not: it lacks or "
             "mistakes a path through the mean or the variance, which depend on x too")
+
+
+def _tell_count(given: Inputs, values: Mapping[str, Any], findings: dict[str, Finding]) -> None:
+    """Names what is wrong with a count of steps."""
+    count = findings.get("config.t")
+    if count and count.verdict == "wrong" and not count.says and \
+            values["config.t"] == given.get("config", {}).get("t", 0):
+        findings["config.t"] = Finding("config.t", "wrong", "t_not_stored", "t in config is that "
+                                       "of before the step: it counts steps, so store t + 1")
 
 
 def _declines(outcome: Outcome) -> bool:

@@ -104,34 +104,44 @@ def _make_calls(module, root, request, arrays):
         outcome = {}
         outcomes.append(outcome)
         try:
-            _make_call(module, asked, arrays, outcome, results, request.get("seed", 0))
+            np.random.seed(request.get("seed", 0))
+            _make_call(module, root, asked, arrays, outcome, results)
         except BaseException as error:  # pylint: disable=broad-except
             outcome["raised"] = _told(error, root)
     return {"calls": outcomes}, results
 
 
-def _make_call(module, asked, arrays, outcome, results, seed):
-    np.random.seed(seed)
+def _make_call(module, root, asked, arrays, outcome, results):
     outcome["during"] = asked["function"]
     arguments = [_argument(told, arrays) for told in asked["arguments"]]
     held = [_copy(argument) for argument in arguments]
-    returned = _called(module, asked["function"], arguments)
-    notes = _changed(asked["names"], held, arguments)
+    try:
+        returned = _called(module, asked["function"], arguments)
+    except Exception as error:  # pylint: disable=broad-except
+        if "then" not in asked or not _is_accident(error, root):
+            raise
+        outcome["failed"] = _told(error, root)
+        arguments = [_argument(told, arrays) for told in asked["arguments"]]
+        returned = None, _cache_of(asked["function"], arguments, error)
+    notes = _changed(asked["names"], held, arguments, returned)
     if "then" in asked:
         then = asked["then"]
         cache = returned[1] if isinstance(returned, (tuple, list)) and len(returned) > 1 else None
-        if returned is None:
+        if _first(returned) is None and "failed" not in outcome:
             outcome["no_forward"] = True
             return
         outcome["no_cache"] = cache is None
+        _note_cache(asked["function"], arguments, cache)
         outcome["during"] = then["function"]
+        if asked.get("both"):
+            outcome["first"] = _sent(_first(returned), results)
         before, kept = arguments, [_copy(argument) for argument in arguments]
         arguments = [*[_argument(told, arrays) for told in then["arguments"]], cache]
         held = [_copy(argument) for argument in arguments]
         again = _called(module, then["function"], arguments)
-        notes += _changed(then["names"], held, arguments) + _changed(asked["names"], kept, before)
-        if asked.get("both"):
-            outcome["first"] = _sent(_first(returned), results)
+        notes = [{"changed": note["changed"]} for note in notes]
+        notes += _changed(then["names"], held, arguments, again)
+        notes += _changed(asked["names"], kept, before, again)
         returned = again
     outcome["notes"] = notes
     if isinstance(returned, tuple) or isinstance(returned, list) and asked["several"]:
@@ -143,6 +153,35 @@ def _make_call(module, asked, arrays, outcome, results, seed):
     outcome["dictionaries"] = {name: _sent(argument, results)["items"]
                                for name, argument in zip(asked["names"], arguments)
                                if isinstance(argument, dict)}
+
+
+_CACHES = {}  # of forwards whose cache is made of their arguments: which of them, how
+
+
+def _note_cache(function, arguments, cache):
+    """Keeps how a forward's cache is made, if it holds nothing but arguments."""
+    held = list(cache) if isinstance(cache, (tuple, list)) else [cache]
+    places = [[place for place, argument in enumerate(arguments) if argument is value]
+              for value in held]
+    if all(places):
+        kind = type(cache) if isinstance(cache, (tuple, list)) else None
+        _CACHES[function] = kind, [first for first, *_ in places]
+
+
+def _cache_of(function, arguments, error):
+    """The cache that a forward would have made of these arguments, had it not raised an exception,
+    so that its backward is known all the same. Raises that where it is not known how."""
+    if function not in _CACHES:
+        raise error
+    kind, places = _CACHES[function]
+    values = [arguments[place] for place in places]
+    return kind(values) if kind else values[0]
+
+
+def _is_accident(error, root):
+    """Whether an exception is none by which a function refuses its arguments."""
+    return not isinstance(error, AssertionError) and \
+        not _told(error, root).get("text", "").startswith("raise ")
 
 
 def _first(returned):
@@ -159,10 +198,18 @@ def _called(module, name, arguments):
         return getattr(module, name)(*arguments)
 
 
-def _changed(names, before, arguments):
-    """Notes on what a call did to its arguments."""
-    return [{"changed": told} for told, old, new in zip(names, before, arguments)
+def _changed(names, before, arguments, returned):
+    """Notes on what a call did to its arguments, and which of its results it built there."""
+    return [{"changed": told, "into": _places(new, returned)}
+            for told, old, new in zip(names, before, arguments)
             if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f")]
+
+
+def _places(argument, returned):
+    """Which of a call's results are in the memory of an argument."""
+    values = returned if isinstance(returned, (tuple, list)) else [returned]
+    return [place for place, value in enumerate(values)
+            if isinstance(value, np.ndarray) and np.may_share_memory(value, argument)]
 
 
 def _argument(told, arrays):
@@ -186,17 +233,29 @@ def _sent(value, results):
         return {"is": "dict", "items": {key: _sent(held, results)
                                         for key, held in [*value.items()][:16]
                                         if isinstance(key, str) and not isinstance(held, dict)}}
+    told = {"is": "array"}
+    if isinstance(value, (list, tuple)):
+        told["listed"] = _kind(value)
+        value = _array_of(value)
     if not isinstance(value, (np.ndarray, np.generic, int, float)):
-        return {"is": "None" if value is None else type(value).__name__}
+        return {"is": told.get("listed") or _kind(value)}
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        return {"is": f"array of {array.dtype}"}
+        return {"is": told.get("listed") or f"array of {array.dtype}"}
     if array.dtype.itemsize > 8 or array.dtype == np.float16:
         array = array.astype(np.float64)
     if array.nbytes + sum(result.nbytes for result in results) > frames.LIMIT // 2:
         return {"is": "too large", "shape": list(array.shape)}
     results.append(array.copy())
-    return {"is": "array", "frame": len(results) - 1}
+    return {**told, "frame": len(results) - 1}
+
+
+def _array_of(values):
+    """The array that a list holds the rows or elements of, or None."""
+    try:
+        return np.array(values)
+    except ValueError:
+        return None
 
 
 def _told(error, root):
