@@ -3,9 +3,9 @@
  * read through its inflow.h, whichever version of libmicrohttpd there is. http.c counts the
  * requests that passed, and would notice one that went another way.
  *
- * A large body is there at once, and libmicrohttpd is told of it in pieces of its own buffer's size;
- * between two of them it asks epoll, which waits for nothing then. So most of these are answered
- * here: the rest of the body is news enough. */
+ * A large body is there at once, and libmicrohttpd is told of it in pieces of its own buffer's
+ * size; between two of them it asks epoll, which waits for nothing then. So most of these are
+ * answered here: the rest of the body is news enough. */
 #undef _FORTIFY_SOURCE /* its recv is an inline function of this name */
 
 #include <sys/epoll.h>
