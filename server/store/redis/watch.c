@@ -110,7 +110,7 @@ bool watch_look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
     }
     bool is_new = !pool_is_up(pool) || !redis_node_is_same(&node, &pool->node);
     if (is_new) {
-        pool->woke = woke && redis_node_is_same(&node, &pool->waking) ? woke : asked;
+        pool->woke = woke && redis_node_is_same(&node, &pool->waking) ? woke : link_now();
         pool->waking = node;
         if (!is_still_master(pool, &node, text))
             return false;
