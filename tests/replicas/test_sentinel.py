@@ -150,7 +150,7 @@ class Word(socketserver.ThreadingTCPServer):
 
     def __init__(self, node, epoch=0, flags="master"):
         super().__init__(("127.0.0.1", 0), Saying)
-        self.port, self.listeners = self.server_address[1], 0
+        self.port, self.listeners, self.listening = self.server_address[1], 0, []
         self.says(node, epoch, flags)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -159,6 +159,11 @@ class Word(socketserver.ThreadingTCPServer):
             b"ping": bulk("pong", ""), b"get-master-addr-by-name": bulk("127.0.0.1", node.port),
             b"master": bulk("name", "layerd", "ip", "127.0.0.1", "port", node.port, "flags", flags,
                             "config-epoch", epoch)}
+
+    def tell(self, *texts):
+        """Says these to who listens, all at once"""
+        for file in self.listening:
+            file.write(b"".join(bulk("message", "+try-failover", text) for text in texts))
 
     def end(self):
         self.shutdown()
@@ -170,7 +175,9 @@ class Saying(socketserver.StreamRequestHandler):
         while line := self.rfile.readline():
             words = [self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2]
                      for _ in range(int(line[1:]))]
-            self.server.listeners += words[0] == b"SUBSCRIBE"
+            if words[0] == b"SUBSCRIBE":
+                self.server.listeners += 1
+                self.server.listening.append(self.wfile)
             self.wfile.write(self.server.answers.get(words[-2 if words[2:] else -1].lower(), b""))
 
 
@@ -235,3 +242,18 @@ class Words(Case):
         del self.sentinels[0].answers[b"ping"]
         self.assertTrue(engines.within(20, lambda: self.sentinels[0].listeners == 2))
         self.assertEqual([sentinel.listeners for sentinel in self.sentinels[1:]], [1, 1])
+
+    def test_what_is_said_of_the_master_is_heard_and_what_of_others_is_not(self):
+        self.assertTrue(engines.within(10, lambda: all(s.listening for s in self.sentinels)))
+        others = ["master other 127.0.0.1 1", "layerd2 127.0.0.1 1", "slave layerd 127.0.0.1 1"]
+        self.sentinels[0].tell(*others)
+        time.sleep(1)
+        ours = ["master layerd 127.0.0.1 1"], [*others, "layerd 127.0.0.1 1"]
+        for count, texts in enumerate(ours, 1):
+            self.assertEqual(len(self.doubts()), count - 1)
+            self.sentinels[2].tell(*texts)
+            self.assertTrue(engines.within(2, lambda n=count: len(self.doubts()) == n))
+            self.await_ready(self.daemon.port)
+
+    def doubts(self):
+        return [line for line in self.daemon.log if "says that it replaces it" in line]

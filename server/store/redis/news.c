@@ -42,6 +42,11 @@ static redis_link *subscribe(const news *news, int sentinel) {
     return link;
 }
 
+static bool begins_with(const char *text, const char *word) {
+    size_t length = strlen(word);
+    return !strncmp(text, word, length) && text[length] == ' ';
+}
+
 /* Whether a message is of a master by that name: its text begins with it, or with the kind "master"
  * before it. */
 static bool is_of(const redisReply *message, const char *master) {
@@ -49,19 +54,21 @@ static bool is_of(const redisReply *message, const char *master) {
         message->element[2]->type != REDIS_REPLY_STRING)
         return false;
     const char *text = message->element[2]->str;
-    size_t length = strlen(master);
-    text += strncmp(text, "master ", 7) ? 0 : 7;
-    return !strncmp(text, master, length) && text[length] == ' ';
+    return begins_with(text, master) ||
+           (begins_with(text, "master") && begins_with(text + sizeof "master", master));
 }
 
-/* Takes a message. What came together with it is left for the next time: it had happened when
- * `told` was called. */
+/* Takes a message, and all that came together with it. */
 static void take(const news *news, redis_link *link) {
     link->deadline = link_now() + PATIENCE;
-    redisReply *message = link_answer(link);
-    if (message && is_of(message, news->address->master))
-        news->told(news->context);
-    freeReplyObject(message);
+    void *message = link_answer(link);
+    while (message) {
+        if (is_of(message, news->address->master))
+            news->told(news->context);
+        freeReplyObject(message);
+        message = NULL;
+        redisGetReplyFromReader(link->context, &message);
+    }
 }
 
 /* Hears what a Sentinel says until its connection ends. */
