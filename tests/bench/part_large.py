@@ -119,7 +119,7 @@ def receiving_calls(port, pid, body):
     strace.stderr.readline()  # it looks from here on
     requests = wrk(port, PATH, file, media_type=BYTES)["requests"]
     strace.send_signal(signal.SIGINT)
-    lines = re.findall(r"^(recv|epoll_)\w+ +(\d+)$", strace.communicate()[1], re.MULTILINE)
+    lines = re.findall(r"^(recv\w*|epoll_p?wait) +(\d+)$", strace.communicate()[1], re.MULTILINE)
     return [(name, int(calls) / (requests * len(body) / 1e6)) for name, calls in lines]
 
 

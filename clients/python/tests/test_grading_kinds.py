@@ -130,7 +130,6 @@ class Norms(VerdictTest):
         self.replaced(BATCHNORM.replace("xhat + beta,", "xhat + beta * (train or x[0]),"),
                       self.FORWARD, 14 / 15, ["test_mode"], "it is right except in test mode")
 
-
     def test_a_single_row_tells_no_fault_from_another(self):
         self.replaced(BATCHNORM.replace("bn_param[name] = momentum", "bn_param['lost'] = momentum"),
                       self.FORWARD, 7 / 15, ["running_lost"],
@@ -146,7 +145,6 @@ def batchnorm_backward(dout, cache):
 """
         self.replaced(text, {"operation": "batchnorm/backward", "own_gradient": True}, 1,
                       ["inherited"], "the fault is in forward: eps was added to the root")
-
 
     def test_a_row_far_off_tells_no_fault_from_another(self):
         self.replaced("def layernorm_forward(x, gamma, beta, ln_param):\n"

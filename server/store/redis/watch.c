@@ -120,8 +120,10 @@ bool watch_look(redis_pool *pool, bool *wrong, char text[LINK_TEXT]) {
         return false;
     }
     note(pool, &report);
+    if (!is_new || pool_come_up(pool, &node, doubts))
+        return true;
     snprintf(text, LINK_TEXT, "%s", replaced);
-    return !is_new || pool_come_up(pool, &node, doubts);
+    return false;
 }
 
 /* One step of going over all keys: what has expired is freed by that. */
