@@ -89,9 +89,10 @@ class Windows(VerdictTest):
         refused = text.replace("{True: 1}[rows == columns]", "assert rows == columns")
         self.replaced(refused + wrong, own, 1, ["raised"],
                       "max_pool_backward_naive waits for its forward")
-        text = text.replace("return out, (x", "return out, (x + 0")
-        self.replaced(text + wrong, own, 1, ["raised"],
-                      "max_pool_backward_naive waits for its forward")
+        for cached in "x + 0", "x if seen else seen.append(1) or x + 0":
+            self.replaced(text.replace("return out, (x", f"return out, ({cached}") + wrong +
+                          "seen = []\n", own, 1, ["raised"],
+                          "max_pool_backward_naive waits for its forward")
 
     def test_a_variable_of_two_loops(self):
         self.replaced(POOL.replace("for i in range(out.shape[2]):", "for i in range(2):\n        "

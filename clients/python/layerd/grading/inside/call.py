@@ -155,15 +155,17 @@ def _make_call(module, root, asked, arrays, outcome, results):
                                if isinstance(argument, dict)}
 
 
-_CACHES = {}  # of forwards whose cache is made of their arguments: which of them, how
+_CACHES = {}  # of forwards: of which of their arguments the cache is made, how; None: otherwise
 
 
 def _note_cache(function, arguments, cache):
-    """Keeps how a forward's cache is made, if it holds nothing but arguments."""
+    """Keeps how a forward's cache is made, if it never holds anything but arguments."""
     held = list(cache) if isinstance(cache, (tuple, list)) else [cache]
     places = [[place for place, argument in enumerate(arguments) if argument is value]
               for value in held]
-    if all(places):
+    if not places or not all(places):
+        _CACHES[function] = None
+    elif _CACHES.get(function, ()) is not None:
         kind = type(cache) if isinstance(cache, (tuple, list)) else None
         _CACHES[function] = kind, [first for first, *_ in places]
 
@@ -171,7 +173,7 @@ def _note_cache(function, arguments, cache):
 def _cache_of(function, arguments, error):
     """The cache that a forward would have made of these arguments, had it not raised an exception,
     so that its backward is known all the same. Raises that where it is not known how."""
-    if function not in _CACHES:
+    if not _CACHES.get(function):
         raise error
     kind, places = _CACHES[function]
     values = [arguments[place] for place in places]
