@@ -138,8 +138,8 @@ void workers_post(workers *w, job *job) {
     *w->last = job;
     w->last = &job->next;
     w->waiting++;
-    pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->work); /* who wakes at once is not to wait for the lock */
 }
 
 void workers_tend(workers *w) {
