@@ -2,9 +2,12 @@
 #include "layers/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* On the stack of the call that it belongs to, and in the pool's list until its last piece has been
  * taken; the call returns when no helper is at it any more. */
@@ -15,13 +18,14 @@ typedef struct job {
     atomic_size_t next;  /* piece to be taken; may pass `count` */
     atomic_uint helpers; /* at it now; changed under the pool's lock */
     bool listed;         /* under the pool's lock */
+    int processor;       /* that the call began on */
     struct job *before, *after;
 } job;
 
 /* A thread that is woken by the system starts some 50 µs later, which is as long as many a call
- * takes. So one that has become idle, or waits for another's last piece, looks again so many times
- * before it sleeps: 20 to 80 µs. A pool without calls sleeps. */
-enum { LOOKS = 2000 };
+ * takes. So one that has become idle, or waits for another's last piece, looks again for as long
+ * before it sleeps. A pool without calls sleeps. */
+enum { LOOK_NS = 60000 };
 
 struct layers_pool {
     pthread_mutex_t lock;
@@ -44,14 +48,35 @@ static void pause_briefly(void) {
 #endif
 }
 
+static int64_t clock_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
 static void await_job(layers_pool *pool) {
-    for (int i = 0; i < LOOKS && atomic_load_explicit(&pool->jobs, memory_order_relaxed) == 0; i++)
+    const int64_t end = clock_ns() + LOOK_NS;
+    while (atomic_load_explicit(&pool->jobs, memory_order_relaxed) == 0 && clock_ns() < end)
         pause_briefly();
 }
 
 static void await_helpers(job *job) {
-    for (int i = 0; i < LOOKS && atomic_load_explicit(&job->helpers, memory_order_relaxed) > 0; i++)
+    const int64_t end = clock_ns() + LOOK_NS;
+    while (atomic_load_explicit(&job->helpers, memory_order_relaxed) > 0 && clock_ns() < end)
         pause_briefly();
+}
+
+/* Goes to another processor where it finds itself on the caller's. Linux wakes a thread there if it
+ * takes no other for idle, and in a virtual machine it takes none for idle that the host has put to
+ * sleep: the two would then take turns, with a processor free beside them. */
+static void leave(int processor) {
+    cpu_set_t all, others;
+    if (sched_getcpu() != processor || sched_getaffinity(0, sizeof all, &all) != 0)
+        return;
+    others = all;
+    CPU_CLR((size_t)processor, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+        sched_setaffinity(0, sizeof all, &all);
 }
 
 static void take_pieces(job *job) {
@@ -83,6 +108,7 @@ static void *help(void *argument) {
         pthread_mutex_unlock(&pool->lock);
         if (pool->busy)
             pool->busy(true);
+        leave(job->processor);
         take_pieces(job);
         if (pool->busy)
             pool->busy(false);
@@ -114,7 +140,12 @@ void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argumen
         task(argument, done++);
     if (done == count)
         return;
-    job job = {.task = task, .argument = argument, .count = count, .next = done, .listed = true};
+    job job = {.task = task,
+               .argument = argument,
+               .count = count,
+               .next = done,
+               .listed = true,
+               .processor = sched_getcpu()};
     pthread_mutex_lock(&pool->lock);
     job.after = pool->first;
     if (pool->first)
@@ -122,8 +153,8 @@ void layers_pool_run(layers_pool *pool, size_t count, void (*task)(void *argumen
     /* cppcheck-suppress autoVariables; it is out of the list before this function returns */
     pool->first = &job;
     pool->jobs++;
-    pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
+    pthread_cond_broadcast(&pool->work); /* who wakes at once is not to wait for the lock */
 
     take_pieces(&job);
 

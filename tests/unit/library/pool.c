@@ -1,5 +1,6 @@
 /* The pool: each piece runs once, and results do not depend on who computed them. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -76,6 +77,53 @@ Test(pool, helpers_say_when_they_are_busy) {
     layers_pool_free(pool);
     cr_assert_eq(atomic_load(&ended), 2);
     cr_assert_not(is_busy, "the caller is no helper");
+}
+
+/* Where the test's own thread computes, and what it may run on. */
+static int callers;
+static cpu_set_t everywhere;
+
+static void go_to(int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)processor, &one);
+    cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+static void join_caller(bool yes) {
+    if (!yes)
+        return;
+    go_to(callers);
+    cr_assert_eq(sched_setaffinity(0, sizeof everywhere, &everywhere), 0);
+}
+
+typedef struct place {
+    int processor;
+    cpu_set_t may;
+} place;
+
+static void note_place(void *argument, size_t i) {
+    place *place = (struct place *)argument + i;
+    place->processor = sched_getcpu();
+    sched_getaffinity(0, sizeof place->may, &place->may);
+    atomic_fetch_add(&together, 1);
+    while (atomic_load(&together) < 2)
+        ;
+}
+
+Test(pool, a_helper_leaves_its_callers_processor) {
+    cr_assert_eq(sched_getaffinity(0, sizeof everywhere, &everywhere), 0);
+    if (CPU_COUNT(&everywhere) < 2)
+        cr_skip("there is one processor");
+    layers_pool *pool = layers_pool_make(1, join_caller);
+    callers = sched_getcpu();
+    go_to(callers);
+    place place[2];
+    layers_pool_run(pool, 2, note_place, place);
+    cr_assert_neq(place[0].processor, place[1].processor);
+    cr_assert_neq(CPU_EQUAL(&place[0].may, &everywhere), CPU_EQUAL(&place[1].may, &everywhere),
+                  "the helper may run everywhere again, and the caller where it could");
+    layers_pool_free(pool);
 }
 
 static void note_thread(void *argument, size_t i) {
