@@ -129,12 +129,13 @@ class Connection:
         self.socket.close()
 
     def request(self, method, path, body=b"", media_type="application/json"):
-        """(status, body of the answer, seconds)"""
+        """(status, body of the answer, seconds until it had come)"""
         message = message_of(method, path, body, media_type)
-        start = time.perf_counter()
+        sent = time.perf_counter()
         self.socket.sendall(message)
-        status, data = self.answer()
-        return status, data, time.perf_counter() - start
+        status, start, end = self.arrived()
+        seconds = time.perf_counter() - sent
+        return status, self.came(start, end), seconds
 
     def post(self, path, body, media_type="application/json"):
         """(answer, seconds) of a call that succeeds"""
@@ -146,7 +147,10 @@ class Connection:
     def answer(self):
         """Reads one answer: (status, body)"""
         status, start, end = self.arrived()
-        return status, memoryview(self.room)[start:end].tobytes()
+        return status, self.came(start, end)
+
+    def came(self, start, end):
+        return memoryview(self.room)[start:end].tobytes()
 
     def arrived(self):
         """Reads one answer: (status, where its body starts and ends in the room)"""
