@@ -7,7 +7,7 @@ import numpy as np
 import part_numbers
 from prepare import BUILD
 from report import at_most, in_turns, median, ratio, result, table
-from servers import Connection, floor, layerd, memory, wrk
+from servers import Connection, floor, layerd, memory, one_processor, wrk
 
 ELEMENTS = [10 ** power for power in range(3, 8)]
 CONNECTIONS = [1, 2, 4, 16, 64, 256, 512]
@@ -138,7 +138,7 @@ def row_of(count, few, many):
 def by_handles():
     """(table, target)"""
     budget, less = "--cache-budget=64GiB", f"÷ with {HANDLES[0]}"
-    with layerd(budget) as (few_port, _), layerd(budget) as (port, pid):
+    with one_processor(), layerd(budget) as (few_port, _), layerd(budget) as (port, pid):
         rows, few, many = [], Keeper(few_port), Keeper(port)
         for keeper in (few, many):
             keeper.keep(HANDLES[0])
@@ -150,7 +150,8 @@ def by_handles():
             rows[-1].append(beyond if count >= 1000 else None)
     columns = ["caches", "forward + release µs", less, "backward µs", less,
                "bytes beyond its tensors"]
-    made = table("Growth: live caches", columns, rows, f"a cache's tensors here: {tensors} bytes")
+    made = table("Growth: live caches", columns, rows,
+                 f"a cache's tensors here: {tensors} bytes; caller and daemon on one processor")
     return made, at_most(f"a call's time with {HANDLES[-1]:,} live caches {less}", 1.1,
                          max(rows[-1][2], rows[-1][4]))
 
