@@ -37,7 +37,7 @@ static layers_code check_rows(const layers_call *call, layers_error *error) {
     return call->params[MODE].choice == TRAIN ? call_needs_rows(call, error) : LAYERS_OK;
 }
 
-#define NANOSECONDS (0.8) /* an element, for one thread */
+#define NANOSECONDS (sizeof(REAL) / 32.0) /* an element, one way over it, for one thread */
 #define THIS_FILE   "layers/batchnorm.c"
 #include "both_dtypes.h"
 
