@@ -115,7 +115,7 @@ else
 test:
 	@$(call install,$(PACKAGES_TEST) $(PACKAGES_NODE))
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
-	$(call leakless,$(B)/unit-tests $(if $(SAN),-j1)) # several at once lose 48 bytes of Criterion's
+	$(call leakless,$(B)/unit-tests)
 	$(call leakless,LAYERD=$(B)/layerd $(B)/http-tests)
 	$(call leakless,for t in $(FUZZ_TARGETS); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t/* || exit 1; done)
 	tests/digits.sh $(B)/layerd $(B)/digits $(B)/xor
