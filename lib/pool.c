@@ -23,8 +23,8 @@ typedef struct job {
 } job;
 
 /* A thread that is woken by the system starts some 50 µs later, which is as long as many a call
- * takes. So one that has become idle, or waits for another's last piece, looks again for as long
- * before it sleeps. A pool without calls sleeps. */
+ * takes. So one that has become idle, or waits for another's last piece, keeps looking for a little
+ * longer than that before it sleeps. A pool without calls sleeps. */
 enum { LOOK_NS = 60000 };
 
 struct layers_pool {
@@ -68,7 +68,8 @@ static void await_helpers(job *job) {
 
 /* Goes to another processor where it finds itself on the caller's. Linux wakes a thread there if it
  * takes no other for idle, and in a virtual machine it takes none for idle that the host has put to
- * sleep: the two would then take turns, with a processor free beside them. */
+ * sleep: the two would then take turns, with a processor free beside them. A processor that the
+ * process is given later is not for a helper that has left once. */
 static void leave(int processor) {
     cpu_set_t all, others;
     if (sched_getcpu() != processor || sched_getaffinity(0, sizeof all, &all) != 0)

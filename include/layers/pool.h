@@ -18,10 +18,9 @@ extern "C" {
 typedef struct layers_pool layers_pool;
 
 /* Starts a pool of `threads` helpers, none of them for 0. They block the signals that the caller
- * blocks and run on the processors that it may run on; where there are several, one that finds
- * itself beside the call that it helps goes to another. A helper calls busy(true) before it works
- * for a call and busy(false) after it; `busy` may be NULL. NULL where there is no memory or no
- * thread. */
+ * blocks and run on the processors that it may run on; one that finds itself on the processor of
+ * the call that it helps moves to another of these. A helper calls busy(true) before it works for a
+ * call and busy(false) after it; `busy` may be NULL. NULL where there is no memory or no thread. */
 LAYERS_API layers_pool *layers_pool_make(unsigned threads, void (*busy)(bool yes));
 
 /* A thread that is about to compute calls with the pool says so, by +1, and by -1 when it is done.
